@@ -10,11 +10,12 @@ import numpy as np
 from spy32.domain.events import EventCalendar
 from spy32.domain.spreads import Menu
 from spy32.options.european import build_contracts, price
+from spy32.options.history import count_windows
 from spy32.pipeline.collect import collect_market
 from spy32.pipeline.gather import CollectRequest
 from spy32.pipeline.sources import Sources
 from spy32.rules import menu as menu_rules
-from spy32.rules.outlook import PLAN_PATHS, build_market_model, fill_outlooks
+from spy32.rules.outlook import build_market_model, fill_outlooks
 from spy32.settings import Settings
 from spy32.wiring.markets import find_history, load_recorded_market
 
@@ -55,14 +56,14 @@ def main() -> None:
     history = find_history("SPY", seen.snapshot.as_of)
     alone = best_ms(build)
     outlook = best_ms(lambda: fill_outlooks(menu, seen.snapshot, seen.smile, settings, history))
-    sessions = build_market_model(seen.snapshot, seen.smile).horizon.sessions
-    contracts = build_contracts(
-        is_call=True, strike=np.linspace(600, 700, PLAN_PATHS * sessions), forward=650.0, years=0.05
-    )
+    horizon = build_market_model(seen.snapshot, seen.smile).horizon
+    assert history is not None
+    paths, sessions = count_windows(history, horizon), horizon.sessions
+    contracts = build_contracts(is_call=True, strike=np.linspace(600, 700, paths * sessions), forward=650.0, years=0.05)
     once = best_ms(lambda: price(contracts, 0.15))
     print(
         f"menu {alone:.1f} ms; outlook of {len(many)} candidates {outlook:.1f} ms (goal {OUTLOOK_MS}), "
-        f"{outlook / once:.1f} times pricing one contract at each close of {PLAN_PATHS} paths; "
+        f"{outlook / once:.1f} times pricing one contract at each close of {paths} paths; "
         f"together {alone + outlook:.1f} ms (goal {SCREEN_MS} for the screen step)"
     )
 

@@ -73,9 +73,10 @@ def gain(cell: Cell, law: str, peer: str, score: Callable[[Floats, Floats], Floa
 def table_lines() -> list[str]:
     """Return the lines of the shipped table: one row a cell, probabilities as fractions."""
     until = last_settlement().isoformat()
-    lines = ["right,delta,stated_market,came_true,difference,low,high,until"]
+    lines = ["right,delta,stated_market,came_true,difference,low,high,history_difference,until"]
     for cell in cells():
-        figures = (cell.stated["market"].mean(), cell.outcomes.mean(), *difference(cell, "market"))
+        market, history = difference(cell, "market"), difference(cell, "history")[0]
+        figures = (cell.stated["market"].mean(), cell.outcomes.mean(), *market, history)
         numbers = ",".join(f"{figure:.4f}" for figure in figures)
         lines.append(f"{cell.right.name.lower()},{cell.delta:.2f},{numbers},{until}")
     return lines
@@ -249,9 +250,10 @@ def headline() -> str:
         for right in (Right.PUT, Right.CALL)
     }
     puts, calls = (f"{each[0]} to {each[-1]} points" for each in points.values())
+    years = f"{FIRST.year} to {last_settlement().year}"
     return (
-        f"Put spreads like these came true {puts} more often than the market's probabilities stated, "
-        f"call spreads {calls} less often."
+        f"In a backtest from {years} at synthetic prices, held to expiration, put spreads "
+        f"won {puts} more often than the market's probabilities said, call spreads {calls} less often."
     )
 
 

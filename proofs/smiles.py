@@ -24,6 +24,7 @@ from tests.support.smile_checks import (
     calendar_shortfall,
     misses,
     move_quotes,
+    price_again,
     rank_correlation,
     shown_numbers,
     steepest_fall,
@@ -80,11 +81,11 @@ def judge_ranking(market: RecordedMarket) -> dict[str, float]:
     candidates = build_menu(seen, Settings(), seed=1, find_history=total_returns).candidates if seen is not None else ()
     if seen is None or len(candidates) < 4:
         return {}
-    before = shown_numbers(seen.smile, candidates)
+    before = shown_numbers(price_again(candidates, seen.chain, seen.smile, seen.snapshot))
     lowest = dict.fromkeys(before, 1.0)
     for seed in range(MOVES):
         moved = move_quotes(seen.chain, random.Random(seed), together=bool(seed % 2))
-        after = shown_numbers(implied_smile(moved, seen.snapshot), candidates)
+        after = shown_numbers(price_again(candidates, moved, implied_smile(moved, seen.snapshot), seen.snapshot))
         for number, values in before.items():
             lowest[number] = min(lowest[number], rank_correlation(values, after[number]))
     return lowest

@@ -4,9 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import is_hypothesis_test
+from hypothesis import is_hypothesis_test, settings
 
 from tests.support.trading import TradingDesk, trading_desk
+
+# Time is measured in `benchmarks/`: a busy machine is no failure of a property.
+settings.register_profile("spy32", deadline=None)
+settings.load_profile("spy32")
 
 
 @pytest.fixture

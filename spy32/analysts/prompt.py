@@ -67,8 +67,8 @@ LAYOUTS: Mapping[str, Layout] = {
         sections=("moment", "plan", "checks", "market", "bars", "events", "portfolio", "record", "flags"),
         columns=(
             "type", "short", "long", "width", "bid", "mid", "ask", "least", "credit_to_width", "max_profit", "max_loss",
-            "breakeven", "distance", "distance_moves", "short_delta", "theta", "vega", "p_worthless_market",
-            "p_worthless_history", "p_profit_market", "p_profit_plan", "ev_plan", "ev_plan_low", "ev_plan_high",
+            "breakeven", "distance", "distance_moves", "short_delta", "theta", "vega", "p_max_profit_market",
+            "p_max_profit_history", "p_profit_market", "p_profit_plan", "ev_plan", "ev_plan_low", "ev_plan_high",
             "ev_plan_no_drift", "cost_of_trading", "short_oi", "long_oi", "fees",
         ),
     ),
@@ -77,7 +77,8 @@ LAYOUTS: Mapping[str, Layout] = {
         renderer=1,
         sections=("moment", "spot", "plan", "checks", "flags"),
         columns=(
-            "type", "short", "long", "mid", "max_loss", "short_delta", "p_worthless_market", "p_profit_plan", "ev_plan",
+            "type", "short", "long", "mid", "max_loss", "short_delta", "p_max_profit_market", "p_profit_plan",
+            "ev_plan",
         ),
         per_side=3,
     ),
@@ -238,7 +239,7 @@ def _render_sections(
         "bars": lambda: fields.write_bars_section(sheet, briefing),
         "events": lambda: fields.write_events_section(sheet, briefing),
         "portfolio": lambda: fields.write_portfolio_section(sheet, briefing),
-        "record": lambda: fields.write_record_section(sheet),
+        "record": lambda: fields.write_record_section(sheet, briefing, menu),
         "flags": lambda: fields.write_flags_section(sheet, (*briefing.flags, *menu.notes)),
     }
     return {name: "\n".join(writers[name]()) for name in layout.sections}

@@ -20,14 +20,14 @@ from spy32.analysts.prompt_format import (
 from spy32.analysts.rendered_prompt import PromptField
 from spy32.domain.briefing import Briefing, OpenSpread
 from spy32.domain.events import ScheduledEvent
-from spy32.domain.market import DailyBar, Metric, Right
+from spy32.domain.market import DailyBar, Metric
 from spy32.domain.option_class import option_roots
 from spy32.domain.sanitize import plain_note
-from spy32.domain.spreads import Strategy
+from spy32.domain.spreads import Menu, Strategy
 from spy32.rules.plan import last_exit, time_exit
 from spy32.sessions import closure_reason, days_to_expiration, market_date, new_york_time, session
 from spy32.settings import Settings
-from spy32.track_record import read_track_record
+from spy32.track_record import find_track_record
 
 PATH_PATTERN = re.compile(r"[a-z][a-z0-9_]*(?:\.[A-Za-z0-9_^-]+)+")
 TIME_PATTERN = re.compile(r"\d\d:\d\d")
@@ -176,7 +176,7 @@ def write_checks_section(sheet: FieldCollector, settings: Settings) -> list[str]
     """Every rule that can still refuse a choice from the menu, with its limit."""
     knobs, drift, choice = settings.analyst, settings.drift, settings.choice
     figures = (
-        ("probability", knobs.probability_veto, "p_max_profit is farther from p_worthless_market"),
+        ("probability", knobs.probability_veto, "p_max_profit is farther from p_max_profit_market"),
         (
             "numbers",
             Decimal(knobs.unmatched_veto),
@@ -299,21 +299,19 @@ def _account_share(dollars: Decimal, net_liquidation: Decimal | None) -> str | N
     return format_amount(dollars / net_liquidation, 4) if net_liquidation is not None and net_liquidation > 0 else None
 
 
-def write_record_section(sheet: FieldCollector) -> list[str]:
-    """By how much the market's probability of profit was wrong in the past, by side and short delta."""
-    record = read_track_record()
-    if record is None:
-        return ["none"]
+def write_record_section(sheet: FieldCollector, briefing: Briefing, menu: Menu) -> list[str]:
+    """By how much the market's probability of profit was wrong in the past, by side and short delta, for the sides of
+    the menu that the record speaks of."""
+    today = market_date(briefing.as_of)
     lines = []
-    for row in record.rows:
-        name = {Right.PUT: "put", Right.CALL: "call"}[row.right]
-        texts = [format_number(figure, 3) or NULL for figure in (row.difference, row.low, row.high)]
-        path = f"record.{name}_{row.delta * 100:.0f}"
-        field = PromptField(
-            path=path, text=texts[0], value=float(texts[0]), unit="fraction", note=f"up to {record.until}"
-        )
-        lines.append(sheet.add_line(field, *texts[1:], field.note))
-    return lines
+    for strategy in (strategy for strategy in Strategy if menu.side(strategy)):
+        for row in find_track_record(briefing.underlying, strategy, days=briefing.dte, today=today):
+            texts = [format_number(figure, 3) or NULL for figure in (row.difference, row.low, row.high)]
+            path = f"record.{TYPE_NAMES[strategy]}_{row.delta * 100:.0f}"
+            note = f"up to {row.until}"
+            field = PromptField(path=path, text=texts[0], value=float(texts[0]), unit="fraction", note=note)
+            lines.append(sheet.add_line(field, *texts[1:], field.note))
+    return lines or ["none"]
 
 
 def write_flags_section(sheet: FieldCollector, texts: Sequence[str]) -> list[str]:

@@ -33,6 +33,10 @@ def scaled_width(width: Decimal, spot: float) -> Decimal:
     return width * Decimal(str(spot)) / REFERENCE_SPOT
 
 
+def _strategy_name(strategy: Strategy) -> str:
+    return strategy.value.replace("_credit", "").replace("_", " ")
+
+
 class RulesAnalyst:
     """Put side, short delta nearest the set one, then width nearest the set one; without a put it abstains.
 
@@ -49,10 +53,9 @@ class RulesAnalyst:
     def choose(self, snapshot: MarketSnapshot, menu: Menu, briefing: Briefing) -> Recommendation:
         puts = menu.side(self._strategy)
         if not puts:
-            others = len(menu.candidates)
-            reason = f"the rule takes puts only, and none is on the menu ({others} call spreads are)"
-            if self._strategy is not Strategy.PUT_CREDIT:
-                reason = f"no {self._name} is on the menu, which the rule takes here"
+            counts = ((len(menu.side(other)), _strategy_name(other)) for other in Strategy)
+            others = ", ".join(f"{count} {name}{'s' if count > 1 else ''}" for count, name in counts if count)
+            reason = f"the rule takes {self._name}s here, and none is on the menu ({others or 'nothing'} instead)"
             return Recommendation(analyst=self.name, decision=Decision.ABSTAIN, candidate_id=None, reason=reason)
         width = scaled_width(self._choice.rule_width, snapshot.spot)
         chosen = nearest_candidate(puts, self._choice.rule_delta, width)
@@ -78,7 +81,7 @@ class RulesAnalyst:
 
     @property
     def _name(self) -> str:
-        return self._strategy.value.replace("_credit", "").replace("_", " ")
+        return _strategy_name(self._strategy)
 
     def _analysis(self, chosen: Candidate, puts: tuple[Candidate, ...], width: Decimal) -> str:
         premium = f"Credit {chosen.mid} at the mid, {chosen.floor} at the least"

@@ -11,7 +11,7 @@ from dataclasses import replace as changed
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
-from spy32.brokers.paper_settlement import StandIn, has_expired_contract, settle_account
+from spy32.brokers.paper_settlement import StandIn, settle_account
 from spy32.domain.market import LegQuotes
 from spy32.domain.option_class import underlying_for_root
 from spy32.domain.orders import BrokerOrder, DryRun, Fill, Transaction, TransactionKind
@@ -21,7 +21,7 @@ from spy32.lifecycle import FINAL, OrderState
 from spy32.ports import Clock, DailyBarLookup, Market, PaperLedger
 from spy32.rules.margin import margin_requirement
 from spy32.rules.pricing import closing_costs, natural_and_mid, opening_costs, paper_threshold
-from spy32.rules.settlement import exact_price
+from spy32.rules.settlement import exact_price, has_expired_leg
 from spy32.sessions import market_date, next_session
 from spy32.settings import Settings
 
@@ -231,7 +231,7 @@ class PaperBroker:
         now = self._clock()
         if json.loads(order.body)["time-in-force"] == "Day":
             return order.placed_at is not None and market_date(order.placed_at) < market_date(now)
-        return has_expired_contract(order, now)
+        return has_expired_leg(order.legs, now)
 
     def _fetch_quotes(self, legs: Sequence[Leg]) -> LegQuotes | None:
         assert self._market is not None

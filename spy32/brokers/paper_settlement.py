@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from spy32.domain.market import DailyBar
-from spy32.domain.orders import BrokerOrder, PaperEvent
+from spy32.domain.orders import PaperEvent
 from spy32.errors import Unavailable, Unusable
 from spy32.ports import DailyBarLookup, PaperLedger
 from spy32.rules.settlement import (
@@ -14,13 +14,13 @@ from spy32.rules.settlement import (
     ExpiredPositions,
     closing_event,
     depends_on_price,
+    has_expired_leg,
     is_final,
     opening_price,
     select_assigned_shares,
     select_expired,
     settlement_events,
     settlement_price,
-    trading_end,
 )
 from spy32.sessions import new_york_time, session
 
@@ -67,14 +67,9 @@ def settle_account(
     return (*notes, *_close_shares(ledger, prices, is_recorded=is_recorded))
 
 
-def has_expired_contract(order: BrokerOrder, now: datetime) -> bool:
-    """Return whether a contract of the order has stopped trading."""
-    return any(trading_end(leg.root.strip(), leg.expiration) <= now for leg in order.legs)
-
-
 def _expire_orders(ledger: PaperLedger, now: datetime, *, is_recorded: bool) -> None:
     for order in ledger.working_orders(is_recorded=is_recorded):
-        if has_expired_contract(order, now):
+        if has_expired_leg(order.legs, now):
             ledger.update_status(order.broker_id, was=order.status, status="Expired")
 
 

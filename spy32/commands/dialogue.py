@@ -9,7 +9,7 @@ from spy32.commands.terminal_input import InputClosed, WindowResized
 from spy32.domain.spreads import Candidate, Mode
 from spy32.errors import BadUsage, Refused, Spy32Error
 from spy32.render.candidates import sorted_menu
-from spy32.render.formatting import single_line
+from spy32.render.formatting import format_count, single_line
 from spy32.render.page import Page
 from spy32.render.review import (
     HANDFUL,
@@ -151,9 +151,8 @@ class ApprovalDialogue:
         before, self._shown = self._shown.proposal, base if is_base else desk.preview(self._context, base, entry)
         after = self._shown.proposal
         if before is not None and after is not None and before.quantity != after.quantity:
-            self._message = (
-                f"{after.quantity} contracts now, {before.quantity} before: what the limits leave for this spread"
-            )
+            now = format_count(after.quantity, "contract")
+            self._message = f"{now} now, {before.quantity} before: what the limits leave for this spread"
 
     def _judge_shown(self) -> Review:
         """The review on the screen; a preview is first checked against new quotes, the dry run and all limits."""

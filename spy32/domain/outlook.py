@@ -32,17 +32,19 @@ class Estimate:
 class Probabilities:
     """Probabilities of a candidate's endings, 0 to 1. The end is expiration, or the close at which the plan leaves."""
 
-    worthless: float
-    """Every leg is out of the money at the end; of a credit spread: no short strike is reached there."""
     profit: float
     """Any profit after slippage and costs, sold at the mid less slippage."""
     max_profit: float
     """To expiration, the largest possible payoff; under the exit plan, a close at the profit target or better."""
-    max_loss: float
-    """The least possible payoff: the underlying is at or beyond a long strike at the end. Under the exit plan the loss
-    is smaller then, since time value is left."""
+    worthless: float | None = None
+    """Every leg expires out of the money; of a credit spread: no short strike is reached there. None under the exit
+    plan, which closes before expiration."""
+    max_loss: float | None = None
+    """The least possible payoff at expiration. None under the exit plan, where time value is left."""
     touch: float | None = None
     """A short strike is reached at any time before the end, by highs and lows. None where the law does not tell."""
+    stopped: float | None = None
+    """Closed at the plan's stop. What is left of 1 beside `max_profit` and this leaves by time. None to expiration."""
 
 
 @value
@@ -53,7 +55,12 @@ class Forecast:
     ev: Estimate | None = None
     """Expected profit. None under the market's law, whose expected value is the cost of trading and no judgement."""
     shortfall: Estimate | None = None
-    """Expected shortfall at 5 %: the mean profit of the worst twentieth, negative for a loss. None as above."""
+    """Expected shortfall at 5 %: the mean profit of the worst twentieth, negative for a loss. None as above. It may
+    exceed the maximum loss of the proposal, which is at the floor, by the cost of closing."""
+    average_win: ModelDollars | None = None
+    """Mean profit of the trades that make one, dollars per contract after costs; None when none does, or as above."""
+    average_loss: ModelDollars | None = None
+    """Mean result of all others, negative."""
 
 
 @value
@@ -96,9 +103,11 @@ class Outlook:
     premium_per_day: ModelDollars
     """Credit at the mid, dollars per contract and calendar day to expiration."""
     return_on_risk: float
-    """Largest profit at the mid over the maximum loss."""
+    """Largest profit at the first limit over the maximum loss, as the order shows it."""
     score: float | None = None
     """Lower end of the history's expected value under the plan, over the maximum loss. Shown, never binding."""
+    days: int | None = None
+    """Calendar days from the market's day to expiration. None where an older build did not store it."""
     sessions: int = 0
     """Start days of the past windows that the history's numbers rest on."""
     history_until: date | None = None
@@ -129,6 +138,10 @@ class Reliability:
     low: float
     high: float
     """The 95 % interval of the difference."""
+    until: str
+    """The last month or day of the outcomes, as the table writes it."""
+    history_difference: float | None = None
+    """came_true less what the history's probability stated; None in a table that does not have it."""
 
 
 @value
@@ -142,7 +155,3 @@ class TrackRecord:
     def side(self, right: Right) -> tuple[Reliability, ...]:
         """The rows of one right, by delta."""
         return tuple(sorted((row for row in self.rows if row.right is right), key=lambda row: row.delta))
-
-    def nearest(self, right: Right, delta: float) -> Reliability | None:
-        """The row nearest an absolute short delta; None when the table has none of this right."""
-        return min(self.side(right), key=lambda row: abs(row.delta - delta), default=None)

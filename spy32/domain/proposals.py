@@ -63,7 +63,8 @@ class Recommendation:
     evidence: tuple[str, ...] = ()
     """Paths into the snapshot or menu, such as `menu.K7Q2.short_delta`."""
     probability: float | None = None
-    """The analyst's own probability of profit, 0 to 1."""
+    """The analyst's own probability, 0 to 1: that a credit spread expires worthless, or a debit spread ends with its
+    largest profit. A rule states none of its own and repeats the market's probability of profit."""
     model: str | None = None
     """As the answer names it."""
     prompt: str | None = None

@@ -277,19 +277,28 @@ class Candidate:
         return {view.quote.symbol: view for view in (self.short, self.long, *self.calls)}
 
     @property
+    def p_profit(self) -> float:
+        """The market's probability of any profit at expiration, 0 to 1: after costs, in older runs before them."""
+        return self.outlook.expiry.market.probabilities.profit if self.outlook is not None else self.pop_market
+
+    @property
     def p_worthless(self) -> float:
         """The market's probability that the spread expires worthless, 0 to 1, by the density of the run.
 
         Runs before 0.4 did not store it; for them it is 1 - |short delta|, which is 2 to 10 points too low for puts
         and too high for calls.
         """
-        if self.outlook is not None:
-            return self.outlook.expiry.market.probabilities.worthless
+        stated = self.outlook.expiry.market.probabilities.worthless if self.outlook is not None else None
+        if stated is not None:
+            return stated
         return self.worthless_market if self.worthless_market is not None else 1.0 - self.short_delta
 
     @property
     def p_max_profit(self) -> float:
-        """The market's probability of the largest profit: a debit spread has it in the money."""
+        """The market's probability of the largest possible profit at expiration, 0 to 1. Without an outlook that of a
+        debit spread is the probability that its short strike ends in the money."""
+        if self.outlook is not None:
+            return self.outlook.expiry.market.probabilities.max_profit
         return 1.0 - self.p_worthless if self.spread.strategy.is_debit else self.p_worthless
 
     @property

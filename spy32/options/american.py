@@ -81,6 +81,8 @@ class AmericanValue:
 def price_american(contract: AmericanContract, vol: float) -> AmericanValue:
     """Return price, European price and delta at a vol, fraction a year.
 
+    The extrapolation of huge deviations (a vol of 3 over 5 years) can leave the bounds that hold without any model: a
+    call is worth at most the spot, a put at most its strike. The price is kept within them.
     Raises ValueError for a strike, time, vol or spot less dividends that is not positive.
     """
     base = contract.spot - contract.escrow(0.0)
@@ -91,7 +93,8 @@ def price_american(contract: AmericanContract, vol: float) -> AmericanValue:
     exact = float(european.price(black, vol)[0])
     exact_delta = float(european.greeks(black, vol, base).delta[0])
     (coarse, coarse_slope), (fine, fine_slope) = (_premium(contract, base, vol, factor) for factor in (1, 2))
-    price = exact + max(2.0 * fine - coarse, 0.0)
+    bound = contract.spot if contract.is_call else contract.strike * max(exp(-contract.rate * contract.years), 1.0)
+    price = min(exact + max(2.0 * fine - coarse, 0.0), bound)
     if contract.first_exercise <= 0.0 and price <= contract.intrinsic:
         return AmericanValue(price=contract.intrinsic, european=exact, delta=1.0 if contract.is_call else -1.0)
     return AmericanValue(price=price, european=exact, delta=exact_delta + 2.0 * fine_slope - coarse_slope)

@@ -93,10 +93,6 @@ class Scenarios:
     vix: Floats
     """VIX at each close over that at the start, a ratio and not a log."""
 
-    def select(self, rows: Ints) -> "Scenarios":
-        """Return some of the windows."""
-        return Scenarios(**{column.name: getattr(self, column.name)[rows] for column in fields(self)})
-
     def first_sessions(self, count: int) -> "Scenarios":
         """Return the windows cut to their first sessions."""
         columns = {name: getattr(self, name)[:, :count] for name in ("close", "high", "low", "vix")}
@@ -129,15 +125,6 @@ def build_scenarios(history: DailyHistory, horizon: Horizon, *, vix: float, star
     ratio = history.vix[rows] / history.vix[first] * (history.vix[first] / history.vix[first - 1]) ** share
     close, high, low = columns
     return Scenarios(starts=starts, close=close, high=high, low=low, vix=ratio)
-
-
-def stratified_starts(windows: int, count: int, seed: int) -> Ints:
-    """Return at most `count` window starts, one at a random place in each of `count` equal stretches of the past."""
-    if windows <= count:
-        return np.arange(windows)
-    edges = np.arange(count + 1) * windows // count
-    offsets = random_shares(count, seed) * (edges[1:] - edges[:-1])
-    return edges[:-1] + offsets.astype(np.int64)
 
 
 def random_shares(count: int, seed: int) -> Floats:

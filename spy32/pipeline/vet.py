@@ -11,6 +11,7 @@ from spy32.errors import Spy32Error, Unavailable, Unusable
 from spy32.pipeline.authenticate import AccountStatus
 from spy32.pipeline.context import CheckedMarket, RunContext, RunEnd, StepResult
 from spy32.ports import Market
+from spy32.quality.common import pluralise
 from spy32.rules import conditions, pricing
 from spy32.rules.limits import ineligible_prompt_reason
 
@@ -36,7 +37,7 @@ def vet(
     context.store.decisions.save_ruling(context.run_id, ruling, now)
     if ruling.is_accepted:
         notes = [finding.message for finding in ruling.findings]
-        return StepResult(value=ruling, detail="; ".join((f"{ruling.quantity} contracts", *notes)))
+        return StepResult(value=ruling, detail="; ".join((pluralise(ruling.quantity, "contract"), *notes)))
     return RunEnd.no_trade(refusal_cause(ruling), *ruling.reasons)
 
 

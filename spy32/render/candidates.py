@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from spy32.domain.spreads import MULTIPLIER, Candidate, Strategy, value_bounds
 from spy32.render.formatting import (
+    format_chance,
+    format_credit,
     format_dollars,
     format_gain,
     format_legs,
     format_percent,
     format_price,
+    format_signed_price,
+    format_whole,
     humanise,
     signed_delta,
 )
@@ -77,8 +81,8 @@ def pick_words(outcomes: "Mapping[str, Outcome]", picked: str | None, *, is_over
     return f"{held}{plan}; menu's mean {format_gain(sum(known, Decimal(0)) / len(known))} of {len(known)}"
 
 
-def _profit_at_mid(entry: Candidate) -> Decimal:
-    return (entry.mid + value_bounds(entry.spread.legs)[1]) * MULTIPLIER - entry.costs
+def _largest_profit(entry: Candidate, credit: Decimal) -> Decimal:
+    return (credit + value_bounds(entry.spread.legs)[1]) * MULTIPLIER - entry.costs
 
 
 def _outlook_fact(path: str, words: Callable[[Any], str]) -> Callable[[Candidate], str]:
@@ -95,33 +99,30 @@ def _outlook_fact(path: str, words: Callable[[Any], str]) -> Callable[[Candidate
 
 
 OUTLOOK_FACTS: Mapping[str, Callable[[Candidate], str]] = {
-    "P(profit)": _outlook_fact("chosen_plan.probabilities.profit", format_percent),
-    "EV plan": _outlook_fact("chosen_plan.ev.mean", format_gain),
-    "EV low": _outlook_fact("chosen_plan.ev.low", format_gain),
-    "EV high": _outlook_fact("chosen_plan.ev.high", format_gain),
-    "POP history": _outlook_fact("expiry.history.probabilities.profit", format_percent),
-    "P(max loss)": _outlook_fact("expiry.history.probabilities.max_loss", format_percent),
-    "P(touch)": _outlook_fact("expiry.history.probabilities.touch", format_percent),
-    "EV expiration": _outlook_fact("expiry.history.ev.mean", format_gain),
-    "shortfall": _outlook_fact("chosen_plan.shortfall.mean", format_gain),
-    "cost of trading": _outlook_fact("cost.total", format_gain),
-    "premium a day": _outlook_fact("premium_per_day", format_gain),
-    "score": _outlook_fact("score", "{:+.3f}".format),
+    "win, exits": _outlook_fact("chosen_plan.probabilities.profit", format_chance),
+    "EV each": _outlook_fact("chosen_plan.ev.mean", format_whole),
+    "EV low": _outlook_fact("chosen_plan.ev.low", format_whole),
+    "EV high": _outlook_fact("chosen_plan.ev.high", format_whole),
+    "win, held": _outlook_fact("expiry.history.probabilities.profit", format_chance),
+    "P(max loss)": _outlook_fact("expiry.history.probabilities.max_loss", format_chance),
+    "P(touch)": _outlook_fact("expiry.history.probabilities.touch", format_chance),
+    "EV, held": _outlook_fact("expiry.history.ev.mean", format_whole),
+    "worst 5%": _outlook_fact("chosen_plan.shortfall.mean", format_whole),
 }
 """By history under the exit plan, unless the column says another."""
 CANDIDATE_FACTS: Mapping[str, Callable[[Candidate], str]] = {
     "spread": spread_words,
     "expiration": lambda entry: f"{entry.spread.expiration}",
-    "credit": lambda entry: format_price(entry.start),
+    "price": lambda entry: format_credit(entry.start),
     "of width": lambda entry: format_percent(abs(float(entry.start / entry.spread.width))),
-    "floor": lambda entry: format_price(entry.floor),
-    "mid": lambda entry: format_price(entry.mid),
-    "natural": lambda entry: format_price(entry.natural),
-    "max profit": lambda entry: f"{format_dollars(_profit_at_mid(entry))} at the mid",
+    "last price": lambda entry: format_credit(entry.floor),
+    "mid": lambda entry: format_signed_price(entry.mid),
+    "natural": lambda entry: format_signed_price(entry.natural),
+    "max profit": lambda entry: f"{format_dollars(_largest_profit(entry, entry.mid))} at the mid",
     "max loss": lambda entry: format_dollars(entry.max_loss),
-    "return on risk": lambda entry: format_percent(float(_profit_at_mid(entry) / entry.max_loss)),
+    "return on risk": lambda entry: format_percent(float(_largest_profit(entry, entry.start) / entry.max_loss)),
     "breakeven": lambda entry: " ".join(format_price(point) for point in entry.breakevens),
-    "POP": lambda entry: format_percent(entry.pop_market),
+    "win, options": lambda entry: format_chance(entry.p_profit),
     "delta": signed_delta,
     "position": lambda entry: f"{entry.greeks.delta * MULTIPLIER:+.1f} shares",
     "theta": lambda entry: f"{format_gain(entry.greeks.theta * MULTIPLIER)} a day",

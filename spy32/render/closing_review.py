@@ -29,7 +29,7 @@ def closing_items(review: "Review", result: "ProposalTerms") -> Iterator[Item]:
     else:
         age = new_york_words(quote.as_of) if result.is_recorded else f"{format_age(review.at - quote.as_of)} old"
         yield pair("Quotes", f"{age}, from {single_line(quote.source)}")
-    yield pair("Exit", exit_words(result.exit))
+    yield pair("Exit", exit_words(result.exit, result))
 
 
 def exit_parts(managed: "ManagedTrade") -> list[Part]:

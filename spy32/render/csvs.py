@@ -1,13 +1,15 @@
 """Lists as CSV for spreadsheets. Text that would start a formula is disarmed; numbers stay numbers."""
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from io import StringIO
 from typing import Any
 
 from spy32.domain.report import GroupResult, ReportTrade
 from spy32.domain.runs import RunSummary
 from spy32.domain.spreads import Candidate, Menu, RejectedSpread
+from spy32.domain.units import Points
 from spy32.domain.value import value
 from spy32.render import report_documents  # noqa: F401 - the part of a trade
 from spy32.render.document_parts import published
@@ -18,14 +20,24 @@ from spy32.render.formatting import format_price, single_line
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
-EVENTS = ("worthless", "profit", "max_profit", "max_loss", "touch")
 FORECASTS = {"market": "expiry.market", "history": "expiry.history", "plan": "plan.history"}
+HELD = ("market", "history")
+EVENTS: Mapping[str, Iterable[str]] = {
+    "worthless": HELD, "profit": FORECASTS, "max_profit": FORECASTS, "max_loss": HELD, "touch": FORECASTS,
+    "stopped": ("plan",),
+}  # fmt: skip
+"""The forecasts that tell of an event: nothing is held to expiration under the plan."""
 
 
 @value
 class MenuRow:
     candidate: Candidate
     is_chosen: bool
+
+
+def _call_strike(row: MenuRow, place: int) -> Decimal | None:
+    calls = row.candidate.calls
+    return calls[place].quote.strike if calls else None
 
 
 CANDIDATE = Part(
@@ -36,18 +48,22 @@ CANDIDATE = Part(
     ev_market_plan=candidate.ev.market_plan ev_history_expiry=candidate.ev.history_expiry
     ev_history_plan=candidate.ev.history_plan costs"""
     + "".join(
-        f" p_{name}_{column}=candidate.outlook.{path}.probabilities.{name}"
-        for name in EVENTS
-        for column, path in FORECASTS.items()
+        f" p_{name}_{column}=candidate.outlook.{FORECASTS[column]}.probabilities.{name}"
+        for name, columns in EVENTS.items()
+        for column in columns
     )
     + """
     ev_plan_low=candidate.outlook.chosen_plan.ev.low ev_plan_high=candidate.outlook.chosen_plan.ev.high
     shortfall_plan=candidate.outlook.chosen_plan.shortfall.mean cost_of_trading=candidate.outlook.cost.total
     premium_per_day=candidate.outlook.premium_per_day return_on_risk=candidate.outlook.return_on_risk
-    score=candidate.outlook.score""",
+    score=candidate.outlook.score start ev_plan_without_drift=candidate.outlook.plan.no_drift.ev.mean
+    average_win_plan=candidate.outlook.chosen_plan.average_win
+    average_loss_plan=candidate.outlook.chosen_plan.average_loss call_short_strike call_long_strike""",
     called="MenuRow",
     inner="candidate",
     chosen=Key(str, lambda row: "yes" if row.is_chosen else "no"),
+    call_short_strike=Key(Points | None, lambda row: _call_strike(row, 0), "Of an iron condor, whose others are puts."),
+    call_long_strike=Key(Points | None, lambda row: _call_strike(row, 1), "Of an iron condor."),
     breakeven=Key(str, lambda row: " ".join(format_price(point) for point in row.candidate.breakevens)),
 )
 

@@ -113,7 +113,7 @@ class LawProbabilities:
     """By the underlying's past, to expiration."""
     history_without_drift: float | None
     plan: float | None
-    """By the past, under the exit plan."""
+    """By the past (as `history`), under the exit plan. It is simulated, and has been held against no outcome."""
     plan_without_drift: float | None
     plan_market: float | None
 
@@ -164,7 +164,8 @@ def published(entry: Candidate) -> Candidate:
         history_expiry=None if found.expiry is None else found.expiry.mean,
         history_plan=None if found.plan is None else found.plan.mean,
     )
-    return replace(entry, pop_history=_by_law(entry, "profit").history, ev=ev)
+    profit = _by_law(entry, "profit")
+    return replace(entry, pop_market=entry.p_profit, pop_history=profit.history, ev=ev)
 
 
 def _probability(name: str, what: str) -> Key:
@@ -174,17 +175,25 @@ def _probability(name: str, what: str) -> Key:
 Part(
     Candidate,
     """id strategy expiration width legs natural mid start floor max_loss breakevens short_delta greeks pop ev costs
-    costs_round_trip p_worthless p_profit p_max_profit p_max_loss p_touch ev_history shortfall
+    costs_round_trip p_worthless p_profit p_max_profit p_max_loss p_touch p_stopped ev_history shortfall
+    average_win=outlook.chosen_plan.average_win average_loss=outlook.chosen_plan.average_loss
     cost_of_trading=outlook.cost premium_per_day=outlook.premium_per_day return_on_risk=outlook.return_on_risk
     score=outlook.score history_until=outlook.history_until history_missing=outlook.missing""",
     inner="spread",
-    pop=Key(Annotated[Candidate, POP], published, "Probability of any profit at expiration, fraction."),
+    pop=Key(
+        Annotated[Candidate, POP],
+        published,
+        "p_profit.market and p_profit.history; of runs before 0.4 the market's before costs.",
+    ),
     ev=Key(ExpectedValue, lambda entry: published(entry).ev, "market_* is null since 0.4: see cost_of_trading."),
-    p_worthless=_probability("worthless", "no short strike is reached at the end"),
+    p_worthless=_probability(
+        "worthless", "every leg expires out of the money; null under the plan, which closes before"
+    ),
     p_profit=_probability("profit", "any profit is left after costs"),
     p_max_profit=_probability("max_profit", "the largest profit is made; under the plan, the profit target"),
-    p_max_loss=_probability("max_loss", "the underlying ends at or beyond a long strike"),
+    p_max_loss=_probability("max_loss", "the largest loss is made at expiration; null under the plan"),
     p_touch=_probability("touch", "a short strike is reached before the end"),
+    p_stopped=_probability("stopped", "the plan closes at its stop; null to expiration. The rest closes by time"),
     ev_history=Key(HistoryEstimates, lambda entry: _by_history(entry, "ev")),
     shortfall=Key(
         HistoryEstimates,

@@ -9,6 +9,7 @@ from spy32.render.candidates import CANDIDATE_FACTS, name_spreads, spread_words
 from spy32.render.explain import analyst_name
 from spy32.render.formatting import (
     clean,
+    format_chance,
     format_count,
     format_milliseconds,
     format_percent,
@@ -105,16 +106,19 @@ def _spread_or_id(recommendation: Recommendation, entry: "Candidate | None") -> 
 
 
 def probability_items(recommendation: Recommendation, entry: "Candidate | None") -> list[Item]:
-    """The stated probability beside the market's. The market's of expiring worthless is what the answer was
+    """The stated probability beside the market's. The market's of the largest profit is what the answer was
     judged by, too. A rule states none of its own: it repeats the market's."""
     if recommendation.probability is None or recommendation.analyst in RULE_NAMES:
         return []
-    items = [pair("stated chance", f"{format_percent(recommendation.probability)} that it expires worthless")]
+    is_debit = entry is not None and entry.spread.strategy.is_debit
+    event = "of the largest profit at expiration" if is_debit else "that it expires worthless"
+    items = [pair("stated chance", f"{format_percent(recommendation.probability)} {event}")]
     if entry is not None:
         is_implied = entry.outlook is not None or entry.worthless_market is not None
         source = "by the option prices" if is_implied else "by the short delta"
         record = record_words(entry)
-        market_text = f"{format_percent(entry.p_worthless)} {source}; {format_percent(entry.pop_market)} for any profit"
+        profit = f"{format_chance(entry.p_profit)} for any profit"
+        market_text = f"{format_percent(entry.p_max_profit)} {source}; {profit}"
         items.append(pair("market's chance", f"{market_text}{f'; {record}' if record else ''}"))
     return items
 

@@ -17,7 +17,7 @@ from spy32.render.formatting import (
     single_line,
 )
 from spy32.render.market_pages import FIGURE_GROUPS, format_value
-from spy32.render.outlook import NUMBERS, number_items
+from spy32.render.outlook import number_items
 from spy32.render.page import Item, Pairs, Part, pair
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from spy32.domain.run_view import RunView
     from spy32.domain.spreads import Candidate
 
+LAST_PRICES = {True: ("debit", "ceiling", "above"), False: ("credit", "floor", "below")}
+"""Of a debit spread, and of a credit spread: what its price and its last price are called."""
 OF_A_PROPOSAL = ("vega", "costs", "costs both ways")
 """What the screen of a proposal does not say of its candidate."""
 
@@ -46,10 +48,13 @@ def choice_parts(view: "RunView") -> list[Part]:
 
 def setup_part(entry: "Candidate", *, short: bool = False) -> Pairs:
     """Every fact of the chosen spread, one contract; `short` leaves out what the screen of a proposal says."""
-    told = {*OUTLOOK_FACTS, *(NUMBERS if entry.outlook is not None else ())}  # by the numbers that follow
+    by_numbers = ("win, options", "return on risk") if entry.outlook is not None else ()  # which follow
+    told = {*OUTLOOK_FACTS, *by_numbers}
     labels = OF_A_PROPOSAL if short else [label for label in CANDIDATE_FACTS if label not in told]
     facts = {label: CANDIDATE_FACTS[label](entry) for label in labels}
-    items = (*(pair(label, text) for label, text in facts.items() if text), *number_items(entry))
+    price, last, _ = LAST_PRICES[entry.spread.strategy.is_debit]
+    names = {"price": price, "last price": last}
+    items = (*(pair(names.get(label, label), text) for label, text in facts.items() if text), *number_items(entry))
     return Pairs(name="setup", title="Setup of the choice, one contract", items=items)
 
 
@@ -58,7 +63,9 @@ def setup_part(entry: "Candidate", *, short: bool = False) -> Pairs:
 
 def entry_conditions_part(entry: "Candidate", by: Mapping[str, Mapping[str, object]] | None) -> Pairs:
     """At what price and in what market it may be opened; the settings are those that the run decided by."""
-    items = [pair("price", f"{format_price(entry.start)} first, never below {format_price(entry.floor)}")]
+    price, _, beyond = LAST_PRICES[entry.spread.strategy.is_debit]
+    first, last = (format_price(abs(amount)) for amount in (entry.start, entry.floor))
+    items = [pair("price", f"{price} {first} first, never {beyond} {last}")]
     if by is not None:
         items += _condition_items(by)
     return Pairs(name="entry", title="Conditions of an entry", items=tuple(items))

@@ -1,11 +1,11 @@
 """The figures of a proposal as a trader reads them, a line a subject: the same on `approve`, `show` and `demo`."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime, time
 from decimal import ROUND_CEILING, Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
-from spy32.domain.events import EventKind
+from spy32.domain.events import EventKind, ScheduledEvent
 from spy32.domain.proposals import ExitPlan, ProposalTerms, spread_description
 from spy32.domain.spreads import CENT, MULTIPLIER, Candidate, ExitAuthority, Leg, max_width
 from spy32.render.formatting import (
@@ -18,11 +18,13 @@ from spy32.render.formatting import (
     format_percent,
     format_price,
     format_strike,
+    format_whole,
     humanise,
     signed_delta,
 )
-from spy32.render.outlook import ev_words, has_plan, market_odds_words, profit_words
+from spy32.render.outlook import has_plan, market_odds_words, odds_items
 from spy32.render.page import Item, Pairs, pair
+from spy32.sessions import NEW_YORK
 
 if TYPE_CHECKING:
     from spy32.domain.briefing import Briefing
@@ -38,6 +40,8 @@ class Surroundings(NamedTuple):
 
     market: "MarketSummary | None"
     briefing: "Briefing | None"
+    now: datetime | None = None
+    """Events that are out by then are history."""
     spot: float | None = None
     """The newest that is known."""
     net_liquidation: Decimal | None = None
@@ -59,6 +63,7 @@ def run_surroundings(view: "RunView") -> Surroundings:
     return Surroundings(
         market=view.market,
         briefing=view.briefing,
+        now=view.market.as_of if view.market is not None else None,
         spot=view.market.spot if view.market is not None else None,
         net_liquidation=net_liquidation,
         open_trades=exposure.open_trades if exposure is not None else None,
@@ -98,11 +103,9 @@ def opening_facts(
 ) -> Pairs:
     """Price, loss, odds and greeks of an opening, with the payoff; `below` has the market's odds, and draws that on
     narrow screens too."""
-    odds = [
-        pair("P(profit)", UNKNOWN if entry is None else profit_words(entry), "strong"),
-        pair("EV plan", UNKNOWN if entry is None else ev_words(entry, result.quantity), "strong"),
-        pair("POP", market_odds_words(entry) if below and entry is not None and has_plan(entry) else ""),
-    ]
+    odds = [pair("With exits", UNKNOWN, "strong")] if entry is None else odds_items(entry, result.quantity)
+    if below and entry is not None and has_plan(entry):
+        odds.append(pair("By options", market_odds_words(entry)))
     items = (
         pair("Credit" if result.limit_price > 0 else "Debit", _credit(result), "strong"),
         pair("Max profit", f"{max_profit_words(result)} · {_return_on_risk(result)} return on risk", "good"),
@@ -112,8 +115,7 @@ def opening_facts(
             "bad",
         ),
         pair("Breakeven", breakeven_words(result, around)),
-        pair("Delta", _delta(result, entry)),
-        pair("BP effect", f"{format_dollars(result.max_loss)} · theta {_theta(result, entry)}"),
+        pair("Greeks", _greeks(result, entry)),
         *odds,
     )
     return Pairs(items=items, payoff=(result, around.market), below=below)
@@ -165,15 +167,12 @@ def breakeven_words(result: ProposalTerms, around: Surroundings) -> str:
     return f"{'/'.join(points)} · {percent if len(points) == 1 else ''}{'/'.join(moves)} exp. moves"
 
 
-def _delta(result: ProposalTerms, entry: Candidate | None) -> str:
+def _greeks(result: ProposalTerms, entry: Candidate | None) -> str:
     if entry is None:
         return UNKNOWN
     each = entry.greeks.delta * MULTIPLIER * result.quantity
-    return f"short {signed_delta(entry)} · position {each:+.1f} shares"
-
-
-def _theta(result: ProposalTerms, entry: Candidate | None) -> str:
-    return UNKNOWN if entry is None else f"{format_gain(entry.greeks.theta * MULTIPLIER * result.quantity)} a day"
+    theta = format_gain(entry.greeks.theta * MULTIPLIER * result.quantity)
+    return f"short {signed_delta(entry)} · {each:+.1f} shares · theta {theta}"
 
 
 def closing_facts(result: ProposalTerms, trade: "Trade | None") -> Pairs:
@@ -202,20 +201,21 @@ def closing_result_words(result: ProposalTerms) -> str:
 # What surrounds it.
 
 
-def surrounding_items(result: ProposalTerms, around: Surroundings) -> list[Item]:
+def surrounding_items(result: ProposalTerms, around: Surroundings, entry: Candidate | None = None) -> list[Item]:
     """The market, what may happen before the exit, and the book, a line each."""
     items = [pair("Market", market_words(around))]
     if result.kind == "open":
-        items.append(pair("Events", _events(result, around.briefing)))
-        items.append(pair("Book", book_words(around)))
-    return [*items, *plan_items(result)]
+        items.append(pair("Events", _events(result, around.briefing, around.now)))
+        items.append(pair("Book", f"{book_words(around)} · BP effect {format_dollars(result.max_loss)}"))
+    return [*items, *plan_items(result, entry)]
 
 
-def plan_items(result: ProposalTerms) -> list[Item]:
+def plan_items(result: ProposalTerms, entry: Candidate | None = None) -> list[Item]:
     """The exit plan, and that the approval of an opening covers its closes when it does."""
     is_covering = result.kind == "open" and result.exit.authority is ExitAuthority.PLAN
     covers = [pair("Covers", COVERS_EXITS, "warn")] if is_covering else []
-    return [pair("Exit", exit_words(result.exit)), *covers]
+    costs = entry.costs_round_trip if entry is not None else None
+    return [pair("Exit", exit_words(result.exit, result, costs)), *covers]
 
 
 def market_words(around: Surroundings) -> str:
@@ -235,12 +235,14 @@ def last_day(plan: ExitPlan) -> date:
     return plan.time_exit if plan.time_exit is not None else plan.last_exit
 
 
-def _events(result: ProposalTerms, briefing: "Briefing | None") -> str:
-    """Scheduled news and ex-dates up to the planned exit; `n/a` where no calendar or feed was at hand."""
+def _events(result: ProposalTerms, briefing: "Briefing | None", now: datetime | None) -> str:
+    """Scheduled news that is not out yet and ex-dates up to the planned exit; `n/a` where no calendar or feed was at
+    hand."""
     if briefing is None:
         return UNKNOWN
     end = last_day(result.exit)
-    text = [f"{event_name(event.kind)} {calendar_day(event.day)}" for event in briefing.events if event.day <= end]
+    ahead = [event for event in briefing.events if event.day <= end and not _is_out(event, now)]
+    text = [f"{event_name(event.kind)} {calendar_day(event.day)}" for event in ahead]
     text += [f"{event_name(kind)} {UNKNOWN}" for kind in briefing.unknown_events]
     if briefing.dividends is None:
         text.append(f"ex-date {UNKNOWN}")
@@ -249,6 +251,12 @@ def _events(result: ProposalTerms, briefing: "Briefing | None") -> str:
     later = [item.ex_date for item in briefing.dividends or () if item.ex_date > end]
     after = f" · ex-date {calendar_day(later[0])} later" if later else ""
     return f"{', '.join(text) or 'none'} by the exit on {calendar_day(end)}{after}"
+
+
+def _is_out(event: ScheduledEvent, now: datetime | None) -> bool:
+    """Whether its time has come; of a day without a time, whether the day is over in New York."""
+    at = time.fromisoformat(event.time) if event.time is not None else time.max
+    return now is not None and now >= datetime.combine(event.day, at, NEW_YORK)
 
 
 def event_name(kind: str) -> str:
@@ -262,20 +270,36 @@ def book_words(around: Surroundings) -> str:
     remaining = UNKNOWN
     if around.open_limit is not None and around.open_risk is not None:
         remaining = format_dollars(max(around.open_limit - around.open_risk, Decimal(0)))
-    return f"{'before this trade: ' * around.is_past}{trades} open, {risk} at risk · room for {remaining}"
+    return f"{'before this trade: ' * around.is_past}{trades}, {risk} at risk · room {remaining}"
 
 
-def exit_words(plan: ExitPlan) -> str:
-    """`manage: buy back at 0.28 · close 9 Sep, last 29 Sep · stop at 1.68`: `manage` does what follows its name.
+def exit_words(plan: ExitPlan, opening: "ProposalTerms | Trade | None" = None, costs: Decimal | None = None) -> str:
+    """`target 0.28 (+$51) · stop 1.68 (-$229) · close 9 Sep · you approve`: when `manage` proposes the close.
 
-    `GTC` only where an order is left with the broker; a stop is never one.
+    `opening` gives the legs, `costs` (both ways, dollars a contract) the results of a proposal in whole dollars. `GTC`
+    only where an order is left with the broker; a stop is never one, and has no effect at the width or beyond.
     """
-    is_credit = plan.profit_target > 0
-    target, stop = format_price(abs(plan.profit_target)), f"stop at {format_price(plan.stop)}"
-    verb = "buy back" if is_credit else "sell"
-    first = f"GTC at {target} · manage:" if plan.rests_target else f"manage: {verb} at {target} ·"
-    timed = f"close {calendar_day(plan.time_exit)}, " if plan.time_exit is not None else ""
-    return f"{first} {timed}last {calendar_day(plan.last_exit)} · {stop if is_credit else 'no stop'}"
+
+    def words(debit: Decimal) -> str:
+        result = ""
+        if isinstance(opening, ProposalTerms) and opening.kind == "open" and costs is not None:
+            amount = ((opening.limit_price - debit) * MULTIPLIER - costs) * opening.quantity
+            result = f" ({format_whole(amount)})"
+        return f"{format_price(abs(debit))}{result}"
+
+    stop = f"stop {words(plan.stop)}"
+    if plan.profit_target <= 0:
+        stop = "no stop"
+    elif opening is not None and plan.stop >= max_width(opening.legs):
+        stop = "no effective stop"
+    day, last = plan.time_exit, calendar_day(plan.last_exit)
+    parts = (
+        f"{'GTC target' if plan.rests_target else 'target'} {words(plan.profit_target)}",
+        stop,
+        f"close {calendar_day(day)}" if day is not None else f"last exit {last}",
+        *(() if plan.authority is ExitAuthority.PLAN else ("you approve",)),
+    )
+    return " · ".join(parts)
 
 
 def watch_words(plan: ExitPlan) -> str:

@@ -76,6 +76,18 @@ def format_gain(amount: Decimal | float) -> str:
     return text if text.startswith("-") else f"+{text}"
 
 
+def format_whole(amount: Decimal | float) -> str:
+    """Whole dollars with their sign: `+$9`, `-$4`, `$0`. Of an estimate, whose cents say nothing."""
+    rounded = round(amount)
+    sign = "-" if rounded < 0 else "+" if rounded > 0 else ""
+    return f"{sign}${abs(rounded):,}"
+
+
+def format_signed_price(amount: Decimal) -> str:
+    """`0.575` of a credit, `0.53 db` of a debit, dollars per share."""
+    return format_price(amount) if amount >= 0 else format_credit(amount)
+
+
 def format_credit(amount: Decimal) -> str:
     """`0.58 cr` or `0.30 db`, dollars per share."""
     return f"{format_price(abs(amount))} {'db' if amount < 0 else 'cr'}"
@@ -121,6 +133,13 @@ def mask_account(account: str) -> str:
 
 def format_percent(fraction: float) -> str:
     return f"{round(fraction * 100, 1) + 0:.1f}%"  # + 0 takes the sign off a zero
+
+
+def format_chance(fraction: float) -> str:
+    """Whole per cent of a probability; one that is neither none nor sure is never shown as 0% or 100%."""
+    if 0.0 < fraction < 0.005:
+        return "<1%"
+    return ">99%" if 0.995 <= fraction < 1.0 else f"{fraction:.0%}"
 
 
 def signed_delta(entry: Candidate) -> str:

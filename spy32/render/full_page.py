@@ -42,7 +42,7 @@ def full_page(
     parts: list[Part] = [*short.parts, _run(view.run)]
     result = view.proposal
     if result is not None:
-        parts += [order_pairs(result), exit_pairs(result.exit)]
+        parts += [order_pairs(result), exit_pairs(result)]
     if view.trade is not None:
         parts += trade_page(view, view.trade, now=now).parts
     if attribution:

@@ -8,28 +8,39 @@ from spy32.render.page import Page, Pairs, pair
 
 TERMS: Mapping[str, str] = {
     "cr, db": "credit and debit, dollars a share: one contract is 100 shares",
-    "floor": "lowest credit that an opening is ever sent at; of a closing the ceiling is the highest debit",
-    "max profit": "the credit at the first limit less the costs to open, whole quantity",
-    "max loss": "(width - floor credit) x 100 and the costs to open, whole quantity",
+    "floor": "lowest credit that an opening is ever sent at; of a closing and of a debit spread the ceiling is the "
+    "highest debit",
+    "max profit": "the most that is earned at the first limit, less the costs to open, whole quantity",
+    "max loss": "(width - floor credit) x 100 and the costs to open, whole quantity; a debit spread's is its debit",
+    "BP effect": "buying power that the trade takes: its max loss; a broker counts it at the fill, not at the floor, "
+    "and takes the fees from net liquidation as well",
     "return on risk": "max profit over max loss",
     "breakeven": "price at expiration at which the trade earns nothing; in exp. moves: its distance over one move",
     "expected move": "one standard deviation of the underlying to expiration, by the at-the-money implied volatility",
-    "POP": "probability of any profit at expiration, by the density that the option prices imply",
+    "win": "probability of any profit after costs: with the exits of the plan, or held to expiration",
+    "POP": "what others call the win at expiration by option prices",
+    "By history": "what the order is worth, after the fees and slippage of both ways; held, of the opening alone",
+    "With exits, If held": "win, and the average profit of the order with the 90% interval of that average, by history",
+    "By options": "the probability of a win at expiration that the option prices imply, and what a backtest says of it",
+    "loss each": "max loss of one contract",
+    "EV each": "average profit of one contract with exits, by history, after costs",
     "short delta": "delta of the short option as an option chain shows it: negative for a put, positive for a call",
-    "position": "delta of the whole trade from our side: it moves like so many shares",
+    "position": "delta of the whole trade from our side: it moves like so many shares. On the run's smile; the "
+    "book of the risk page takes each leg's own vol, so that its greeks differ a little",
     "theta": "dollars that a day of waiting brings, all else unchanged, whole quantity",
-    "BP effect": "buying power that the trade takes: of a defined-risk spread its max loss",
     "IV rank": "where today's implied volatility lies between the lowest and the highest of the past year",
     "DTE": "calendar days to expiration",
     "mid, natural": "half-way between bid and ask of all legs (the mark); selling at the bid and buying at the ask",
     "GTC": "good till cancelled: the closing order is left with the broker",
     "picture": "at expiration after costs, profit at our price and loss at the floor: | strikes and breakeven, ^ spot, "
     "( ) one expected move each way",
+    "ranking": "return on risk, EV, P(profit) under the plan, the market's P(worthless) and the cost of trading change "
+    "their order when quotes move by half a tick: they rank no candidates, and nothing is sorted by them",
     "room": "what the limit on all open trades leaves for another max loss",
 }
 
 
 def glossary_page(entry: Candidate | None = None) -> Page:
-    """The words, the laws, and each number with its meaning and the value that the candidate has."""
+    """The words, where the numbers come from, and each number with its meaning and the value that the candidate has."""
     items = tuple(pair(term, text) for term, text in TERMS.items())
     return Page(parts=(*explained_numbers(entry), Pairs(name="term", title="The words", items=items)))

@@ -44,6 +44,8 @@ def result_words(mark: Mark, trade: Trade) -> str:
         # A mark may have been made when more was held.
         max_loss = trade.max_loss * (mark.quantity or trade.remaining) / trade.quantity
         share, most = float(-mark.unrealized / max_loss) if max_loss > 0 else None, "max loss"
+        if share is not None and share > 1:
+            return f"{format_gain(mark.unrealized)} = max loss and costs to close"
     return format_gain(mark.unrealized) + (f" = {format_percent(share)} of {most}" if share is not None else "")
 
 
@@ -128,7 +130,7 @@ def marks_chart(marks: Sequence[Mark], *, target: Decimal, stop: Decimal, width:
     mids = [mid for _, mid in points]
     levels = {"target": float(target), "stop": float(stop)}
     top = max(*mids, levels["target"])
-    if levels["stop"] > 2 * top:
+    if target < 0 or levels["stop"] > 2 * top:  # a debit spread has no stop
         del levels["stop"]
     top, bottom = max(top, *levels.values()), min(*mids, *levels.values())
     names = {amount: f"{name} {amount:.2f}" for name, amount in levels.items()}

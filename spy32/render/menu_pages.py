@@ -14,24 +14,24 @@ from spy32.render.page import Cell, Grid, Page, Pairs, Part, Prose, grid_columns
 from spy32.sessions import NEW_YORK
 
 COLUMNS = grid_columns(
-    "#>", "spread", "who:1", "credit>1", "P(profit)>1", "max loss>1", "EV plan>1", "EV low>1", "EV high>1", "delta>1",
-    "came to>1", "breakeven>1", "floor>1", "POP>1", "POP history>1", "P(max loss)>1", "P(touch)>1", "EV expiration>1",
-    "shortfall>1", "cost of trading>1", "premium a day>1", "return on risk>1", "score>1", "mid>1", "natural>1",
-    "costs>1", "id:1",
+    "#>", "spread", "who:1", "price>1", "win, exits>1", "max loss>1", "EV each>1", "EV low>1", "EV high>1",
+    "delta>1", "came to>1", "breakeven>1", "last price>1", "win, options>1", "win, held>1", "EV, held>1",
+    "P(max loss)>1", "P(touch)>1", "worst 5%>1", "return on risk>1", "mid>1", "natural>1", "costs>1", "id:1",
 )  # fmt: skip
 """What decides comes first: a narrow screen continues with the rest in a further table."""
 
 
 MENU_NOTE = (
-    "Credits a share, the rest dollars a contract. P(profit), EV plan with its 90% interval and shortfall: by history, "
-    "under the exit plan; POP history, P(max loss), P(touch) and EV expiration: by history, held to expiration; POP: "
-    "by option prices. Cost of trading is negative by construction; score decides nothing (`show --explain`)."
+    "Prices a share, the rest dollars a contract after costs. By history with the exits of the plan: win, EV (average "
+    "profit; EV low and high are the 90% interval of that average) and worst 5%, the average of the worst twentieth. "
+    "By history held to expiration: win and EV, held; P(max loss); P(touch). Win, options: by option prices, held to "
+    "expiration. `show --explain` says more."
 )
 
 
-def menu_note() -> str:
+def menu_note(entries: Iterable[Candidate]) -> str:
     """What the columns mean, and what the market's probabilities have been worth."""
-    return " ".join(filter(None, (MENU_NOTE, side_record_words())))
+    return " ".join(filter(None, (MENU_NOTE, side_record_words(entries))))
 
 
 def candidates_page(view: RunView) -> Page:
@@ -43,7 +43,7 @@ def candidates_page(view: RunView) -> Page:
         "came to": lambda entry: came_to_words(view.outcomes.get(entry.id)),
     }
     grid = whole_menu_grid(entries, chosen, own)
-    text = f"{menu_note()} The delta is the short option's, as an option chain shows it: negative for a put."
+    text = f"{menu_note(entries)} The delta is the short option's, as an option chain shows it: negative for a put."
     if view.outcomes:
         text += " Came to: the result of a contract held to its expiration, after costs."
     return Page(

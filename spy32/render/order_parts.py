@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from datetime import date
 
-from spy32.domain.proposals import ExitPlan, Proposal, ProposalTerms
+from spy32.domain.proposals import Proposal, ProposalTerms
+from spy32.domain.spreads import max_width
 from spy32.render.figures import watch_words
 from spy32.render.formatting import (
     DAYS,
@@ -42,12 +43,16 @@ def _price_plan(result: ProposalTerms) -> str:
     )
 
 
-def exit_pairs(plan: ExitPlan) -> Pairs:
+def exit_pairs(result: ProposalTerms) -> Pairs:
+    """The exit plan in full."""
+    plan = result.exit
     rests = ", GTC at the broker" * plan.rests_target
     target, stop = f"{format_price(abs(plan.profit_target))} credit or more", "none: it loses its debit at the most"
     if plan.profit_target > 0:
         target = f"{format_price(plan.profit_target)} debit or less"
         stop = f"{format_price(plan.stop)} debit or more proposes a close"
+        if plan.stop >= max_width(result.legs):
+            stop = "no effective stop: the set multiple of the credit exceeds the width"
     items = (
         pair("profit target", f"{target}{rests}"),
         pair("time exit", _day(plan.time_exit) if plan.time_exit is not None else "none"),

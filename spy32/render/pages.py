@@ -165,7 +165,7 @@ def _outlook_items(view: RunView, trade: Trade, now: datetime) -> Iterator[Item]
         today = market_date(now)
         if trade.state in (TradeState.OPEN, TradeState.CLOSING):
             yield pair("Due", planned_exit_words(*exits.planned_exit(today), today))
-        yield pair("Exit", f"{exit_words(exits)}{below}", "warn" if below else "")
+        yield pair("Exit", f"{exit_words(exits, trade)}{below}", "warn" if below else "")
     for close in view.closes[-CLOSES:]:
         why = f" ({close.reason.words})" if close.reason is not None else ""
         words = f"P{close.id} {WAITING[close.state]}{why}: {close.quantity} at {format_credit(close.limit_price)}"
@@ -219,7 +219,7 @@ def trade_parts(result: Proposal, view: RunView, *, now: datetime) -> list[Part]
             filled.append(Pairs(items=(pair("Filled", _trade_words(view.trade), "strong"),)))
     else:
         facts = closing_facts(result, view.trade)
-    surroundings = surrounding_items(result, around) if is_open else _closing_surroundings(result, view)
+    surroundings = surrounding_items(result, around, entry) if is_open else _closing_surroundings(result, view)
     return [
         Prose(title="", text=f"{trade_sentence(result)} · {days_left(result, today)}", tone="strong"),
         *filled,

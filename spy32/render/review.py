@@ -51,17 +51,17 @@ HANDFUL = 5
 """Candidates on the first screen."""
 WARNINGS = 2
 """Warnings on the first screen; the rest is one key away."""
-DECISIVE = frozenset({"Credit", "Max profit", "Max loss", "Breakeven", "P(profit)", "EV plan"})
+DECISIVE = frozenset({"Credit", "Debit", "Max profit", "Max loss", "Breakeven", "With exits", "By options"})
 """Figures of the trade that stay on the first of several screens."""
 LINE = 68
 """Characters beside a label on 80 columns."""
 
 COLUMNS = grid_columns(
-    " #>", "spread", "credit>1", "loss each>2", "P(profit)>3", "EV plan>4", "delta>5", "of width>7", "breakeven>8",
-    "who:6",
+    " #>", "spread", "price>1", "loss each>2", "win, exits>3", "EV each>4", "delta>6", "of width>7",
+    "breakeven>8", "who:5",
 )  # fmt: skip
 MARKET_COLUMNS = grid_columns(
-    " #>", "spread", "credit>1", "of width>6", "loss each>2", "POP>4", "delta>3", "breakeven>7", "who:5"
+    " #>", "spread", "price>1", "of width>6", "loss each>2", "win, options>4", "delta>3", "breakeven>7", "who:5"
 )
 """Without a history. The rank says which goes first when the screen is narrow; no cell is ever cut."""
 
@@ -107,6 +107,7 @@ def review_surroundings(review: "Review") -> Surroundings:
     return Surroundings(
         market=review.market,
         briefing=review.view.briefing,
+        now=review.market.as_of if review.market.is_recorded else review.at,
         spot=review.current_quote.spot if review.current_quote is not None else review.market.spot,
         net_liquidation=review.account.net_liquidation,
         open_trades=review.exposure.open_trades,
@@ -121,8 +122,8 @@ def _facts(review: "Review", result: "ProposalTerms", alerts: Pairs, *, scrolls:
     if not is_open:
         return [closing_facts(result, review.trade), Pairs(items=tuple(closing_items(review, result))), alerts]
     first = opening_facts(result, review.candidate, where)
-    exits = plan_items(result)
-    around = surrounding_items(result, where)[: -len(exits)]
+    exits = plan_items(result, review.candidate)
+    around = surrounding_items(result, where, review.candidate)[: -len(exits)]
     change = pair("Since run", change_words(review))
     if not scrolls:
         return [first, Pairs(items=(*around, *exits, change)), alerts]
@@ -205,7 +206,7 @@ def menu_page(review: "Review") -> Page:
     entries = sorted_menu(review.menu.candidates)
     chosen, rule = _chosen_id(review), _rule_id(review)
     grid = whole_menu_grid(entries, _selected_id(review), {"who": lambda entry: _who(entry, chosen, rule)})
-    text = f"{menu_note()} A number or the arrows select."
+    text = f"{menu_note(entries)} A number or the arrows select."
     return _page(review, "menu", [grid, Prose(title="", text=text, tone="dim")])
 
 
@@ -250,7 +251,13 @@ def risk_page(review: "Review") -> Page:
         parts.append(Pairs(name="risk", items=tuple(items)))
         parts += [_scenario_grid(review, result)] if result.kind == "open" else []
         if result.kind == "open" and review.candidate is not None:
-            parts.append(Pairs(name="number", title="The odds, one contract", items=number_items(review.candidate)))
+            parts.append(
+                Pairs(
+                    name="number",
+                    title="The odds and what it is worth, one contract",
+                    items=number_items(review.candidate),
+                )
+            )
         parts.append(_book(review, result))
     return _page(review, "risk", parts)
 
@@ -307,7 +314,7 @@ def _book(review: "Review", result: "ProposalTerms") -> Grid:
     ]  # fmt: skip
     columns = grid_columns("book", "before>", "after>", "limit>")
     left_out = f"; without {', '.join(after.unmarked)}: no vols" if after.unmarked else ""
-    title = f"The book, at worst; greeks and gaps by the newest marks{left_out}"
+    title = f"The book, at worst; greeks and gaps at each leg's own vol, not on the run's smile{left_out}"
     return Grid(name="book", title=title, columns=columns, rows=tuple(rows))
 
 
@@ -321,7 +328,7 @@ def order_page(review: "Review") -> Page:
         items.append(pair("quantity", f"the limits allow up to {allowed}"))
     if quote is not None:
         items.append(pair("quotes", f"natural {format_credit(quote.natural)}, mid {format_credit(quote.mid)}"))
-    parts: list[Part] = [exit_pairs(result.exit), order_pairs(result, more=items)]
+    parts: list[Part] = [exit_pairs(result), order_pairs(result, more=items)]
     return _page(review, "order and exits", parts)
 
 

@@ -44,7 +44,7 @@ def risk_page(report: RiskReport, *, height: int | None = None) -> Page:
     rungs = len(book.rungs)
     lines = sum(-(-len(text) // NOTE_CELLS) for text in notes)
     if is_compact and height is not None and rungs > (room := max(height - FIXED_LINES - lines, LEAST_RUNGS)):
-        notes.append(f"{rungs - room + 1} more rungs on a taller screen, and with --json")
+        notes.append(f"{rungs - room + 1} more lines on a taller screen, and with --json")
         rungs = room - 1
     if book.rungs:
         parts.append(_rungs_grid(book, rungs))
@@ -195,8 +195,8 @@ def _rungs_grid(book: BookRisk, most: int) -> Grid:
         )
         for rung in book.rungs[:most]
     )
-    columns = grid_columns("rung", "DTE>", "side", "contracts>1", "max loss>", "of book>2", "trades~3")
-    return Grid(name="rung", title="", columns=columns, rows=rows, framed=False)
+    columns = grid_columns("expiration", "DTE>", "side", "contracts>1", "max loss>", "of book>2", "trades~3")
+    return Grid(name="expiration", title="", columns=columns, rows=rows, framed=False)
 
 
 def _notes(report: RiskReport) -> list[str]:

@@ -123,7 +123,7 @@ def _rehearsal_lines(result: "ExecutionPreview") -> Iterable[str]:
     if result.dry_run.fees is not None:
         yield f"fees ${result.dry_run.fees:,.2f}"
     if result.dry_run.buying_power_change is not None:
-        yield f"buying power used ${result.dry_run.buying_power_change:,.2f}"
+        yield f"buying power used ${result.dry_run.buying_power_change:,.2f} by the broker, at the first limit"
 
 
 def print_replay(out: "AnyConsole", found: "ReplayResult", *, json: bool) -> None:

@@ -1,7 +1,6 @@
 """How the candidates of a menu end in each scenario of the past: at expiration, and under their exit plans."""
 
-from collections.abc import Sequence
-from dataclasses import fields
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import pairwise
@@ -107,20 +106,20 @@ class SimulatedTrade:
 
 @value
 class Endings:
-    """How the candidates end in each scenario, columns of shape (candidates, scenarios); see `Probabilities`."""
+    """How the candidates end in each scenario, columns of shape (candidates, scenarios)."""
 
-    worthless: Bools
-    profit: Bools
-    max_profit: Bools
-    max_loss: Bools
-    touch: Bools
+    events: Mapping[str, Bools]
+    """By their names in `Probabilities`."""
     profits: Floats
     """Dollars per contract after slippage and costs."""
 
 
 def stack_endings(parts: Sequence[Endings]) -> Endings:
     """Return the endings of several candidates from those of each, of shape (scenarios,)."""
-    return Endings(**{name.name: np.stack([getattr(part, name.name) for part in parts]) for name in fields(Endings)})
+    return Endings(
+        events={name: np.stack([part.events[name] for part in parts]) for name in parts[0].events},
+        profits=np.stack([part.profits for part in parts]),
+    )
 
 
 def density_probabilities(trade: SimulatedTrade, density: Density) -> Probabilities:
@@ -150,14 +149,14 @@ def expiry_endings(trades: Sequence[SimulatedTrade], scenarios: Scenarios, model
 def _end_at_expiry(trade: SimulatedTrade, final: Floats, log_final: Floats, lows: Floats, highs: Floats) -> Endings:
     payoffs = payoff(trade.spread, final)
     profits = (payoffs + float(trade.fill)) * MULTIPLIER - float(trade.costs)
-    return Endings(
-        worthless=trade.is_worthless(log_final),
-        profit=profits > 0.0,
-        max_profit=trade.is_max_profit(payoffs),
-        max_loss=trade.is_max_loss(payoffs),
-        touch=trade.is_touched(lows, highs),
-        profits=profits,
-    )
+    events = {
+        "worthless": trade.is_worthless(log_final),
+        "profit": profits > 0.0,
+        "max_profit": trade.is_max_profit(payoffs),
+        "max_loss": trade.is_max_loss(payoffs),
+        "touch": trade.is_touched(lows, highs),
+    }
+    return Endings(events=events, profits=profits)
 
 
 def plan_endings(
@@ -176,7 +175,7 @@ def plan_endings(
     plans = [plan_terms(candidate, trade, settings, today) for candidate, trade in zip(candidates, trades, strict=True)]
     counts = [sum(market_date(close) < day for close in model.closes[:-1]) + 1 for _, day in plans]
     reached = scenarios.first_sessions(max(counts))
-    spots, lows, highs = (model.log_spots(moves).T for moves in (reached.close, reached.low, reached.high))
+    lows, highs = (model.log_spots(moves).T for moves in (reached.low, reached.high))
     lows, highs = np.minimum.accumulate(lows, axis=0), np.maximum.accumulate(highs, axis=0)
     contracts = {(leg.right, float(leg.strike)): model.vol(leg) for each in trades for leg in each.spread.legs}
     marks = mark_contracts(contracts, reached, model.horizon, model.shape)
@@ -184,17 +183,14 @@ def plan_endings(
     parts = []
     for trade, (terms, _), count in zip(trades, plans, counts, strict=True):
         result = simulate_plan(closing_debits(trade.spread, marks)[:count], terms)
-        end = spots[result.session, at]
-        parts.append(
-            Endings(
-                worthless=trade.is_worthless(end),
-                profit=result.profit > 0.0,
-                max_profit=result.mark <= terms.target,
-                max_loss=trade.is_max_loss(payoff(trade.spread, np.exp(end))),
-                touch=trade.is_touched(lows[result.session, at], highs[result.session, at]),
-                profits=result.profit,
-            )
-        )
+        stop = terms.stop if terms.stop is not None else np.inf
+        events = {
+            "profit": result.profit > 0.0,
+            "max_profit": result.mark <= terms.target,
+            "touch": trade.is_touched(lows[result.session, at], highs[result.session, at]),
+            "stopped": result.mark >= stop,
+        }
+        parts.append(Endings(events=events, profits=result.profit))
     return stack_endings(parts)
 
 

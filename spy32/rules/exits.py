@@ -105,10 +105,11 @@ def _check_ex_dividend(given: ExitInput) -> ExitCheck:
 def _check_stop(given: ExitInput) -> ExitCheck:
     stop, mark = given.plan.stop, given.mark
     highest = given.trade.closing_bounds[1]
+    if highest == 0:
+        message = "a debit spread has no stop, since no more than its debit can be lost"
+        return ExitCheck(reason=ExitReason.STOP, is_due=False, message=message)
     if stop >= highest:
         message = f"the stop at {stop} is out of reach, since closing costs at most the width {highest}"
-        if highest == 0:
-            message = "a debit spread has no stop, since no more than its debit can be lost"
         return ExitCheck(reason=ExitReason.STOP, is_due=False, message=message, price=stop)
     if mark is None or mark.mid is None:
         return ExitCheck(reason=ExitReason.STOP, is_due=False, message=_no_mark_text(given), price=stop)

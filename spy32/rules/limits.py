@@ -16,6 +16,7 @@ from spy32.domain.spreads import Account, Candidate, Exposure, Leg, Mode, Positi
 from spy32.lifecycle import FINAL
 from spy32.rules import conditions
 from spy32.rules.pricing import is_on_tick, least_tick
+from spy32.rules.settlement import has_expired_leg, trading_end
 from spy32.rules.sizing import HARD_CAP, buying_power_used, size_position, sizing_findings
 from spy32.settings import Settings
 from spy32.settings.model import Limits
@@ -70,8 +71,12 @@ def check_proposal(
 
 
 def check_time(proposal: ProposalTerms, settings: Settings, now: datetime) -> Iterator[Finding]:
-    """Yield findings about the session, and for an opening about its last minutes."""
+    """Yield findings about the session, contracts that trade no more, and for an opening about its last minutes."""
     yield from conditions.check_session(now, is_recorded=proposal.is_recorded)
+    if has_expired_leg(proposal.legs, now):
+        end = trading_end(proposal.legs[0].root, proposal.expiration)
+        message = f"the options of {proposal.expiration} have stopped trading; what is held waits for its settlement"
+        yield _violation("session", message, f"{now:%Y-%m-%d %H:%M} UTC", f"before {end:%Y-%m-%d %H:%M} UTC")
     if proposal.kind == "open":
         yield from conditions.check_late_entry(now, settings, is_recorded=proposal.is_recorded)
 

@@ -80,12 +80,12 @@ def _odds(candidate: Candidate, quantity: int) -> tuple[tuple[str, str], ...]:
     """Probability of profit and expected value under the exit plan by history; without one, the market's POP."""
     planned = candidate.outlook.chosen_plan if candidate.outlook is not None else None
     if planned is None:
-        return (("POP", f"{candidate.pop_market:.0%}"),)
-    profit = ("P(profit)", f"{planned.probabilities.profit:.0%}")
+        return (("win", f"{candidate.p_profit:.0%} if held, by option prices"),)
+    profit = ("win", f"{planned.probabilities.profit:.0%} with exits, by history")
     if planned.ev is None:
         return (profit,)
     mean, low, high = (f"{amount * quantity:+.0f}" for amount in (planned.ev.mean, planned.ev.low, planned.ev.high))
-    return profit, ("EV plan", f"{mean} dollars by history (90%: {low} to {high})")
+    return profit, ("average", f"{mean} dollars for the order, 90% sure {low} to {high}")
 
 
 def ending_notice(

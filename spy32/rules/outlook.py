@@ -18,7 +18,6 @@ from spy32.options.history import (
     build_scenarios,
     count_windows,
     matched_weights,
-    stratified_starts,
     tilt_weights,
 )
 from spy32.options.normal import Floats
@@ -33,17 +32,22 @@ from spy32.rules.endings import (
     expiry_endings,
     plan_endings,
 )
-from spy32.sessions import Session, last_trading_day, market_date, next_session, session, years_to_expiration
+from spy32.sessions import (
+    Session,
+    days_to_expiration,
+    last_trading_day,
+    market_date,
+    next_session,
+    session,
+    years_to_expiration,
+)
 from spy32.settings import Settings
 
 MIN_WINDOWS = 500
 """Fewest past windows (two years) for numbers of the history."""
-PLAN_PATHS = 2000
-"""Scenarios that a plan is simulated on: about one in four of the 8,400 windows, which overlap and add little."""
 SEED = 20_260_727
-"""Of the scenarios' start days and of the bootstrap. It is fixed, so that one market has one set of numbers, whichever
+"""Of the bootstrap. It is fixed, so that one market has one set of numbers, whichever
 run looks at it."""
-COUNTED = ("worthless", "profit", "max_profit", "max_loss", "touch")
 
 
 def fill_outlooks(
@@ -59,9 +63,9 @@ def fill_outlooks(
     vix = snapshot.volatility.get("vix")
     level = vix.value if vix is not None else None
     missing = _missing_history(snapshot.underlying, history, level, model)
-    outlooks = [_market_outlook(candidate, model, settings, missing) for candidate in menu.candidates]
+    today = market_date(snapshot.evaluated_at)
+    outlooks = [_market_outlook(candidate, model, settings, missing, today) for candidate in menu.candidates]
     if missing is None and history is not None and level is not None:
-        today = market_date(snapshot.evaluated_at)
         outlooks = _add_history(menu.candidates, outlooks, model, settings, history, level, today)
     filled = (_with_outlook(*pair) for pair in zip(menu.candidates, outlooks, strict=True))
     return replace(menu, candidates=tuple(filled))
@@ -121,10 +125,12 @@ def remaining_sessions(now: datetime, expiration: date) -> tuple[Session, ...]:
     return tuple(found)
 
 
-def _market_outlook(candidate: Candidate, model: MarketModel, settings: Settings, missing: str | None) -> Outlook:
+def _market_outlook(
+    candidate: Candidate, model: MarketModel, settings: Settings, missing: str | None, today: date
+) -> Outlook:
     """Return the part of the outlook that needs no history."""
     trade = SimulatedTrade.open(candidate, settings)
-    largest_profit = float((candidate.mid + trade.best) * MULTIPLIER - candidate.costs)
+    largest_profit = float((candidate.start + trade.best) * MULTIPLIER - candidate.costs)
     days = max(round(model.horizon.years * 365), 1)
     return Outlook(
         expiry=Forecasts(market=Forecast(probabilities=density_probabilities(trade, model.density))),
@@ -132,6 +138,7 @@ def _market_outlook(candidate: Candidate, model: MarketModel, settings: Settings
         cost=trading_cost(candidate, model.shape.discount, settings),
         premium_per_day=float(candidate.mid) * MULTIPLIER / days,
         return_on_risk=largest_profit / float(candidate.max_loss),
+        days=days_to_expiration(candidate.spread.expiration, today),
         missing=missing,
     )
 
@@ -147,16 +154,18 @@ def _add_history(  # noqa: PLR0913, PLR0917 - the market, the past, and the cand
 ) -> list[Outlook]:
     windows = count_windows(history, model.horizon)
     scenarios = build_scenarios(history, model.horizon, vix=vix, starts=np.arange(windows))
-    sampled = scenarios.select(stratified_starts(windows, PLAN_PATHS, SEED))
     block = max(BLOCK_SESSIONS, model.horizon.sessions)
     trades = [SimulatedTrade.open(candidate, settings) for candidate in candidates]
     held = _forecasts(expiry_endings(trades, scenarios, model), scenarios, model, block)
-    sampled_block = -(-block * len(sampled.starts) // windows)
-    plans = _forecasts(plan_endings(candidates, sampled, model, settings, today), sampled, model, sampled_block)
+    # A sample of the windows would move the means by more than the candidates differ.
+    plans = _forecasts(plan_endings(candidates, scenarios, model, settings, today), scenarios, model, block)
     return [
         replace(
             outlook,
-            expiry=replace(expiry, market=_with_touch(outlook.expiry.market, expiry.market)),
+            expiry=replace(
+                expiry,
+                market=_with_touch(outlook.expiry.market, expiry.market, is_debit=candidate.spread.strategy.is_debit),
+            ),
             plan=plan,
             score=plan.history.ev.low / float(candidate.max_loss) if plan.history and plan.history.ev else None,
             sessions=windows,
@@ -166,16 +175,22 @@ def _add_history(  # noqa: PLR0913, PLR0917 - the market, the past, and the cand
     ]
 
 
-def _with_touch(density: Forecast, weighted: Forecast) -> Forecast:
+def _with_touch(density: Forecast, weighted: Forecast, *, is_debit: bool) -> Forecast:
     """Return the density's forecast with the touch of the weighted scenarios.
 
-    Only the probability that a strike is touched and yet not reached at the end is theirs, so that a touch is never
-    less likely than an end in the money.
+    Only the probability that a short strike is touched and yet not reached at the end is theirs, so that a touch is
+    never less likely than an end in the money.
     """
     by_density, by_weights = density.probabilities, weighted.probabilities
-    returned = max((by_weights.touch or 0.0) - (1.0 - by_weights.worthless), 0.0)
-    touch = min(1.0 - by_density.worthless + returned, 1.0)
+    returned = max((by_weights.touch or 0.0) - _reached(by_weights, is_debit=is_debit), 0.0)
+    touch = min(_reached(by_density, is_debit=is_debit) + returned, 1.0)
     return replace(density, probabilities=replace(by_density, touch=touch))
+
+
+def _reached(found: Probabilities, *, is_debit: bool) -> float:
+    """Return the probability that a short strike is in the money at the end: there a debit spread earns the most, and a
+    credit spread does where none is."""
+    return found.max_profit if is_debit else 1.0 - found.max_profit
 
 
 def _forecasts(endings: Endings, scenarios: Scenarios, model: MarketModel, block: int) -> list[Forecasts]:
@@ -195,11 +210,22 @@ def _forecasts(endings: Endings, scenarios: Scenarios, model: MarketModel, block
     return [
         Forecasts(
             market=Forecast(probabilities=by_market[row]),
-            history=Forecast(probabilities=by_history[row], ev=history[row], shortfall=history[count + row]),
-            no_drift=Forecast(probabilities=without_drift[row], ev=no_drift[row], shortfall=no_drift[count + row]),
+            history=_forecast(by_history[row], history[row], history[count + row], profits[row], equal),
+            no_drift=_forecast(without_drift[row], no_drift[row], no_drift[count + row], profits[row], tilted),
         )
         for row in range(count)
     ]
+
+
+def _forecast(odds: Probabilities, ev: Estimate, shortfall: Estimate, profits: Floats, weights: Floats) -> Forecast:
+    win, loss = (_weighted_mean(profits, weights * chosen) for chosen in (profits > 0.0, profits <= 0.0))
+    return Forecast(probabilities=odds, ev=ev, shortfall=shortfall, average_win=win, average_loss=loss)
+
+
+def _weighted_mean(values: Floats, weights: Floats) -> float | None:
+    """Return None where nothing has a weight."""
+    total = float(weights.sum())
+    return float(values @ weights) / total if total > 0.0 else None
 
 
 def _estimates(resamples: Resamples, values: Floats, weights: Floats) -> list[Estimate]:
@@ -210,8 +236,9 @@ def _estimates(resamples: Resamples, values: Floats, weights: Floats) -> list[Es
 
 def _probabilities(endings: Endings, weights: Floats) -> list[list[Probabilities]]:
     """Return the probabilities of every candidate for each row of `weights`."""
-    shares = np.stack([np.clip(weights @ getattr(endings, name).T.astype(np.float64), 0.0, 1.0) for name in COUNTED])
+    columns = endings.events.values()
+    shares = np.stack([np.clip(weights @ column.T.astype(np.float64), 0.0, 1.0) for column in columns])
     return [
-        [Probabilities(**dict(zip(COUNTED, numbers, strict=True))) for numbers in shares[:, law].T.tolist()]
+        [Probabilities(**dict(zip(endings.events, numbers, strict=True))) for numbers in shares[:, law].T.tolist()]
         for law in range(len(weights))
     ]

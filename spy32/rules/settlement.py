@@ -50,6 +50,11 @@ def last_final_session(now: datetime) -> date:
     return today if session(today) is not None and is_final(today, now) else previous_session(today).day
 
 
+def has_expired_leg(legs: Iterable[Leg], now: datetime) -> bool:
+    """Return whether a leg has stopped trading, so that no order can close it: it waits for its settlement."""
+    return any(trading_end(leg.root.strip(), leg.expiration) <= now for leg in legs)
+
+
 @value
 class ExpiredPositions:
     """Positions in contracts of one root that have stopped trading and are settled by the prices of one session."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
-from spy32.domain.option_class import INDEX_CLASSES, SHARE_CLASSES, option_roots
+from spy32.domain.option_class import INDEX_CLASSES, SHARE_CLASSES, option_roots, underlying_for_root
 from spy32.domain.spreads import Mode
 from spy32.errors import BadSettings
 from spy32.settings.addresses import addresses_in_use, is_loopback, other_modes_host
@@ -74,6 +74,10 @@ def _profiles(settings: Settings, place: Place) -> Problems:
             indexes = ", ".join(dict.fromkeys(each.underlying for each in INDEX_CLASSES.values()))
             known = f"of indexes {indexes} are, of classes of shares {', '.join(SHARE_CLASSES.values())}"
             problem = f"the settlement and price steps of {profile.underlying} options are not known; {known}"
+            yield f"profile.{name}.underlying", problem
+        ticker = underlying_for_root(profile.underlying)
+        if ticker != profile.underlying:
+            problem = f"{profile.underlying} is a root of options on {ticker}; underlying takes the ticker, {ticker}"
             yield f"profile.{name}.underlying", problem
         for field, mine, cap in loosened_limits(profile, settings.limits):
             key, limit = f"profile.{name}.{field}", f"limits.{field}"

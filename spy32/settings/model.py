@@ -175,7 +175,7 @@ class Exit:
     time_exit_dte: int = knob(21, "Days to expiration at which a trade opened at 28 or more is left", 0, 40)
     stop_multiple: Decimal = knob(
         D(3),
-        "Closing costs over the credit at which the stop proposes a close",
+        "Debit to close, as a multiple of the credit received, at which the stop proposes a close",
         D("1.1"),
         20,
     )

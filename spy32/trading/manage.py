@@ -21,6 +21,7 @@ from spy32.rules.assignment import assignment_notes
 from spy32.rules.closing import closing_proposal, is_outdated, trade_exits
 from spy32.rules.exits import ExitCheck, ExitInput, check_exits
 from spy32.rules.marks import mark_trade
+from spy32.rules.settlement import has_expired_leg
 from spy32.sessions import is_option_session, market_date, next_session
 from spy32.trading import plan_approval, settle
 from spy32.trading.context import TradingContext
@@ -107,6 +108,8 @@ def judge_trade(context: TradingContext, trade_id: int) -> ManagedTrade:
         return replace(state, warnings=_assignment_notes(context, trade, opening))
     if trade.state not in (TradeState.OPEN, TradeState.CLOSING):
         return state
+    if has_expired_leg(trade.legs, context.clock()):
+        return replace(state, warnings=(f"T{trade.id} trades no more: no close, it waits for its settlement",))
     quotes, warnings = _fetch_quotes(context, trade, opening)
     mark = (
         mark_trade(trade, quotes, context.settings, context.clock(), is_recorded=opening.is_recorded)
@@ -154,6 +157,7 @@ def _tell_unmarked(context: TradingContext, state: ManagedTrade) -> ManagedTrade
     """Raise an attention item once a whole session has passed without a usable mark, by which no price could decide."""
     is_marked = state.mark is not None and state.mark.is_usable
     is_open = state.trade.state in (TradeState.OPEN, TradeState.CLOSING)
+    is_open = is_open and not has_expired_leg(state.trade.legs, context.clock())
     if is_marked or not is_open or not is_option_session(context.clock()):
         return state
     last = context.store.marks.latest_usable(state.trade.id)

@@ -217,7 +217,7 @@ def test_the_longest_words_that_the_schema_allows_are_kept() -> None:
     ],
 )  # fmt: skip
 def test_a_probability_far_from_the_markets_is_marked_then_vetoed(apart: float, word: str) -> None:
-    market = menu().candidates[0].p_worthless
+    market = menu().candidates[0].p_max_profit
     assert outcome(accepted(text(good(p_max_profit=round(market + apart, 9))))) == word
 
 
@@ -226,7 +226,7 @@ def test_the_market_s_probability_is_that_of_its_density_and_not_of_the_delta() 
     assert old.p_worthless == 1 - old.short_delta  # of a run that kept no density
     assert replace(old, worthless_market=0.6).p_worthless == 0.6
     made = outlooks.outlook()
-    likely = replace(made.expiry.market.probabilities, worthless=0.55)
+    likely = replace(made.expiry.market.probabilities, max_profit=0.55)
     market = replace(made.expiry, market=replace(made.expiry.market, probabilities=likely))
     now = replace(old, worthless_market=0.6, outlook=replace(made, expiry=market))
     found = answer.parse_answer(text(good(p_max_profit=0.80)), rendered(), replace(menu(), candidates=(now,)), KNOBS)

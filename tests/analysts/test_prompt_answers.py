@@ -15,7 +15,7 @@ from spy32.analysts.rendered_prompt import RenderedPrompt
 from spy32.domain.market import Metric
 from tests.support import builders as b
 from tests.support import prompt_inputs as w
-from tests.support.prompt_inputs import DIVIDER, FULL, SHORT, lines, rendered
+from tests.support.prompt_inputs import DIVIDER, FULL, SHORT, answer, lines, rendered
 
 BIDI, ESCAPE, HIDDEN = "\u202e", "\x1b[2J", "\U000e0041\u200b"
 PLANTED = (
@@ -86,24 +86,6 @@ def test_filling_leaves_the_template_alone() -> None:
 
 def validator(made: RenderedPrompt) -> jsonschema.Draft202012Validator:
     return jsonschema.Draft202012Validator(made.schema)
-
-
-def answer(made: RenderedPrompt) -> dict[str, Any]:
-    return {
-        "schema_version": made.version,
-        "as_of_echo": made.as_of,
-        "evidence": ["market.spot", f"menu.{made.ids[0]}.mid"],
-        "data_problems": [],
-        "bull_case": "It may rise.",
-        "bear_case": "It may fall.",
-        "analysis": "The one outweighs the other.",
-        "market_bias": "neutral",
-        "decision": "trade",
-        "candidate_id": made.ids[0],
-        "abstain_reason": None,
-        "p_max_profit": 0.8,
-        "would_change_my_mind": "A fall of two percent.",
-    }
 
 
 @pytest.mark.parametrize("version", [FULL, SHORT])

@@ -1,10 +1,18 @@
 """Rows of the menu that are no credit verticals: an iron condor names both sides, and a debit is negative."""
 
+import json
+
 import pytest
 
-from spy32.domain.spreads import Strategy
+from spy32.analysts.answer import parse_answer
+from spy32.domain.market import Right
+from spy32.domain.proposals import Recommendation
+from spy32.domain.spreads import Candidate, Strategy
+from spy32.options.density import implied_density
+from spy32.settings.services import AnalystKnobs
 from tests.support import builders
-from tests.support.prompt_inputs import FULL, SHORT, rendered
+from tests.support.prompt_inputs import FULL, SHORT, answer, rendered
+from tests.support.shipped_menu import checked, whole_menu
 from tests.support.strategies import chosen
 
 
@@ -44,3 +52,42 @@ def test_a_debit_spread_has_negative_prices_and_its_largest_profit(strategy: Str
     assert float(cells["bid"]) <= float(cells["mid"]) <= float(cells["ask"]) < 0
     most = float(entry.spread.width + entry.mid) * 100 - float(entry.costs)
     assert float(cells["max_profit"]) == pytest.approx(most, abs=0.01)
+
+
+@pytest.mark.parametrize("version", [FULL, SHORT])
+@pytest.mark.parametrize("strategy", Strategy)
+def test_an_answer_that_repeats_the_market_s_probability_is_not_vetoed(version: str, strategy: Strategy) -> None:
+    """The event is the largest profit at expiration, whatever the strategy; the cell, the words and the check agree."""
+    menu = whole_menu(strategy)
+    made = rendered(version, of=menu)
+    for name in made.ids:
+        entry = menu.find(name)
+        assert entry is not None
+        stated = made.fields[f"menu.{name}.p_max_profit_market"].value
+        assert stated == pytest.approx(_best_by_density(entry), abs=2e-3)
+        said = {**answer(made), "candidate_id": name, "p_max_profit": stated}
+        found = parse_answer(json.dumps(said), made, menu, AnalystKnobs())
+        assert isinstance(found, Recommendation)
+        assert (found.marks, found.vetoes) == ((), ())
+
+
+def _best_by_density(entry: Candidate) -> float:
+    """Above the short strike of a put or a call debit, below that of a call or a put debit, as the prompt has it."""
+    density = implied_density(checked().smile)
+    low, high = 0.0, 1e9
+    for leg in entry.spread.shorts:
+        if (leg.right is Right.PUT) != entry.spread.strategy.is_debit:
+            low = float(leg.strike)
+        else:
+            high = float(leg.strike)
+    return density.probability_below(high) - density.probability_below(low)
+
+
+@pytest.mark.parametrize("version", [FULL, SHORT])
+def test_the_words_are_true_of_every_strategy(version: str) -> None:
+    words = rendered(version).system
+    assert "the underlying is then above the short strike of a put or a call debit" in words
+    assert "Debit spreads have no stop" in words
+    assert "that of a debit spread, which pays, is negative" in words
+    assert "Every spread is a vertical" not in words
+    assert "expires worthless" not in words

@@ -12,6 +12,7 @@ from spy32.domain.spreads import Candidate, Menu, Strategy
 from spy32.settings import Settings
 from tests.support import builders
 from tests.support.shipped_menu import real, real_menu
+from tests.support.strategies import menu_of
 
 SETTINGS = Settings()
 
@@ -62,12 +63,21 @@ def test_a_call_is_never_taken_however_near() -> None:
     assert choose(near, put(620, 2, 0.15)).candidate_id == "P620W2"
 
 
-@pytest.mark.parametrize("calls", [0, 3])
-def test_without_a_put_on_the_menu_it_abstains(calls: int) -> None:
-    answer = choose(*(builders.candidate("695", str(696 + n), id=f"C{n}") for n in range(calls)))
+@pytest.mark.parametrize(
+    ("strategies", "told"),
+    [
+        ((), "nothing"),
+        ((Strategy.CALL_CREDIT,), "3 call spreads"),
+        ((Strategy.CALL_DEBIT, Strategy.IRON_CONDOR), "3 iron condors, 3 call debit spreads"),
+    ],
+)
+def test_without_a_put_on_the_menu_it_abstains_and_counts_what_is_by_strategy(
+    strategies: tuple[Strategy, ...], told: str
+) -> None:
+    candidates = [entry for strategy in strategies for entry in menu_of(strategy, is_real=True).candidates[:3]]
+    answer = choose(*candidates)
     assert (answer.decision, answer.candidate_id) == (Decision.ABSTAIN, None)
-    assert "puts only" in answer.reason
-    assert f"{calls} call spreads" in answer.reason
+    assert answer.reason == f"the rule takes put spreads here, and none is on the menu ({told} instead)"
 
 
 def test_the_settings_move_the_rule() -> None:

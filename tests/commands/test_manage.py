@@ -49,7 +49,7 @@ def test_an_opening_that_filled_says_who_watches_its_exits_and_what_to_type(trad
     assert "  exits watched by `spy32 manage`, nothing rests with the broker\n" in text
     assert text.endswith("next: spy32 manage; spy32 show T1; spy32 positions\n")
     shown_exits = run(trade_home, "show", "T1", "--full")
-    assert "Exit: manage: buy back at 0.36 · close 9 May, last 29 May · stop at 2.16\n" in shown_exits
+    assert "Exit: target 0.36 (+$67) · stop 2.16 (-$293) · close 9 May · you approve\n" in shown_exits
     assert "exit stop: 2.16 debit or more proposes a close\n" in shown_exits
 
 

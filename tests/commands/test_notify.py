@@ -76,7 +76,7 @@ def test_a_proposal_is_told_by_mail_and_webhook_and_the_fill_follows(
     (message,) = mail.mails
     assert message["Subject"].startswith("[PAPER] P1: sell 2 SPY 30 Sep 621/616 put spread for 0.56")
     assert "spy32 approve P1" in mail.texts[0] and "Notice N1" in mail.texts[0]
-    assert re.search(r"POP|P\(profit\)", mail.texts[0])
+    assert re.search(r"^win +\d+% ", mail.texts[0], re.MULTILINE)
     assert spy32(tmp_path, "approve", "--yes", env=env).returncode == 0
     assert spy32(tmp_path, "execute", env=env).returncode == 0
     assert push.titles() == [str(each["Subject"]) for each in mail.mails]

@@ -203,3 +203,14 @@ def test_impossible_terms_are_refused(field: str, number: float) -> None:
 def test_dividends_above_the_spot_are_refused() -> None:
     with pytest.raises(ValueError, match="less the dividends"):
         price_american(replace(SPY, dividends=((0.01, 700.0),)), 0.2)
+
+
+@pytest.mark.parametrize("is_call", [True, False])
+@pytest.mark.parametrize("vol", [1.0, 3.0, 6.0])
+@pytest.mark.parametrize("years", [1.0, 5.0, 10.0])
+def test_no_price_leaves_the_bounds_that_need_no_model(is_call: bool, vol: float, years: float) -> None:
+    contract = AmericanContract(
+        is_call=is_call, spot=100.0, strike=90.0, years=years, rate=0.05, dividends=((0.5, 2.0), (0.9, 2.0))
+    )
+    found = price_american(contract, vol)
+    assert max(contract.intrinsic, found.european) - 1e-9 <= found.price <= (100.0 if is_call else 90.0)

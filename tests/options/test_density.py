@@ -5,6 +5,7 @@ import random
 import numpy as np
 import pytest
 
+from spy32.domain.spreads import Strategy
 from spy32.markets.bundled_history import total_returns
 from spy32.markets.recorded import RecordedMarket
 from spy32.options.density import implied_density
@@ -15,7 +16,15 @@ from spy32.pipeline.screen import build_menu
 from spy32.settings import Settings
 from tests.support import builders
 from tests.support.paths import DATA
-from tests.support.smile_checks import curve_of, move_quotes, quoted_strikes, rank_correlation, shown_numbers
+from tests.support.shipped_menu import checked, whole_menu
+from tests.support.smile_checks import (
+    curve_of,
+    move_quotes,
+    price_again,
+    quoted_strikes,
+    rank_correlation,
+    shown_numbers,
+)
 from tests.support.snapshots import snapshot_of
 
 
@@ -70,16 +79,18 @@ def test_its_probabilities_are_those_of_the_smile(name: str) -> None:
     np.testing.assert_allclose([found.probability_below(at) for at in strikes], expected, atol=0.001)
 
 
+NOT_A_RANKING = {
+    "return on risk", "P(worthless) by the market", "P(profit) under the plan", "EV expiration", "EV plan",
+    "cost of trading",
+}  # fmt: skip
+"""They fell below 0.9 in a draw of one of 21 menus (`docs/numbers.md`), so no screen sorts by them."""
+
+
 def test_the_ranking_of_a_menu_survives_half_a_tick() -> None:
-    """Not so that of the expected value, which is the noise of the mids and is no judgement."""
-    snapshot = snapshot_of(market_of(""))
-    assert not isinstance(snapshot, str)
-    seen, _ = inspect_snapshot(snapshot, Settings())
-    assert seen is not None
-    candidates = build_menu(seen, Settings(), seed=1, find_history=total_returns).candidates
-    before = shown_numbers(seen.smile, candidates)
-    for seed in range(6):
+    seen, candidates = checked(), whole_menu(Strategy.PUT_CREDIT, Strategy.CALL_CREDIT).candidates
+    before = shown_numbers(price_again(candidates, seen.chain, seen.smile, seen.snapshot))
+    for seed in range(4):
         moved = move_quotes(seen.chain, random.Random(seed), together=bool(seed % 2))
-        after = shown_numbers(implied_smile(moved, seen.snapshot), candidates)
-        for number in ("p_worthless", "pop", "delta", "theta"):
+        after = shown_numbers(price_again(candidates, moved, implied_smile(moved, seen.snapshot), seen.snapshot))
+        for number in before.keys() - NOT_A_RANKING:
             assert rank_correlation(before[number], after[number]) >= 0.9, number

@@ -16,7 +16,6 @@ from spy32.options.history import (
     count_windows,
     matched_weights,
     random_shares,
-    stratified_starts,
     tilt_weights,
 )
 
@@ -96,18 +95,6 @@ def test_random_numbers_are_those_of_splitmix64() -> None:
 
 def _first_53_bits(number: int) -> int:
     return number >> 11 << 11
-
-
-@given(st.integers(1, 5000), st.integers(1, 300), st.integers(0, 2**32))
-def test_every_stretch_of_the_past_gives_one_start(windows: int, count: int, seed: int) -> None:
-    found = stratified_starts(windows, count, seed)
-    assert len(found) == min(windows, count)
-    assert found.min() >= 0
-    assert found.max() < windows
-    assert (np.diff(found) > 0).all()
-    if windows > count:
-        edges = np.arange(count + 1) * windows // count
-        assert ((edges[:-1] <= found) & (found < edges[1:])).all()
 
 
 growths = st.lists(st.floats(0.5, 2.0), min_size=2, max_size=60).filter(

@@ -37,7 +37,7 @@ def test_a_proposal_says_what_why_until_when_and_what_to_type(monday: Monday) ->
     assert proposal is not None and chosen is not None
     (notice,) = notices(monday)
     assert (notice.kind, notice.run_id, notice.about) == (NoticeKind.PROPOSED, done.id, f"P{proposal.id}")
-    assert re.search(r"POP|P\(profit\)", notice.short)
+    assert re.search(r", win \d+% with exits, by history: ", notice.short)
     for words in (proposal.trade_text, "max loss", "until 16:00 New York", f"spy32 approve P{proposal.id}"):
         assert words in notice.short, words
     assert f"{chosen.analyst}: {chosen.reason}" in notice.body and "at expiration" in notice.body

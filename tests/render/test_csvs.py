@@ -48,6 +48,9 @@ def test_negative_numbers_stay_numbers() -> None:
     assert Decimal(first["ev_plan_low"]) == Decimal("-1.30")
     assert first["ev_market_expiry"] == ""
     assert (first["p_profit_market"], first["p_profit_history"], first["p_profit_plan"]) == ("0.802", "0.864", "0.853")
+    assert first["start"] == document["menu"][0]["start"]
+    assert Decimal(first["ev_plan_without_drift"]) == Decimal("1.40")
+    assert {"p_worthless_plan", "p_max_loss_plan"} & first.keys() == set()
     assert first["max_loss"] == document["menu"][0]["max_loss"]
 
 

@@ -94,7 +94,7 @@ def test_mathematics_that_is_not_there_is_null() -> None:
     menu = b.menu(candidates=(b.candidate(ev=ExpectedValue(), pop_history=None, outlook=None),))
     entry = run_document(run_views.proposed(menu=menu))["menu"][0]
     laws = ("market", "history", "history_without_drift", "plan", "plan_without_drift", "plan_market")
-    for key in ("p_worthless", "p_profit", "p_max_profit", "p_max_loss", "p_touch"):
+    for key in ("p_worthless", "p_profit", "p_max_profit", "p_max_loss", "p_touch", "p_stopped"):
         assert entry[key] == dict.fromkeys(laws)
     assert set(entry["ev_history"].values()) == set(entry["shortfall"].values()) == {None}
     assert {entry[key] for key in ("cost_of_trading", "premium_per_day", "return_on_risk", "score")} == {None}
@@ -109,6 +109,11 @@ def test_each_number_of_an_outlook_stands_under_its_law_and_horizon() -> None:
         "plan_market": 0.774,
     }  # fmt: skip
     assert (entry["p_touch"]["market"], entry["p_touch"]["history"]) == (None, 0.41)
+    held = ("market", "history", "history_without_drift")
+    for key in ("p_worthless", "p_max_loss"):
+        assert {law for law, found in entry[key].items() if found is not None} == set(held)
+    assert (entry["p_stopped"]["history"], entry["p_stopped"]["plan"]) == (None, 0.05)
+    assert (entry["average_win"], entry["average_loss"]) == ("24.25", "-88.50")
     assert entry["ev_history"]["plan"] == {"mean": "7.70", "low": "-1.30", "high": "16.70"}
     assert entry["ev_history"]["expiry_without_drift"]["mean"] == "2.20"
     assert entry["shortfall"]["plan"] == {"mean": "-301.50", "low": "-341.75", "high": "-261.25"}
@@ -120,7 +125,7 @@ def test_each_number_of_an_outlook_stands_under_its_law_and_horizon() -> None:
 
 def test_the_keys_of_before_carry_the_history_and_no_judgement_of_the_market() -> None:
     entry = run_document(run_views.proposed())["menu"][0]
-    assert entry["pop"] == {"market": 0.79, "history": 0.864}
+    assert entry["pop"] == {"market": 0.802, "history": 0.864}
     assert entry["ev"] == {"market_expiry": None, "market_plan": None, "history_expiry": "9.30", "history_plan": "7.70"}
 
 

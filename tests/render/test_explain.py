@@ -7,19 +7,22 @@ from typing import Any
 
 import pytest
 
+from spy32 import track_record
 from spy32.domain.documents import DocumentSummary
 from spy32.domain.model_calls import ModelCall
 from spy32.domain.proposals import Citation, Decision, NumberCheck, Recommendation
 from spy32.domain.run_view import RunView
 from spy32.domain.runs import Outcome, RunSummary
-from spy32.render import menu_pages, outlook
+from spy32.domain.spreads import Strategy
+from spy32.render import menu_pages
 from spy32.render.documents import run_document
+from spy32.render.explain_choice import entry_conditions_part, setup_part
 from spy32.render.formatting import format_ticks
 from spy32.render.market_pages import format_value
 from spy32.render.raw_page import raw_page
 from spy32.render.raw_texts import RawTexts
 from tests.support import builders as b
-from tests.support import run_views, stores
+from tests.support import run_views, stores, strategies
 from tests.support.run_pages import HOSTILE, PLAIN, page, rendered
 from tests.support.schemas import check
 
@@ -29,7 +32,7 @@ WIDTHS = (PLAIN, 60, 80, 200)
 @pytest.fixture(autouse=True)
 def _no_record(monkeypatch: pytest.MonkeyPatch) -> None:
     """The shipped table changes with every new year of outcomes."""
-    monkeypatch.setattr(outlook, "read_track_record", lambda: None)
+    monkeypatch.setattr(track_record, "read_track_record", lambda: None)
 
 
 def plain(view: RunView) -> str:
@@ -49,7 +52,7 @@ def joined(text: str) -> str:
     [
         "analyst decision: chose put 640/635 (grok, grok-4.3-0401, v1-comprehensive)",
         "analyst stated chance: 80.0% that it expires worthless",
-        "analyst market's chance: 78.2% by the option prices; 79.0% for any profit",
+        "analyst market's chance: 78.2% by the option prices; 80% for any profit",
         "analyst market bias: bullish",
         "analyst analysis:\n  The short strike stands below the 20-day low.\n  The trend is up.",
         "analyst bull case: Breadth is fine.",
@@ -110,7 +113,7 @@ def test_the_same_model_under_its_own_name_is_no_news() -> None:
 
 def test_an_answer_of_a_run_without_a_density_was_judged_by_the_delta() -> None:
     menu = b.menu(candidates=(b.candidate(outlook=None),))
-    assert "analyst market's chance: 79.5% by the short delta; 79.0% for any profit\n" in plain(
+    assert "analyst market's chance: 79.5% by the short delta; 79% for any profit\n" in plain(
         run_views.asked(menu=menu)
     )
 
@@ -211,12 +214,12 @@ OLD = {
     "expiration": "2025-11-07",
     "max_profit": "$55.24",
     "max_loss": "$447.26",
-    "probability_of_profit": "market 80.2% · history 86.4% · no drift 82.1%",
+    "probability_of_profit": "options 80% · history 86% · without its rise 82%",
     "reward_risk_ratio": "12.4%",
     "delta": "+2.5 shares",
-    "expected_profit": "+$7.70 (90%: -$1.30 to +$16.70) · no drift +$1.40",
+    "expected_profit": "+$8, 90% sure -$1 to +$17 · without its rise +$1",
     "costs": "-$4.21: interest -$0.20, slippage -$1.75, commissions -$2.00, fees -$0.26",
-    "entry_price_range": "0.58 first, never below 0.55",
+    "entry_price_range": "credit 0.58 first, never below 0.55",
     "volatility_condition": "from 40 no entry",
     "volume_requirement": "open interest of the short leg at least 100",
     "momentum_condition": "no condition",
@@ -234,7 +237,7 @@ def test_every_field_of_the_former_system_is_on_the_page(width: int) -> None:
 
 OF_A_PROPOSAL = {
     "credit_received": "0.58 cr", "max_profit": "$111.48", "max_loss": "$894.52", "strategy_type": "640/635 put spread",
-    "reward_risk_ratio": "12.5% return on risk", "delta": "position +5.1 shares", "time_decay_impact": "+$4.00 a day",
+    "reward_risk_ratio": "12.5% return on risk", "delta": "+5.1 shares", "time_decay_impact": "theta +$4.00",
 }  # fmt: skip
 
 
@@ -248,10 +251,10 @@ def test_the_setup_is_of_what_is_proposed_whoever_chose_it() -> None:
     other = b.menu().candidates[1]
     made = run_views.proposal(candidate_id=other.id, chosen_by="person")
     text = plain(run_views.asked(proposal=made))
-    assert f"Delta: short -{other.short_delta:.2f} · position" in text
-    assert f"entry price: {other.start} first, never below {other.floor}\n" in text
+    assert f"Greeks: short -{other.short_delta:.2f} · " in text
+    assert f"entry price: credit {other.start} first, never below {other.floor}\n" in text
     failed = run_views.asked(recommendation=run_views.GROK["grok failed"].recommendation)
-    assert f"entry price: {b.candidate().start} first" in plain(failed)
+    assert f"entry price: credit {b.candidate().start} first" in plain(failed)
 
 
 def test_return_on_risk_is_that_of_the_mid_less_costs_over_the_loss() -> None:
@@ -277,7 +280,7 @@ def test_a_run_from_before_has_no_section_of_figures_and_no_conditions_that_are_
     text = plain(run_views.asked(briefing=None, decided_by=None, attempts_summary=()))
     assert not re.search(r"^(figure|request) ", text, re.MULTILINE)
     assert [line for line in text.splitlines() if line.startswith("entry ")] == [
-        "entry price: 0.58 first, never below 0.55"
+        "entry price: credit 0.58 first, never below 0.55"
     ]
 
 
@@ -395,3 +398,14 @@ def test_the_document_tells_veto_failure_and_abstention_apart() -> None:
 def test_a_document_from_before_has_the_same_keys() -> None:
     assert run_document(run_views.proposed()).keys() == run_document(run_views.asked(), raw=RawTexts()).keys()
     assert run_document(run_views.proposed())["figures"] == []
+
+
+@pytest.mark.parametrize("strategy", [Strategy.PUT_DEBIT, Strategy.CALL_DEBIT])
+def test_a_debit_spread_has_a_debit_and_a_ceiling(strategy: Strategy) -> None:
+    entry = strategies.chosen(strategy)
+    told = {label: text for label, text, _ in (*setup_part(entry).items, *entry_conditions_part(entry, None).items)}
+    debit, ceiling = f"{-entry.start:.2f}", f"{-entry.floor:.2f}"
+    assert (told["debit"], told["ceiling"]) == (f"{debit} db", f"{ceiling} db")
+    assert told["price"] == f"debit {debit} first, never above {ceiling}"
+    assert not {"credit", "floor"} & told.keys()
+    assert not any(text.startswith("-0.") for label, text in told.items() if label in ("mid", "natural"))

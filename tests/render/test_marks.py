@@ -190,3 +190,8 @@ def test_an_opening_whose_plan_closes_says_that_the_approval_covers_it() -> None
     labels = [label for label, _, _ in surrounding_items(b.proposal(exit=planned), run_surroundings(view))]
     assert "Covers" in labels
     assert "Covers" not in [label for label, _, _ in surrounding_items(b.proposal(), run_surroundings(view))]
+
+
+def test_a_loss_beyond_the_maximum_one_says_that_closing_costs_too() -> None:
+    lost = replace(MARK, unrealized=-TRADE.max_loss - D("5.04"), quantity=TRADE.quantity)
+    assert result_words(lost, TRADE).endswith(" = max loss and costs to close")

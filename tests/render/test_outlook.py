@@ -1,11 +1,12 @@
 """Probabilities and expected values in words: each with its law, its horizon and what it has been worth."""
 
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
-from spy32.domain.market import Right
-from spy32.domain.outlook import TrackRecord
+from spy32 import track_record
+from spy32.domain.outlook import TrackRecord, TradingCost
 from spy32.domain.spreads import Candidate
 from spy32.render import outlook
 from spy32.render.glossary import glossary_page
@@ -17,11 +18,12 @@ from tests.support.run_pages import PLAIN, rendered
 @pytest.fixture
 def record(monkeypatch: pytest.MonkeyPatch) -> TrackRecord:
     made = outlooks.track_record()
-    monkeypatch.setattr(outlook, "read_track_record", lambda: made)
+    monkeypatch.setattr(track_record, "read_track_record", lambda: made)
     return made
 
 
 CALL = b.candidate("695", "700")
+BOTH = (b.candidate(), b.candidate("640", "635"), CALL)
 
 
 @pytest.mark.usefixtures("record")
@@ -30,45 +32,44 @@ CALL = b.candidate("695", "700")
     [
         (
             b.candidate(),
-            "puts like this came true 3.4 points more often than stated (95%: 0.9 to 5.8), up to 2026-06-30",
+            "Backtest 1998-2025, synthetic prices: such puts won 3.4 points (0.9 to 5.8) more than the market's odds, "
+            "2.0 fewer than history's",
         ),
         # A negative difference of -6.6 with an interval from -9.1 to -4.2.
-        (CALL, "calls like this came true 6.6 points less often than stated (95%: 4.2 to 9.1), up to 2026-06-30"),
+        (
+            CALL,
+            "Backtest 1998-2025, synthetic prices: such calls won 6.6 points (4.2 to 9.1) fewer than the market's "
+            "odds, 2.0 fewer than history's",
+        ),
     ],
 )
 def test_a_market_number_has_its_record_beside_it(entry: Candidate, told: str) -> None:
     assert outlook.record_words(entry) == told
     short = outlook.market_odds_words(entry)
-    assert short.startswith("79.0% market; ")
+    assert short.startswith("80% win if held · backtest: ")
     assert len(short) <= 68  # beside a label, on 80 columns
-
-
-def test_the_row_nearest_the_delta_speaks(record: TrackRecord) -> None:
-    near = record.nearest(Right.PUT, 0.17)
-    assert near is not None
-    assert near.delta == 0.16
-    assert replace(record, rows=()).nearest(Right.PUT, 0.2) is None
 
 
 @pytest.mark.usefixtures("record")
 def test_a_menu_has_the_range_of_both_sides() -> None:
-    assert outlook.side_record_words() == (
-        "Against the market's probability puts came true 3.3 to 3.4 points more often, calls came true 6.6 points less "
-        "often (outcomes up to 2026-06-30)."
+    assert "calls" not in outlook.side_record_words(BOTH[:1])
+    assert outlook.side_record_words(BOTH) == (
+        "Backtest 1998-2025, synthetic prices: against the market's odds puts won 3.3 to 3.4 points more, calls won "
+        "6.6 points fewer."
     )
 
 
 def test_a_side_that_went_both_ways_has_signs(record: TrackRecord, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second, call = record.rows
     mixed = replace(record, rows=(replace(first, difference=-0.004), second, call))
-    monkeypatch.setattr(outlook, "read_track_record", lambda: mixed)
-    assert "puts came true -0.4 to +3.4 points off," in outlook.side_record_words()
+    monkeypatch.setattr(track_record, "read_track_record", lambda: mixed)
+    assert "puts won -0.4 to +3.4 points," in outlook.side_record_words(BOTH)
 
 
 def test_without_a_record_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outlook, "read_track_record", lambda: None)
-    assert outlook.record_words(b.candidate()) == outlook.side_record_words() == ""
-    assert outlook.market_odds_words(b.candidate()) == "79.0% market, at expiration, by option prices"
+    monkeypatch.setattr(track_record, "read_track_record", lambda: None)
+    assert outlook.record_words(b.candidate()) == outlook.side_record_words(BOTH) == ""
+    assert outlook.market_odds_words(b.candidate()) == "80% win if held, by option prices"
 
 
 @pytest.mark.usefixtures("record")
@@ -80,25 +81,19 @@ def test_every_number_is_explained_with_its_value_on_a_line_of_its_own() -> None
     assert lines.keys() == outlook.NUMBERS.keys()
     for label, (words, meaning) in outlook.NUMBERS.items():
         assert lines[label] == f"{words(outlooks.outlook())}: {meaning}"
-    laws = [line for line in text.splitlines() if line.startswith("law ")]
-    assert [line.split(":")[0] for line in laws] == [
-        "law market",
-        "law history",
-        "law no drift",
-        "law plan",
-        "law record",
-    ]
+    sources = [line.split(":")[0] for line in text.splitlines() if line.startswith("source ")]
+    assert sources == [f"source {label}" for label in (*outlook.MEANINGS, "backtest")]
 
 
 def test_what_is_negative_by_construction_is_said_to_be() -> None:
     negative = {label for label, (_, meaning) in outlook.NUMBERS.items() if "by construction" in meaning}
-    assert negative == {"cost of trading", "shortfall", "shortfall plan"}
+    assert negative == {"worst 5% exits", "worst 5% held"}
 
 
 @pytest.mark.parametrize("entry", [None, b.candidate(outlook=None)])
 def test_a_run_without_outlooks_has_the_meanings_alone(entry: Candidate | None) -> None:
     text = rendered(glossary_page(entry), PLAIN)
-    assert "\nnumber P(max loss): the underlying ends at or beyond a long strike\n" in text
+    assert "\nnumber P(max loss): the largest loss at expiration\n" in text
 
 
 def test_the_score_is_told_and_said_to_decide_nothing() -> None:
@@ -106,3 +101,38 @@ def test_the_score_is_told_and_said_to_decide_nothing() -> None:
     assert words(outlooks.outlook()) == "-0.003"
     assert words(outlooks.without_history()) == ""
     assert "it decides nothing" in meaning
+
+
+@pytest.mark.parametrize(
+    ("mean", "half", "said"),
+    [
+        (-32.0, 10.0, "loses by history"),
+        (-32.0, 32.1, "could be 0"),
+        (8.0, 8.1, "could be 0"),
+        (8.0, 7.0, "gains by history"),
+    ],
+)
+@pytest.mark.parametrize("quantity", [1, 10])
+def test_an_average_has_its_verdict_and_fits_beside_a_label(mean: float, half: float, said: str, quantity: int) -> None:
+    found = outlooks.forecast(0.68)
+    words = outlook.worth_words(replace(found, ev=outlooks.estimate(mean, half)), quantity)
+    assert words.startswith("68% win · average ")
+    assert words.endswith(f": {said}")
+    assert len(words) <= 68
+
+
+def test_a_debit_pays_for_its_days() -> None:
+    assert outlook.premium_words(outlooks.outlook(premium_per_day=-1.796875)) == "pays $1.80"
+
+
+def test_the_parts_of_a_cost_sum_to_its_total_as_they_are_shown() -> None:
+    cost = TradingCost(interest=-0.094, slippage=-0.744, commissions=Decimal("-2.00"), fees=Decimal("-0.26"))
+    found = outlook.cost_words(outlooks.outlook(cost=cost))
+    assert found == "-$3.10: interest -$0.09, slippage -$0.75, commissions -$2.00, fees -$0.26"
+
+
+def test_a_number_that_an_underlying_does_not_have_is_not_explained() -> None:
+    text = rendered(glossary_page(b.candidate(outlook=outlooks.without_history())), PLAIN)
+    assert "\nnumber EV with exits" not in text
+    assert "\nnumber score" not in text
+    assert "\nnumber cost of trading: -$4.21:" in text

@@ -11,13 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from spy32 import track_record
 from spy32.console import PlainConsole
 from spy32.domain.proposals import ExitReason
 from spy32.domain.run_view import RunView
 from spy32.domain.runs import Cause, Outcome, RunSummary
 from spy32.domain.spreads import Mode
 from spy32.lifecycle import OrderState, ProposalState
-from spy32.render import menu_pages, outlook, output
+from spy32.render import menu_pages, output
 from spy32.render.documents import run_document
 from spy32.render.explain import CAUSES, chosen_candidate_id
 from spy32.render.page import Column, Grid, Page
@@ -93,8 +94,7 @@ def test_every_figure_of_the_menu_is_shown_uncut(width: int) -> None:
         for entry in run_document(view)["menu"]
         for figure in (
             entry["id"], entry["natural"], entry["mid"], entry["floor"], entry["max_loss"], entry["costs"],
-            *entry["breakevens"], *(value.lstrip("-") for value in entry["ev_history"]["plan"].values()),
-            entry["cost_of_trading"]["total"].lstrip("-"), f"{entry['score']:+.3f}", entry["premium_per_day"],
+            *entry["breakevens"], *(f"${abs(round(float(value)))}" for value in entry["ev_history"]["plan"].values()),
             *("/".join(leg["strike"] for leg in entry["legs"]),),
         )
     ]  # fmt: skip
@@ -200,7 +200,7 @@ def test_after_the_fill_the_run_says_at_what_price_and_that_a_trade_is_open() ->
 def test_every_ending_fits_forty_lines_however_much_was_said(
     outcome: Outcome, cause: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outlook, "read_track_record", outlooks.track_record)
+    monkeypatch.setattr(track_record, "read_track_record", outlooks.track_record)
     run = b.run(outcome=outcome, cause=cause, reasons=("because " * 90,) * 7, late=True)
     word = run_views.word(reason="since " * 90, vetoes=("no " * 200,) * 5, marks=("look " * 90,) * 5)
     orders = tuple(replace(order, reason="words " * 90) for order in run_views.sent().orders * 9)
@@ -309,8 +309,8 @@ def test_the_chosen_candidate_is_marked_by_a_symbol_and_a_word() -> None:
 def test_a_menu_of_a_run_without_outlooks_has_no_column_of_them() -> None:
     menu = b.menu(candidates=tuple(replace(entry, outlook=None) for entry in b.menu().candidates))
     text = rendered(menu_pages.candidates_page(run_views.proposed(menu=menu)), PLAIN)
-    assert "; POP 79.0%; " in text
-    assert "EV plan " not in text.partition("Credits a share")[0]
+    assert "; win, options 79%; " in text
+    assert "EV each " not in text.partition("Prices a share")[0]
 
 
 def test_a_persons_other_choice_is_the_marked_one() -> None:

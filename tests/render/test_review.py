@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
+from spy32 import track_record
+from spy32.domain.events import EventKind, ScheduledEvent
 from spy32.domain.outlook import Outlook
 from spy32.domain.proposals import Citation, Decision, Finding, Recommendation
-from spy32.domain.spreads import Candidate, Mode
-from spy32.render import outlook
+from spy32.domain.spreads import Candidate, ExitAuthority, Mode
 from spy32.render.candidates import sorted_menu, spread_words
 from spy32.render.documents import approval_document, run_document
 from spy32.render.output import print_page
@@ -43,7 +44,7 @@ PAGES = {"first": decision_page, "m": menu_page, "w": why_page, "r": risk_page, 
 @pytest.fixture(autouse=True)
 def _no_record(monkeypatch: pytest.MonkeyPatch) -> None:
     """The shipped table changes with every new year of outcomes."""
-    monkeypatch.setattr(outlook, "read_track_record", lambda: None)
+    monkeypatch.setattr(track_record, "read_track_record", lambda: None)
 
 
 @pytest.fixture
@@ -117,12 +118,14 @@ def test_every_figure_that_decides_is_whole_on_the_first_screen(desk: ApprovalDe
         "in expected moves": f"{(670 - float(made.breakevens[0])) / 31.70:.2f}",
         "short delta": f"{entry.short.delta:+.2f}",
         "theta a day": f"+${entry.greeks.theta * 200:.2f}",
-        "P(profit) under the plan": "85.3%",
-        "P(profit) at expiration": "86.4%",
-        "EV under the plan, two contracts": "+$15.40",
-        "its low end": "-$2.60",
-        "its high end": "+$33.40",
-        "cost of trading": "-$8.42",
+        "win with exits": "85%",
+        "win at expiration": "86%",
+        "average with exits, two contracts": "+$15,",
+        "its low end": "-$3",
+        "its high end": "+$33:",
+        "average at expiration": "+$19,",
+        "result at the target": "+$53",
+        "result at the stop": "-$237",
         "contracts": "2",
         "DTE": "32",
         "spot": "670.00",
@@ -141,11 +144,9 @@ def test_every_figure_that_decides_is_whole_on_the_first_screen(desk: ApprovalDe
 def test_what_is_not_known_is_said_and_not_invented(desk: ApprovalDesk) -> None:
     what = replace(seen(desk), candidate=None)
     text = drawn(what, 80)
-    assert re.search(r"^P\(profit\) +n/a *$", text, re.MULTILINE)
-    assert re.search(r"^EV plan +n/a *$", text, re.MULTILINE)
-    assert re.search(r"^Delta +n/a", text, re.MULTILINE)
+    assert re.search(r"^With exits +n/a ", text, re.MULTILINE)
+    assert re.search(r"^Greeks +n/a", text, re.MULTILINE)
     assert re.search(r"^Events +n/a$", text, re.MULTILINE)
-    assert "theta n/a" in text
 
 
 def test_events_and_ex_dates_up_to_the_planned_exit_are_on_it(desk: ApprovalDesk) -> None:
@@ -157,6 +158,35 @@ def test_events_and_ex_dates_up_to_the_planned_exit_are_on_it(desk: ApprovalDesk
     later = replace(what.proposal.exit, time_exit=None) if what.proposal is not None else None
     held = replace(what, proposal=replace(what.proposal, exit=later))  # type: ignore[type-var]
     assert "FOMC 29 Oct, jobs n/a, ex-date 20 Oct by the exit on 6 Nov" in drawn(held, 100)
+
+
+@pytest.mark.parametrize(
+    ("minute", "known"), [("10:01", "jobs 6 Oct by the exit"), ("10:00", "none by the exit"), (None, "jobs 6 Oct by")]
+)
+def test_an_event_that_is_out_is_no_event_any_more(desk: ApprovalDesk, minute: str | None, known: str) -> None:
+    """The screen is of 10:00 New York on 6 October; without a time the day has to be over."""
+    event = ScheduledEvent(kind=EventKind.JOBS, day=b.TODAY, time=minute, source="test")
+    briefing = replace(run_views.briefing(), events=(event,), unknown_events={})
+    (line,) = [line for line in drawn(told_by(seen(desk), briefing=briefing), 100).splitlines() if "Events" in line]
+    assert line.split(maxsplit=1)[1].startswith(known)
+
+
+def test_a_stop_at_the_width_is_said_to_have_no_effect(desk: ApprovalDesk) -> None:
+    what = seen(desk)
+    assert what.proposal is not None
+    far = replace(what.proposal, exit=replace(what.proposal.exit, stop=Decimal("5.00")))
+    text = drawn(replace(what, proposal=far), 100)  # type: ignore[type-var]
+    assert "target 0.29 (+$53) · no effective stop · close 17 Oct · you approve" in text
+    full = drawn(replace(what, proposal=far), 100, "x")  # type: ignore[type-var]
+    assert "no effective stop: the set multiple of the credit exceeds the width" in full
+
+
+def test_a_plan_that_authorises_its_closes_asks_nobody(desk: ApprovalDesk) -> None:
+    what = seen(desk)
+    assert what.proposal is not None
+    exits = replace(what.proposal.exit, authority=ExitAuthority.PLAN)
+    told = replace(what, proposal=replace(what.proposal, exit=exits))  # type: ignore[type-var]
+    assert "you approve" not in drawn(told, 100)
 
 
 def test_fresh_quotes_are_held_against_those_of_the_run(desk: ApprovalDesk) -> None:
@@ -193,7 +223,7 @@ def test_wider_screens_show_more_columns_and_narrow_ones_keep_what_decides(desk:
     headers = [next(line for line in drawn(what, width).splitlines() if "#  spread" in line) for width in WIDTHS]
     columns = [set(re.split(r"\s{2,}", line.strip())) for line in headers]
     assert all(less <= more for less, more in pairwise(columns))
-    assert {"spread", "credit", "loss each", "P(profit)", "EV plan"} <= columns[0]
+    assert {"spread", "price", "loss each", "win, exits", "EV each"} <= columns[0]
     assert {"of width", "breakeven", "who"} <= columns[-1]
 
 
@@ -221,8 +251,8 @@ def test_another_candidate_that_is_looked_at_changes_every_figure(desk: Approval
 def test_an_empty_column_is_not_printed(desk: ApprovalDesk) -> None:
     bare = outlooks.without_history()
     what = told_by(seen(desk), menu=replace(b.menu(), candidates=_with_outlook(bare)))
-    assert "│ POP history │" in drawn(seen(desk), 200, "m")
-    assert "│ POP history │" not in drawn(what, 200, "m")
+    assert "│ win, held │" in drawn(seen(desk), 200, "m")
+    assert "│ win, held │" not in drawn(what, 200, "m")
 
 
 def _with_outlook(found: Outlook | None) -> tuple[Candidate, ...]:
@@ -230,26 +260,31 @@ def _with_outlook(found: Outlook | None) -> tuple[Candidate, ...]:
 
 
 @pytest.mark.parametrize(
-    ("found", "why"), [(None, "runs before 0.4 did not compute it"), (outlooks.without_history(), outlooks.NO_HISTORY)]
+    ("found", "why", "chance"),
+    [
+        (None, "runs before 0.4 did not compute it", "79%"),
+        (outlooks.without_history(), outlooks.NO_HISTORY, "80%"),
+    ],
 )
 @pytest.mark.parametrize("width", [60, 80])
 def test_without_history_the_market_stands_in_and_is_named(
-    desk: ApprovalDesk, found: Outlook | None, why: str, width: int
+    desk: ApprovalDesk, found: Outlook | None, why: str, chance: str, width: int
 ) -> None:
     entries = _with_outlook(found)
     what = told_by(replace(seen(desk), candidate=entries[0]), menu=replace(b.menu(), candidates=entries))
     text = drawn(what, width)
-    assert re.search(r"#  spread .* POP", text)
-    assert "EV plan  " not in text.partition("Credit")[0]
+    assert re.search(r"#  spread .* win, options", text)
+    assert "EV each" not in text.partition("Credit")[0]
     told = " ".join(text.split())
-    assert "P(profit) 79.0% market, at expiration, by option prices" in told
-    assert f"EV plan n/a: {why}" in told
-    assert ("cost of trading -$8.42" in told) == (found is not None)
+    assert f"By options {chance} win if held, by option prices" in told
+    assert f"By history n/a: {why}" in told
 
 
-def test_the_risk_page_has_every_number_with_its_law(desk: ApprovalDesk) -> None:
+def test_the_risk_page_has_every_number_with_its_source(desk: ApprovalDesk) -> None:
     told = " ".join(drawn(seen(desk), 200, "r").split())
-    assert "P(max loss) market 9.8% · history 3.6% · no drift 7.9% · plan market 12.6% · plan history 4.7%" in told
+    assert "P(max loss) options 10% · history 4% · without its rise 8% P(touch)" in told
+    assert "EV with exits +$8, 90% sure -$1 to +$17 · without its rise +$1, 90% sure -$8 to +$10" in told
+    assert "endings target 83% · stop 5% · time 12% · average win +$24 · average loss -$88" in told
     assert "cost of trading -$4.21: interest -$0.20" in told
     assert "1344 start days up to 2025-10-03" in told
 
@@ -300,8 +335,7 @@ def test_where_the_first_screen_scrolls_the_exit_and_the_warnings_are_on_it(desk
     first = page_drawn(decision_page(warned, rows=3, compact=True, scrolls=True), 60).splitlines()[:20]
     assert any(line.startswith("Exit") for line in first)
     assert any(line.startswith("Refused") for line in first)
-    assert any(line.startswith("P(profit)") for line in first)
-    assert any(line.startswith("EV plan") for line in first)
+    assert any(line.startswith("With exits") for line in first)
     every = page_drawn(decision_page(warned, rows=3, compact=True), 60).split()
     assert sorted(page_drawn(decision_page(warned, rows=3, compact=True, scrolls=True), 60).split()) == sorted(every)
 
@@ -426,7 +460,7 @@ def test_a_dumb_terminal_gets_plain_lines_with_every_figure(desk: ApprovalDesk) 
     assert not re.search("[│\u2800-\u28ff]", text)
     assert what.proposal is not None
     assert f"Max loss: ${what.proposal.max_loss:.2f} at floor 0.55 · 0.90% of account\n" in text
-    assert "candidate  2 (selected): spread put 640/635; credit 0.58; " in text
+    assert "candidate  2 (selected): spread put 640/635; price 0.58 cr; " in text
 
 
 # Abstentions, other choices, closings.

@@ -59,7 +59,7 @@ def test_it_fits_with_notes_and_a_large_room_too(report: RiskReport) -> None:
     assert len(drawn(roomy, 80, 24)) == 23
     noted = replace(roomy, account_note="the account is that of an earlier run: " + 10 * "no answer came ")
     assert len(drawn(noted, 80, 24)) == 23
-    assert "more rungs" in "\n".join(drawn(noted, 80, 24))
+    assert "more lines" in "\n".join(drawn(noted, 80, 24))
 
 
 @pytest.mark.parametrize("width", [60, 100, 200])
@@ -85,8 +85,10 @@ def test_what_does_not_fit_is_counted(store: Store) -> None:
     lines = drawn(found, 80, 24)
     assert len(lines) == 23
     shown = sum(rung.expiration.isoformat() in "\n".join(lines) for rung in found.book.rungs)
-    assert f"{len(found.book.rungs) - shown} more rungs" in "\n".join(lines)
-    assert sum(line.startswith("rung ") for line in format_page(risk_page(found)).splitlines()) == len(found.book.rungs)
+    assert f"{len(found.book.rungs) - shown} more lines" in "\n".join(lines)
+    assert sum(line.startswith("expiration ") for line in format_page(risk_page(found)).splitlines()) == len(
+        found.book.rungs
+    )
 
 
 def test_lines_have_a_shock_each(report: RiskReport) -> None:
@@ -99,7 +101,7 @@ def test_an_empty_book_says_what_a_new_trade_may_lose(store: Store) -> None:
     text = format_page(risk_page(load(store)))
     assert "no trade is open; $0.00 at most" in text
     assert "a new trade may lose $1,000.00" in text
-    assert "rung" not in text
+    assert "\nexpiration " not in text
 
 
 def test_what_is_not_in_the_figures_is_said(store: Store) -> None:

@@ -64,7 +64,7 @@ def test_no_published_key_is_gone_or_of_another_type(name: str) -> None:
 
 
 def test_a_number_that_is_none_is_refused() -> None:
-    menu = b.menu(candidates=(b.candidate(pop_market=math.nan),))
+    menu = b.menu(candidates=(b.candidate(pop_market=math.nan, outlook=None),))
     with pytest.raises(ValueError, match="NaN"):
         run_document(run_views.proposed(menu=menu))
 

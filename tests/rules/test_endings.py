@@ -102,13 +102,13 @@ def test_ends_at_expiration_are_those_of_a_direct_loop(held: Candidate) -> None:
         profit = (worth + sold) * 100 - float(held.costs)
         shorts = [leg for leg in held.spread.legs if leg.action is SELL]
         assert found.profits[0, row] == pytest.approx(profit, abs=1e-9)
-        assert found.profit[0, row] == (profit > 0)
-        assert found.worthless[0, row] == all(
+        assert found.events["profit"][0, row] == (profit > 0)
+        assert found.events["worthless"][0, row] == all(
             final > leg.strike if leg.right is Right.PUT else final < leg.strike for leg in held.spread.legs
         )
-        assert found.max_profit[0, row] == (abs(worth - float(max(ends))) < 1e-9)
-        assert found.max_loss[0, row] == (abs(worth - float(min(ends))) < 1e-9)
-        assert found.touch[0, row] == any(
+        assert found.events["max_profit"][0, row] == (abs(worth - float(max(ends))) < 1e-9)
+        assert found.events["max_loss"][0, row] == (abs(worth - float(min(ends))) < 1e-9)
+        assert found.events["touch"][0, row] == any(
             lows[row].min() <= leg.strike if leg.right is Right.PUT else highs[row].max() >= leg.strike
             for leg in shorts
         )
@@ -203,9 +203,7 @@ def test_a_simulated_plan_is_what_the_exits_of_manage_do_on_the_same_marks(held:
     plan = exit_plan(held, builders.TODAY, settings)
     found = plan_endings([held], scenarios(), model, settings, builders.TODAY)
     slippage = 0.25 * float(held.mid - held.natural)
-    spots, lows, highs = (
-        np.exp(model.log_spots(moves)) for moves in (scenarios().close, scenarios().low, scenarios().high)
-    )
+    lows, highs = (np.exp(model.log_spots(moves)) for moves in (scenarios().low, scenarios().high))
     reasons: set[ExitReason] = set()
     most = float(trade(legs=held.spread.legs).closing_bounds[1])
     shorts = [leg for leg in held.spread.legs if leg.action is SELL]
@@ -215,13 +213,13 @@ def test_a_simulated_plan_is_what_the_exits_of_manage_do_on_the_same_marks(held:
         paid = min(debit + slippage, most)
         profit = (float(held.mid) - slippage - paid) * 100 - float(held.costs_round_trip)
         assert found.profits[0, row] == pytest.approx(profit, abs=1e-9)
-        assert found.profit[0, row] == (profit > 0)
-        assert found.max_profit[0, row] == (debit <= plan.profit_target)
-        end, low, high = spots[row, session], lows[row, : session + 1].min(), highs[row, : session + 1].max()
-        assert found.worthless[0, row] == all(
-            end > leg.strike if leg.right is Right.PUT else end < leg.strike for leg in held.spread.legs
+        assert found.events["profit"][0, row] == (profit > 0)
+        assert found.events["max_profit"][0, row] == (debit <= plan.profit_target)
+        assert found.events["stopped"][0, row] == (
+            held.mid > 0 and plan.stop < held.spread.width and debit >= plan.stop
         )
-        assert found.touch[0, row] == any(
+        low, high = lows[row, : session + 1].min(), highs[row, : session + 1].max()
+        assert found.events["touch"][0, row] == any(
             low <= leg.strike if leg.right is Right.PUT else high >= leg.strike for leg in shorts
         )
     assert ExitReason.TARGET in reasons
@@ -243,4 +241,4 @@ def test_the_exits_of_four_legs_stay_within_the_payoff() -> None:
     found = plan_endings([held], scenarios(), model, SETTINGS, builders.TODAY)
     assert (found.profits >= -(10 - float(held.mid)) * 100 - 20).all()
     assert (found.profits <= float(held.mid) * 100).all()
-    assert (found.touch | found.worthless).any()
+    assert found.events["touch"].any()

@@ -47,13 +47,13 @@ def test_words_that_are_too_long_are_cut_and_the_id_stays() -> None:
 
 
 def test_a_candidate_without_a_history_has_the_markets_probability() -> None:
-    for found in (None, outlooks.without_history()):
+    for found, chance in ((None, "79%"), (outlooks.without_history(), "80%")):
         entry = builders.candidate(outlook=found)
         text = notices.proposal_notice(builders.proposal(), entry, None)
-        assert ", POP 79%: spy32 approve P1" in text.short
-        assert "EV plan" not in text.body
+        assert f", win {chance} if held, by option prices: spy32 approve P1" in text.short
+        assert "average" not in text.body
     text = notices.proposal_notice(builders.proposal(), builders.candidate(), None)
-    assert "EV plan       +15 dollars by history (90%: -3 to +33)\n" in text.body
+    assert "average       +15 dollars for the order, 90% sure -3 to +33\n" in text.body
 
 
 def test_foreign_words_move_no_cursor_and_begin_no_line() -> None:

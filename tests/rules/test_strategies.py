@@ -192,7 +192,7 @@ def test_the_bounds_of_the_value_are_those_of_every_price(spread: Spread) -> Non
 def test_loss_profit_and_payoff_of_a_proposal_are_those_of_every_price(spread: Spread, share: int) -> None:
     price = (spread.width * share / 100).quantize(D("0.01"))
     credit = -price if spread.strategy.is_debit else price
-    costs = pricing.opening_costs(1, SETTINGS.costs, len(spread.legs))
+    costs = pricing.opening_costs(1, SETTINGS.costs, "SPY", len(spread.legs))
     walk = builders.price_plan(start=credit, limit=credit)
     made = plan.complete_proposal(
         builders.proposal_terms(strategy=spread.strategy, legs=spread.legs, quantity=1, plan=walk), SETTINGS

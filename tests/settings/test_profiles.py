@@ -156,6 +156,10 @@ def test_an_unknown_profile_names_the_known_ones():
         ("[profile.a]\ndte = 33", "dte.available"),
         ("[profile.a]\ndelta_low = 0.4", "delta band"),
         ("[profile.a]\nunderlying = 'spy'", "ticker"),
+        *(
+            (f"[profile.a]\nunderlying = '{root}'", f"{root} is a root of options on {ticker}; underlying takes")
+            for root, ticker in (("SPXW", "SPX"), ("RUTW", "RUT"), ("NDXP", "NDX"), ("BRKB", "BRK.B"), ("BFB", "BF.B"))
+        ),
         ("[profile.a]\nwidths = [0]", "from 0.5 to 100"),
         ("[profile.a]\nwidths = []", "at least one"),
         ("[profile.a]\nstrategies = []", "at least one"),

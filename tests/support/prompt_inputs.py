@@ -169,3 +169,21 @@ def rows(made: RenderedPrompt) -> dict[str, dict[str, str]]:
     found = [cells for cells in table if cells[0] in made.ids]
     assert all(len(cells) == len(head) for cells in found)
     return {cells[0]: dict(zip(head[1:], cells[1:], strict=True)) for cells in found}
+
+
+def answer(made: RenderedPrompt) -> dict[str, Any]:
+    return {
+        "schema_version": made.version,
+        "as_of_echo": made.as_of,
+        "evidence": ["market.spot", f"menu.{made.ids[0]}.mid"],
+        "data_problems": [],
+        "bull_case": "It may rise.",
+        "bear_case": "It may fall.",
+        "analysis": "The one outweighs the other.",
+        "market_bias": "neutral",
+        "decision": "trade",
+        "candidate_id": made.ids[0],
+        "abstain_reason": None,
+        "p_max_profit": 0.8,
+        "would_change_my_mind": "A fall of two percent.",
+    }

@@ -3,17 +3,23 @@
 import csv
 import gzip
 import random
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache
 
 from spy32.domain.market import Chain, OptionQuote, Right
-from spy32.domain.spreads import Menu
-from spy32.markets.recorded import SHIPPED_CHAIN
+from spy32.domain.spreads import Menu, Strategy
+from spy32.markets.bundled_history import total_returns
+from spy32.markets.recorded import SHIPPED_CHAIN, RecordedMarket
 from spy32.options import surface
+from spy32.pipeline import screen
+from spy32.pipeline.collect import inspect_snapshot
+from spy32.pipeline.context import CheckedMarket
 from spy32.rules import menu as rules
 from spy32.settings import Settings
 from tests.support import builders
+from tests.support.snapshots import snapshot_of
 
 SETTINGS = Settings()
 YEARS = 32 / 365
@@ -50,3 +56,20 @@ def real() -> tuple[Chain, surface.Smile]:
 def real_menu() -> Menu:
     chain, smile = real()
     return rules.build_menu(chain, smile, SETTINGS, rng=random.Random(7), seed=7)
+
+
+@cache
+def checked() -> CheckedMarket:
+    """The shipped market as the screen step gets it."""
+    snapshot = snapshot_of(RecordedMarket.load_shipped())
+    assert not isinstance(snapshot, str)
+    seen, _ = inspect_snapshot(snapshot, SETTINGS)
+    assert seen is not None
+    return seen
+
+
+@cache
+def whole_menu(*strategies: Strategy) -> Menu:
+    """Its menu of these strategies with every outlook."""
+    settings = replace(SETTINGS, choice=replace(SETTINGS.choice, strategies=strategies))
+    return screen.build_menu(checked(), settings, seed=7, find_history=total_returns)

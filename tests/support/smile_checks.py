@@ -3,15 +3,21 @@
 import random
 from collections.abc import Sequence
 from dataclasses import replace
+from operator import attrgetter
 
 import numpy as np
 
-from spy32.domain.market import Chain, OptionQuote
-from spy32.domain.spreads import Candidate, Strategy
+from spy32.domain.market import Chain, MarketSnapshot, OptionQuote
+from spy32.domain.spreads import Candidate, Menu
+from spy32.markets.bundled_history import total_returns
 from spy32.options.density import implied_density
 from spy32.options.european import build_contracts, price
 from spy32.options.smile_fit import SmileCurve
 from spy32.options.surface import Smile
+from spy32.rules.candidates import MenuTerms, build_candidate
+from spy32.rules.menu import build_ladder
+from spy32.rules.outlook import fill_outlooks
+from spy32.settings import Settings
 
 POINTS = 4001
 HALF_TICK = 0.005
@@ -71,30 +77,47 @@ def move_quotes(chain: Chain, rng: random.Random, *, together: bool) -> Chain:
     return replace(chain, quotes=tuple(moved(quote) for quote in chain.quotes))
 
 
-def shown_numbers(smile: Smile, candidates: Sequence[Candidate]) -> dict[str, list[float]]:
-    """The numbers that a menu shows of these spreads, on this smile and its mids."""
-    density, mids = (
-        implied_density(smile),
-        {quote.symbol: mid for quote, mid in zip(smile.quotes, smile.mid, strict=True)},
-    )
-    numbers: dict[str, list[float]] = {name: [] for name in ("p_worthless", "pop", "delta", "theta", "ev")}
+def price_again(candidates: Sequence[Candidate], chain: Chain, smile: Smile, snapshot: MarketSnapshot) -> Menu:
+    """The same vertical credit spreads on other quotes, with all of their numbers."""
+    settings = Settings()
+    terms, density = MenuTerms.derive(chain, settings), implied_density(smile)
+    ladders = {strategy: build_ladder(chain, smile, strategy) for strategy in settings.choice.strategies}
+    built = []
     for candidate in candidates:
-        is_put = candidate.spread.strategy is Strategy.PUT_CREDIT
-        chance = density.probability_above if is_put else density.probability_below
-        short, long = (float(leg.quote.strike) for leg in (candidate.short, candidate.long))
-        mid = float(mids[candidate.short.quote.symbol] - mids[candidate.long.quote.symbol])
-        view = smile.view(candidate.short.quote.right, candidate.short.quote.strike)
-        assert view is not None
-        numbers["p_worthless"].append(chance(short))
-        numbers["pop"].append(chance(short - mid if is_put else short + mid))
-        numbers["delta"].append(abs(view.delta))
-        numbers["theta"].append(smile.spread_greeks(candidate.spread).theta)
-        side = -1 if is_put else 1
-        owed = density.expect(
-            lambda s, side=side, a=short, b=long: np.maximum(side * (s - a), 0) - np.maximum(side * (s - b), 0)
-        )
-        numbers["ev"].append((mid - owed) * 100)
-    return numbers
+        spread = candidate.spread
+        legs = ladders[spread.strategy].legs
+        pair = terms.pair(spread.strategy, legs[spread.short.strike], legs[spread.long.strike])
+        built.append(build_candidate(pair, candidate.id, spread.underlying, smile, density, terms))
+    history = total_returns(snapshot.underlying, snapshot.as_of)
+    return fill_outlooks(Menu(candidates=tuple(built)), snapshot, smile, settings, history)
+
+
+NUMBERS = {
+    "credit": "mid",
+    "short delta": "short_delta",
+    "theta": "greeks.theta",
+    "premium a day": "outlook.premium_per_day",
+    "return on risk": "outlook.return_on_risk",
+    "POP by the market": "pop_market",
+    "P(worthless) by the market": "p_worthless",
+    "P(profit) by history": "outlook.expiry.history.probabilities.profit",
+    "P(max loss) by history": "outlook.expiry.history.probabilities.max_loss",
+    "P(touch) by history": "outlook.expiry.history.probabilities.touch",
+    "P(profit) under the plan": "outlook.plan.history.probabilities.profit",
+    "EV expiration": "outlook.expiry.history.ev.mean",
+    "EV plan": "outlook.plan.history.ev.mean",
+    "shortfall": "outlook.expiry.history.shortfall.mean",
+    "score": "outlook.score",
+    "cost of trading": "outlook.cost.total",
+}
+"""The numbers that a menu shows, by their names there."""
+
+
+def shown_numbers(menu: Menu) -> dict[str, list[float]]:
+    """Each shown number of every candidate."""
+    return {
+        name: [float(attrgetter(path)(candidate)) for candidate in menu.candidates] for name, path in NUMBERS.items()
+    }
 
 
 def rank_correlation(one: Sequence[float], other: Sequence[float]) -> float:

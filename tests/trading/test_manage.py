@@ -21,7 +21,8 @@ from spy32.rules.exercise import parity_leg
 from spy32.trading import settle
 from spy32.trading.context import TradingContext, proposal_lock_name
 from spy32.trading.early_exercise import check_early_exercise
-from spy32.trading.manage import LOCK_SECONDS, MANAGE_LOCK, MARKS_READ, UNMARKED, judge_trade, manage
+from spy32.trading.execute import execute
+from spy32.trading.manage import LOCK_SECONDS, MANAGE_LOCK, MARKS_READ, UNMARKED, judge_trade, manage, propose_close
 from spy32.trading.profit_target import place_target
 from tests.support import builders
 from tests.support.fakes import TIMED_OUT
@@ -129,13 +130,41 @@ def test_a_week_of_one_sided_quotes_decides_nothing_until_the_calendar_does(desk
     ],
 )
 def test_a_mark_is_made_while_options_trade(desk: ManagedDesk, at: datetime, is_marked: bool) -> None:
-    opened(desk, last_exit=date(2026, 1, 15), time_exit=None)
+    legs = builders.spread(expiration=date(2026, 1, 16)).legs
+    opened(desk, legs=legs, last_exit=date(2026, 1, 15), time_exit=None)
     desk.clock.at = at
     (found,) = desk.manage()
     assert (found.mark is not None) is is_marked
     if not is_marked:
         assert found.warnings[-1] == "the market is closed, so there is no mark"
         assert (found.error, found.due, desk.store.marks.select(1)) == (None, None, ())
+
+
+ENDED = datetime(2025, 11, 7, 21, 15, tzinfo=UTC)
+"""The last instant in which SPY options trade on the expiration; they have stopped then."""
+
+
+def test_a_trade_whose_options_trade_no_more_is_not_closed_and_waits_for_its_settlement(desk: ManagedDesk) -> None:
+    opened(desk)
+    desk.clock.at = ENDED
+    (found,) = desk.manage()
+    assert (found.mark, found.due, found.proposal, found.checks, desk.closes()) == (None, None, None, (), [])
+    assert found.warnings[-1] == "T1 trades no more: no close, it waits for its settlement"
+    with pytest.raises(Unavailable, match="waits for its settlement"):
+        propose_close(desk.trading_context, 1)
+    assert desk.orders.requests == ["submit"]
+
+
+def test_an_approved_close_is_not_sent_once_its_options_trade_no_more(desk: ManagedDesk) -> None:
+    opened(desk)
+    desk.clock.at = ENDED - timedelta(minutes=20)
+    (found,) = desk.manage()
+    assert found.proposal is not None
+    desk.approve_close(found.proposal, "0.57")
+    desk.clock.at = ENDED
+    with pytest.raises(Refused, match="the options of 2025-11-07 have stopped trading"):
+        execute(desk.trading_context, found.proposal.id, wait=False)
+    assert desk.orders.requests == ["submit"]
 
 
 def test_a_recorded_market_is_marked_at_its_own_time_whatever_the_day(desk: ManagedDesk) -> None:

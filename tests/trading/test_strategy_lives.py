@@ -14,6 +14,7 @@ from spy32.domain.orders import Trade
 from spy32.domain.proposals import ExitReason
 from spy32.domain.spreads import Strategy
 from spy32.lifecycle import TradeState
+from spy32.render.manage_pages import exit_items
 from spy32.rules.dry_run_check import check_dry_run
 from spy32.trading import order_state
 from spy32.trading.execute import execute
@@ -119,6 +120,9 @@ def test_the_stop_of_a_debit_spread_never_fires(life: PaperLife) -> None:
         (stop,) = (check for check in state.checks if check.reason is ExitReason.STOP)
         assert not stop.is_due
         assert "no stop" in stop.message
+        assert stop.price is None
+        words = next(text for label, text, _ in exit_items(state, state.mark) if label == "Stop")
+        assert words == "a debit spread has no stop, since no more than its debit can be lost"
     assert managed(life).state is TradeState.OPEN
 
 
