@@ -16,10 +16,8 @@ RECORDED = "recorded"
 """Name of the shipped recorded market, and what the name of every other one starts with: `recorded:FILE`."""
 SYNTHETIC = "synthetic"
 """Name of the source whose option prices are made, and of the flag of a database of them."""
-SYNTHETIC_NOTE = (
-    "SYNTHETIC, made by spy32 demo --year: SPY and VIX of a past year, made option prices; nothing was traded"
-)
-"""What every page about such a database says."""
+SYNTHETIC_NOTE = "SYNTHETIC (demo --year): SPY and VIX of a past year, option prices are made"
+"""What every page about such a database says, in a line of 80 columns."""
 
 
 def is_recorded_source(name: str) -> bool:

@@ -26,17 +26,22 @@ AFTER_OPEN, BEFORE_CLOSE = timedelta(minutes=30), timedelta(minutes=45)
 
 
 def make_demo_year(home: Path, show_progress: Callable[[tuple[str, ...]], None]) -> None:
-    """Fill the home, and leave its clock at the end of the year. `show_progress` is told each month."""
+    """Fill the home, and leave its clock at the end of the year.
+
+    `show_progress` is told each session, and nothing at the end, so that its line goes.
+    """
     config = home / "config.toml"
     config.write_text(SETTINGS, encoding="utf-8")
     app = SyntheticApp(home, FIRST)
     try:
         _register_experiment(app)
         SyntheticYear(app, start_times).run(WEEKS, lambda day: show_progress((f"synthetic year: {day:%B %Y}",)))
+        show_progress(("synthetic year: what came of every candidate",))
         app.compute_outcomes()
         now = app.clock().astimezone(UTC)
     finally:
         app.close()
+        show_progress(())
     config.write_text(f"clock = {now:%Y-%m-%dT%H:%M:%SZ}\n{SETTINGS}", encoding="utf-8")
 
 

@@ -44,6 +44,14 @@ def test_each_monday_is_traded_by_the_fixed_rule_and_every_trade_ends_by_its_pla
         assert store.integrity.check() == ()
 
 
+def test_its_menus_have_probabilities_by_history_which_need_the_vix_of_the_session(tmp_path: Path) -> None:
+    with played(tmp_path, weeks=1).store() as store:
+        menu = store.decisions.menu(1)
+        assert menu is not None and menu.candidates
+        outlooks = [candidate.outlook for candidate in menu.candidates]
+        assert all(outlook is not None and outlook.expiry.history is not None for outlook in outlooks)
+
+
 def test_the_same_weeks_come_out_the_same(tmp_path: Path) -> None:
     found = []
     for name in ("a", "b"):
