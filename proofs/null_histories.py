@@ -1,8 +1,9 @@
-"""How often the sentences about an experiment are false, and how soon they are said when they are true.
+"""How often the sentences of the report are false, and how soon those about an experiment are said when they are true.
 
 Histories of five years are put together from 26-week blocks of SPY's real path since 1993: eight spreads on every
 Monday, priced by the smile of `walk_forward`, held to expiration or under the exit plan. Within a block, trades overlap
-as they do on a market. Every week the sentence that the program would print is asked for.
+as they do on a market. Every week the sentence that the program would print is asked for: of an experiment, and of
+every figure of the report that stands with an interval beside what was stated, or beside zero.
 """
 
 import sys
@@ -27,7 +28,7 @@ from proofs.walk_forward import (
 )
 from spy32.domain.market import Right
 from spy32.options.normal import Floats
-from spy32.review.betting import BETS, EFFECT, LEVEL, claims
+from spy32.review.betting import BETS, EFFECT, LEVEL, MIN_OUTCOMES, claims, evidence_paths
 
 HISTORIES = 2000
 WEEKS = 260
@@ -80,6 +81,17 @@ class Comparison:
     streams: int
     differences: Floats
     deviation: float
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What the report shows of h histories, and what it stands beside: shape (h, weeks), alike in the long run."""
+
+    name: str
+    outcomes: Floats
+    """Between `lowest` and 1."""
+    stated: Floats
+    lowest: float
 
 
 @dataclass(frozen=True)
@@ -222,6 +234,53 @@ def count_false_claims(comparison: Comparison, effect: float = 0.0) -> FalseClai
     )
 
 
+def report_statements(weeks: np.ndarray, rng: np.random.Generator) -> Iterator[Statement]:
+    """Yield the figures of the report, of a chooser at random and of one that always takes the put."""
+    menu = candidates()
+    loss, size = menu.max_loss, menu.max_loss.shape[1]
+    wins = (menu.results["plan"] > 0).astype(np.float64)
+    exits = _centre_columns((menu.results["plan"] - menu.results["expiry"]) / loss)
+    shares = menu.results["expiry"] / loss
+    picked = _centre_columns(shares - shares.mean(axis=1)[:, None])
+    # A source whose probabilities are right on the long run; within years they may be wrong, as on a market.
+    errors = menu.outcomes - menu.stated
+    right = menu.stated + errors.mean(axis=0)
+    choosers = {
+        "a random pick": rng.integers(0, size, size=weeks.shape), "always the put": np.full(weeks.shape, _place(PUT)),
+    }  # fmt: skip
+    zero = np.zeros(weeks.shape)
+    for name, pick in choosers.items():
+        yield Statement(f"win rate beside what was stated, {name}", wins[weeks, pick], wins.mean(axis=0)[pick], 0.0)
+        yield Statement(f"exit less holding, {name}", exits[weeks, pick], zero, -1.0)
+        yield Statement(f"pick less menu, {name}", picked[weeks, pick], zero, -1.0)
+        noisy = right[weeks, pick] + rng.normal(0.0, NOISE, weeks.shape)
+        yield Statement(f"came true beside what was stated, {name}", menu.outcomes[weeks, pick], noisy, 0.0)
+    by_week = (each.mean(axis=1)[weeks] for each in (menu.outcomes, right))
+    yield Statement("came true beside what was stated, every candidate", *by_week, lowest=0.0)
+
+
+def _centre_columns(shares: Floats) -> Floats:
+    return np.stack([_centre(np.clip(column, -1.0, 1.0)) for column in shares.T], axis=1)
+
+
+def count_false_statements(statement: Statement) -> FalseClaims:
+    """Return in how many histories the interval ever lies above or below the mean of what was stated so far.
+
+    An end of the interval is a mean that evidence contradicts, so these are at least as many as the report prints.
+    """
+    unit = (1.0 - statement.lowest) / 2
+    outcomes, stated = ((each - statement.lowest) / unit - 1.0 for each in (statement.outcomes, statement.stated))
+    means = np.cumsum(stated, axis=1) / np.arange(1, stated.shape[1] + 1)
+    said = np.zeros((2, len(outcomes)), dtype=bool)
+    for week in range(MIN_OUTCOMES, outcomes.shape[1] + 1):
+        mean = means[:, week - 1]
+        for place, sign in enumerate((1.0, -1.0)):
+            found = evidence_paths(sign * outcomes[:, :week], STREAMS["expiry"], sign * mean)
+            said[place] |= found >= 1 / LEVEL
+    above, below = said.mean(axis=1).tolist()
+    return FalseClaims(name=statement.name, better=above, worse=below, alike=None)
+
+
 def running_evidence(differences: Floats, streams: int) -> Floats:
     """Return the e-value after each week, shape (h, weeks): the definition, by running products."""
     total = np.zeros_like(differences)
@@ -266,6 +325,7 @@ def prove(count: int) -> Tally:
     fixed = [fixed_comparison(name, weeks) for name in COMPARISONS]
     false_claims = [count_false_claims(each) for each in (*shuffled_comparisons(weeks, rng), *fixed)]
     false_claims += [count_false_claims(each, EFFECT) for each in fixed[:2]]
+    false_claims += [count_false_statements(each) for each in report_statements(weeks, rng)]
     powers = {each.name: power(each) for each in fixed}
     powers[f"{fixed[0].name}, naive"] = power(fixed[0], streams=1)
     return Tally(false_claims=false_claims, powers=powers, deviations={each.name: each.deviation for each in fixed})
@@ -273,7 +333,7 @@ def prove(count: int) -> Tally:
 
 def lines(tally: Tally) -> Iterator[str]:
     """Yield the tables: false claims, and the share of histories with an e-value of 20."""
-    yield "  share of histories with a false sentence in any of 260 weeks: better, worse, alike"
+    yield "  share of histories with a false sentence in any of 260 weeks: better or above, worse or below, alike"
     for each in tally.false_claims:
         alike = "true" if each.alike is None else f"{each.alike:.4f}"
         yield f"    {each.name:52} {each.better:.4f}  {each.worse:.4f}  {alike}"

@@ -11,12 +11,19 @@ from spy32.domain.value import value
 
 @value
 class Bounds:
-    """A share or a mean with its 90 % interval for overlapping trades; None without enough outcomes."""
+    """A share or a mean of overlapping trades with the interval of its mean in the long run; weeks count alike.
 
-    mean: float
+    None of too few weeks: then `hits` and `count` are all that may be said.
+    """
+
+    mean: float | None
     low: float | None
     high: float | None
     count: int
+    hits: int
+    """How many of them are above zero: wins, better exits, better picks, what came true."""
+    level: float = 0.9
+    """Least share of histories in which the interval holds the mean at every look; half of the rest is on each side."""
 
 
 @value
@@ -65,18 +72,17 @@ class GroupResult:
     wins: int
     result: Dollars
     mean: Dollars | None
-    """None with fewer than `MIN_GROUP` trades."""
+    """None of too few trades."""
     share: Bounds | None
-    """Share of wins."""
-
-
-MIN_GROUP = 10
-"""Fewest trades of a group for which a share or a mean is shown; below, the page says "too few"."""
+    """Share of wins. None of too few weeks, and of a group that its result defines: a profit target wins always."""
 
 
 @value
 class ReliabilityPoint:
-    """A step of the CORP reliability line: what came true where this probability was stated."""
+    """A step of the CORP reliability line: what came true where this probability was stated.
+
+    The band from `low` to `high` shows how sure the shape is, by resampling blocks of weeks. It claims nothing.
+    """
 
     stated: float
     came_true: float
@@ -102,7 +108,7 @@ class Reliability:
     discrimination: float
     uncertainty: float
     stated: float
-    """Mean probability stated."""
+    """Mean probability stated; weeks count alike, as they do in `came_true`."""
     came_true: Bounds
     points: tuple[ReliabilityPoint, ...]
 
@@ -252,7 +258,7 @@ class Report:
     win_rate: Bounds | None
     """Share of ended trades with a profit."""
     stated_profit: float | None
-    """Mean of the probabilities of profit under the plan that these trades were decided on."""
+    """Mean of the probabilities of profit under the plan that these trades were decided on; weeks count alike."""
     per_session: Dollars | None
     """Result of the ended trades per session that each was held; None with too few trades."""
     best: TradeId | None
@@ -261,7 +267,7 @@ class Report:
     loss_streak: int
     slippage: Dollars
     exit_less_holding: Bounds | None
-    """Mean of a trade's result less what holding would have brought, dollars."""
+    """Mean of a trade's result less what holding would have brought, shares of the maximum loss."""
     reliability: tuple[Reliability, ...]
     attribution: tuple[Attribution, ...]
     """Of the newest 52 trades."""
@@ -275,5 +281,5 @@ class Report:
     money: Money | None = None
     """None before a trade has ended."""
     sharpe: SharpeRatio | None = None
-    """None with fewer than `MIN_GROUP` ended trades."""
+    """None of too few ended trades."""
     ladder: tuple[OpenExpiration, ...] = ()

@@ -47,6 +47,8 @@ _CANDIDATES = """select sum(expiry_e4 is not null), sum(expiry_e4 is null and ex
     from candidate join run on run.id = candidate.run_id
     left join outcome on outcome.run_id = run.id and outcome.candidate_id = candidate.candidate_id
     where started_at >= ?"""
+_LONGEST_LIFE = """select max(julianday(expiration) - julianday(substr(started_at, 1, 10)))
+    from outcome join run on run.id = outcome.run_id where started_at >= ?"""
 _STATED = """select substr(started_at, 1, 10), worthless, worthless_market, worthless_history
     from outcome join run on run.id = outcome.run_id where worthless is not null and started_at >= ?
     order by outcome.run_id"""
@@ -155,6 +157,10 @@ class ReportRows:
             count or 0 for count in self._first(_CANDIDATES, today.isoformat(), today.isoformat(), self._start)
         )
         return {"known": known, "open": ahead, "missing": missing + absent}, absent
+
+    def longest_life(self) -> int:
+        """Return the most days from a run to an expiration on its menu; 0 without outcomes."""
+        return int(self._first(_LONGEST_LIFE, self._start)[0] or 0)
 
     def origins(self) -> dict[int, TradeOrigin]:
         """Return what each trade was decided on, by its id."""

@@ -61,6 +61,6 @@ def _difference_words(state: ExperimentState) -> str:
     found = state.interval
     if found is None:
         return ""
-    if found.low is None or found.high is None:
-        return f"{found.mean:+.3f}, of too few to say more"
-    return f"{found.mean:+.3f} (interval {found.low:+.2f} ... {found.high:+.2f}, whenever one looks)"
+    if found.mean is None or found.low is None or found.high is None:
+        return f"the challenger better in {found.hits} of {found.count}, too few to say more"
+    return f"{found.mean:+.3f} ({found.level:.0%} interval {found.low:+.2f} ... {found.high:+.2f}, whenever one looks)"

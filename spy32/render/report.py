@@ -90,12 +90,16 @@ def _facts(report: Report) -> Iterator[Item]:
         a_session = f"{format_gain(report.per_session)} a session held" if report.per_session is not None else TOO_FEW
         yield pair("expectancy", f"{a_session} · slippage {format_dollars(report.slippage)} against the mid")
         yield pair("exit-holding", _holding_words(report.exit_less_holding))
+    if bracketed := _bracketed(report):
+        yield pair("in brackets", f"{bracketed[0].level:.0%} interval of the long run's mean, whenever one looks")
     counts = report.outcomes
     outcomes = ", ".join(f"{counts.get(name, 0)} {name}" for name in ("known", "open", "missing"))
     yield pair("outcomes", f"{outcomes} of candidates, held to expiration")
     if report.selection is not None:
-        words = f"{_bounds_words(report.selection, '{:+.3f}')} of max loss at expiration"
-        yield pair("pick-menu", f"{words}, {format_count(report.selection.count, 'pick')}")
+        yield pair(
+            "pick-menu",
+            f"{_mean_words(report.selection)} at expiration, {format_count(report.selection.count, 'pick')}",
+        )
     yield from (pair("model", _model_words(model)) for model in report.models)
     yield from (pair("experiment", _experiment_words(each)) for each in report.experiments)
     yield from (pair("note", single_line(text), "warn") for text in report.notes)
@@ -111,20 +115,25 @@ def _trade_words(report: Report, ended: int) -> str:
 
 
 def share_words(bounds: Bounds | None) -> str:
-    """`83% [70, 92] of 52`: a share with its interval and count."""
+    """`83% [70, 92] of 52`: a share with its interval and count; of too few weeks `20 of 24`."""
     if bounds is None:
         return TOO_FEW
-    interval = ""
-    if bounds.low is not None and bounds.high is not None:
-        interval = f" [{bounds.low * 100:.0f}, {bounds.high * 100:.0f}]"
-    return f"{bounds.mean * 100:.0f}%{interval} of {bounds.count}"
+    if bounds.mean is None or bounds.low is None or bounds.high is None:
+        return f"{bounds.hits} of {bounds.count}"
+    return f"{bounds.mean * 100:.0f}% [{bounds.low * 100:.0f}, {bounds.high * 100:.0f}] of {bounds.count}"
 
 
-def _bounds_words(bounds: Bounds, form: str) -> str:
-    interval = ""
-    if bounds.low is not None and bounds.high is not None:
-        interval = f" [{form.format(bounds.low)}, {form.format(bounds.high)}]"
-    return f"{form.format(bounds.mean)}{interval}"
+def _mean_words(bounds: Bounds) -> str:
+    """`+0.004 [-0.110, +0.128] of max loss`; of too few weeks `better in 13 of 24`."""
+    if bounds.mean is None or bounds.low is None or bounds.high is None:
+        return f"better in {bounds.hits} of {bounds.count}"
+    return f"{bounds.mean:+.3f} [{bounds.low:+.3f}, {bounds.high:+.3f}] of max loss"
+
+
+def _bracketed(report: Report) -> list[Bounds]:
+    """What stands on the screen with an interval."""
+    known = (report.win_rate, report.exit_less_holding, report.selection, *(x.came_true for x in report.reliability))
+    return [bounds for bounds in known if bounds is not None and bounds.low is not None]
 
 
 def _win_words(report: Report) -> str:
@@ -143,7 +152,7 @@ def _extreme_words(report: Report) -> str:
 def _holding_words(bounds: Bounds | None) -> str:
     if bounds is None:
         return "no expiration of an ended trade has closed yet"
-    return f"{_bounds_words(bounds, '{:+.2f}')} dollars a trade, {format_count(bounds.count, 'pair')}"
+    return f"{_mean_words(bounds)}, {format_count(bounds.count, 'pair')}"
 
 
 def _model_words(model: ModelUse) -> str:
@@ -164,7 +173,7 @@ def _groups_grid(by: str, groups: Sequence[GroupResult]) -> Grid:
         "trades>": lambda group: str(group.count),
         "result>": lambda group: format_gain(group.result),
         "mean>1": lambda group: format_gain(group.mean) if group.mean is not None else TOO_FEW,
-        "wins": lambda group: share_words(group.share),
+        "wins": lambda group: share_words(group.share) if group.share else f"{group.wins} of {group.count}",
     }
     return noun_grid("groups", "" if groups else f"by {by}", groups, columns)._replace(framed=False)
 

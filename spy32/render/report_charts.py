@@ -247,9 +247,9 @@ def reliability_figure(place: int, source: Document) -> Figure | None:
         label = f"stated {point['stated']:.1%}, came true {point['came_true']:.1%} of {point['count']}"
         plot.draw_dot(point["stated"], point["came_true"], "bar", label)
     caption = (
-        f"Stated (across) {percent(source['stated'])} on average, came true (up) {percent(source['came_true']['mean'])}"
-        f" of {source['count']} outcomes in {_count(source['weeks'], 'week')}; on the dashed diagonal they would agree,"
-        " and the band is the interval."
+        f"Stated (across) {percent(source['stated'])} on average, came true (up) {source['came_true']['hits']}"
+        f" of {source['count']} outcomes in {_count(source['weeks'], 'week')}; on the dashed diagonal they would agree."
+        " The band shows how sure the shape is, by resampling blocks of weeks; it claims nothing."
     )
     rows = [
         [f"{point[key]:.1%}" for key in ("stated", "came_true", "low", "high")] + [str(point["count"])]
@@ -306,8 +306,9 @@ def _differences_figure(experiment: Document, path: Sequence[Document]) -> Figur
     title = f"Paired differences: {experiment['challenger']} less {experiment['champion']}"
     last = path[-1]
     caption = (
-        "One dot a pair, a share of the maximum loss; above 0 the challenger did better. The band is the interval of"
-        f" the mean, at the end {signed(last['low'])} to {signed(last['high'])}."
+        "One dot a pair, a share of the maximum loss; above 0 the challenger did better. The band is the"
+        f" {experiment['interval']['level']:.0%} interval of the mean, whenever one looks; at the end"
+        f" {signed(last['low'])} to {signed(last['high'])}."
     )
     keys = ("difference", "low", "high")
     rows = [[point["day"], *(signed(point[key]) for key in keys)] for point in path]

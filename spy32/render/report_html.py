@@ -59,6 +59,7 @@ figure,.facts,tr{break-inside:avoid}h2,h3{break-after:avoid}.pictures{grid-templ
 TRADES_ON_PAGE = 260
 """Five years of weekly trades; the JSON document has them all."""
 TOO_FEW = "too few"
+INTERVAL_NOTE = "In brackets the 90% interval of the long run's share, 5% on each side, whenever one looks."
 _CODE = re.compile(r"`([^`]+)`")
 GROUP_TITLES = {
     "exit": "By exit", "side": "By side", "delta": "By short delta", "vix": "By VIX at the decision",
@@ -155,7 +156,7 @@ def _facts(report: Document) -> Iterator[tuple[str, str, str]]:
     yield "Deepest drawdown", dollars(min(falls)), f"now {dollars(falls[-1])}"
     yield (
         "Win rate",
-        percent(rate["mean"]) if rate else TOO_FEW,
+        (f"{rate['hits']} of {rate['count']}" if rate["mean"] is None else percent(rate["mean"])) if rate else TOO_FEW,
         f"{interval_words(rate, percent)}of {_count(rate['count'], 'trade')}" if rate else "",
     )
     stated = report["stated_profit"]
@@ -168,16 +169,26 @@ def _facts(report: Document) -> Iterator[tuple[str, str, str]]:
 
 
 def interval_words(bounds: Document, write: Any) -> str:
-    """The interval of a share or mean as `70% to 92%, `; nothing without one."""
-    return f"{write(bounds['low'])} to {write(bounds['high'])}, " if bounds["low"] is not None else ""
+    """The interval of a share or mean as `90% interval 70% to 92%, `; nothing without one."""
+    if bounds["low"] is None:
+        return ""
+    return f"{bounds['level']:.0%} interval {write(bounds['low'])} to {write(bounds['high'])}, "
+
+
+def _mean_words(bounds: Document, noun: str) -> str:
+    """A mean share of the maximum loss with its interval; of too few weeks how often it was above zero."""
+    if bounds["mean"] is None:
+        return f"better in {bounds['hits']} of {_count(bounds['count'], noun)}"
+    interval = interval_words(bounds, signed)
+    return f"{signed(bounds['mean'])} of the maximum loss ({interval}{_count(bounds['count'], noun)})"
 
 
 def share_words(bounds: Document | None) -> str:
-    """A share with its interval, as `84% [70, 93]`."""
+    """A share with its interval, as `84% [70, 93]`; of too few weeks `20 of 24`."""
     if bounds is None:
         return TOO_FEW
     if bounds["low"] is None:
-        return percent(bounds["mean"])
+        return f"{bounds['hits']} of {bounds['count']}"
     return f"{percent(bounds['mean'])} [{bounds['low'] * 100:.0f},\N{NO-BREAK SPACE}{bounds['high'] * 100:.0f}]"
 
 
@@ -233,10 +244,7 @@ def _result_words(report: Document) -> list[str]:
             f" {report['loss_streak']} loss{'' if report['loss_streak'] == 1 else 'es'} in a row."
         )
     if (held := report["exit_less_holding"]) is not None:
-        words.append(
-            f"Leaving by the plan instead of holding to expiration: {money(held['mean'])} a trade"
-            f" ({interval_words(held, money)}{_count(held['count'], 'pair')})."
-        )
+        words.append(f"Leaving by the plan instead of holding to expiration: {_mean_words(held, 'pair')}.")
     return [_paragraph(line) for line in words]
 
 
@@ -258,7 +266,8 @@ def _group_words(report: Document) -> list[str]:
             [
                 [
                     group["name"].replace("_", " "), str(group["count"]), money(group["result"]),
-                    money(group["mean"]) if group["mean"] is not None else TOO_FEW, share_words(group["share"]),
+                    money(group["mean"]) if group["mean"] is not None else TOO_FEW,
+                    share_words(group["share"] or {"low": None, "hits": group["wins"], "count": group["count"]}),
                 ]
                 for group in groups
             ],
@@ -269,7 +278,7 @@ def _group_words(report: Document) -> list[str]:
     ]  # fmt: skip
     if not shown:
         return [_paragraph("No trade has ended yet.")]
-    return [*shown, _paragraph("Wins: the share with a profit, and its interval for trades that overlap.")]
+    return [*shown, _paragraph(f"Wins: the share with a profit. {INTERVAL_NOTE}")]
 
 
 def _reliability_words(report: Document) -> list[str]:
@@ -290,7 +299,7 @@ def _reliability_words(report: Document) -> list[str]:
     ]
     note = (
         "Brier score = miscalibration − discrimination + uncertainty; lower is better. Outcomes of one week move"
-        " together."
+        f" together. {INTERVAL_NOTE}"
     )
     return [*words, table(("source", *(source["source"] for source in sources)), rows, "tall"), _paragraph(note)]
 
@@ -316,10 +325,7 @@ def _model_words(report: Document) -> list[str]:
     words = [table(("model", *(model["name"] for model in models)), rows, "tall")]
     if (selection := report["selection"]) is not None:
         words.append(
-            _paragraph(
-                f"The pick less the mean of its menu, at expiration: {signed(selection['mean'])} of the maximum loss"
-                f" ({interval_words(selection, signed)}{_count(selection['count'], 'pick')})."
-            )
+            _paragraph(f"The pick less the mean of its menu, at expiration: {_mean_words(selection, 'pick')}.")
         )
     return words
 

@@ -77,8 +77,12 @@ def evidence_paths(differences: Floats, streams: int, mean: float | Floats = 0.0
 
 
 def _stream_wealth(gains: Floats) -> Floats:
-    """Return the mean wealth over all bets, shape (h,). A gain is at least -1, so no bet loses everything."""
-    return np.asarray(np.mean([np.prod(1.0 + bet * gains, axis=1) for bet in BETS], axis=0))
+    """Return the mean wealth over all bets, shape (h,). A gain is at least -1, so no bet loses everything.
+
+    Ten years of gains against a mean near -1 pass the largest float; infinite wealth contradicts it as well.
+    """
+    with np.errstate(over="ignore"):
+        return np.asarray(np.mean([np.prod(1.0 + bet * gains, axis=1) for bet in BETS], axis=0))
 
 
 def claims(differences: Floats, streams: int, level: float = LEVEL) -> Claims:

@@ -283,11 +283,12 @@ def _state(tally: _Tally, evidence: float, against: float, rivals: int, now: dat
 def _interval(tally: _Tally) -> Bounds:
     """Return the mean difference; its interval contradicts 0 exactly where evidence for one of the two is claimed."""
     terms, known = tally.experiment.terms, len(tally.known)
-    mean = float(np.nanmean(tally.differences))
+    hits, level = int(np.sum(tally.differences > 0)), 1 - 2 * terms.level
     if known < betting.MIN_OUTCOMES:
-        return Bounds(mean=mean, low=None, high=None, count=known)
+        return Bounds(mean=None, low=None, high=None, count=known, hits=hits, level=level)
     found = betting.confidence_interval(tally.differences[0], terms.streams, 2 * terms.level)
-    return Bounds(mean=mean, low=found.low, high=found.high, count=known)
+    mean = float(np.nanmean(tally.differences))
+    return Bounds(mean=mean, low=found.low, high=found.high, count=known, hits=hits, level=level)
 
 
 def _claim(tally: _Tally, evidence: float, against: float, rivals: int) -> str:
@@ -312,7 +313,7 @@ def _progress(tally: _Tally, interval: Bounds | None, now: datetime) -> str:
     terms, count = tally.experiment.terms, len(tally.known)
     bounds = ""
     if interval is not None and interval.low is not None and interval.high is not None:
-        bounds = f" (interval {interval.low:+.2f} ... {interval.high:+.2f})"
+        bounds = f" ({interval.level:.0%} interval {interval.low:+.2f} ... {interval.high:+.2f})"
     if tally.claims.is_alike[0]:
         return f"no difference of {betting.EFFECT} SD or more{bounds}"
     known = f"{count} outcome{'' if count == 1 else 's'}"

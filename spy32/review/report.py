@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from itertools import groupby
+from math import ceil
 
 import numpy as np
 
 from spy32.domain.option_class import underlying_for_root
 from spy32.domain.orders import Trade
 from spy32.domain.report import (
-    MIN_GROUP,
     Attribution,
     Bounds,
     EquityPoint,
@@ -22,7 +22,8 @@ from spy32.domain.report import (
 from spy32.domain.spreads import CENT
 from spy32.records.report import ReportRows
 from spy32.review.attribution import attributions
-from spy32.review.bounds import mean_bounds, share_bounds, week_numbers
+from spy32.review.betting import MIN_OUTCOMES
+from spy32.review.bounds import mean_bounds, share_bounds, week_numbers, weekly_means
 from spy32.review.model_use import model_use
 from spy32.review.reliability import source_reliability
 from spy32.review.sharpe import sharpe_ratio
@@ -67,7 +68,8 @@ class _ReportBuilder:
         ]
         ended = [row for row in self._trades if row.trade.state in ENDED and row.trade.result is not None]
         self._ended = sorted(ended, key=lambda row: (row.trade.closed_at or now, row.trade.id))
-        self._weeks = week_numbers([row.opened for row in self._ended])
+        lives = [(row.trade.expiration - row.opened).days for row in self._trades]
+        self._streams = max(ceil(max([self._rows.longest_life(), *lives]) / 7), 1)
 
     def build(self, experiments: tuple[ExperimentState, ...], *, is_synthetic: bool) -> Report:
         today, rows = market_date(self._now), self._rows
@@ -76,7 +78,6 @@ class _ReportBuilder:
         results = [row.trade.result or Decimal(0) for row in self._ended]
         wins, losses = longest_streaks(results)
         by_result = sorted(self._ended, key=lambda row: row.trade.result or Decimal(0))
-        stated = [row.origin.stated for row in self._ended if row.origin.stated is not None]
         views = tuple(row.view() for row in self._trades)
         return Report(
             mode=self._store.core.mode,
@@ -88,9 +89,9 @@ class _ReportBuilder:
             totals=self._store.results.totals(today),
             trades=views,
             equity=self._equity(),
-            groups=trade_groups(self._ended),
-            win_rate=share_bounds(np.array([result > 0 for result in results], dtype=np.float64), self._weeks),
-            stated_profit=float(np.mean(stated)) if stated else None,
+            groups=trade_groups(self._ended, self._streams),
+            win_rate=self._win_rate(),
+            stated_profit=self._stated_profit(),
             per_session=self._per_session(results),
             best=by_result[-1].trade.id if by_result else None,
             worst=by_result[0].trade.id if by_result else None,
@@ -98,7 +99,7 @@ class _ReportBuilder:
             loss_streak=losses,
             slippage=sum((row.slippage or Decimal(0) for row in self._trades), Decimal(0)),
             exit_less_holding=self._exit_less_holding(views),
-            reliability=source_reliability(rows.stated(), answers),
+            reliability=source_reliability(rows.stated(), answers, self._streams),
             attribution=self._attribution(),
             models=model_use(answers, rows.requests()),
             selection=self._selection(),
@@ -127,8 +128,19 @@ class _ReportBuilder:
         marks = [mark for mark in self._marks if mark[0] in chosen]
         return equity(realized, marks, {row.trade.id: row.closed for row in self._trades if row.closed is not None})
 
+    def _win_rate(self) -> Bounds | None:
+        wins = np.array([(row.trade.result or 0) > 0 for row in self._ended], dtype=np.float64)
+        return share_bounds(wins, week_numbers([row.opened for row in self._ended]), self._streams)
+
+    def _stated_profit(self) -> float | None:
+        stated = [(row.origin.stated, row.opened) for row in self._ended if row.origin.stated is not None]
+        if not stated:
+            return None
+        probabilities = np.array([probability for probability, _ in stated])
+        return float(np.nanmean(weekly_means(probabilities, week_numbers([day for _, day in stated]))))
+
     def _per_session(self, results: Sequence[Decimal]) -> Decimal | None:
-        if len(results) < MIN_GROUP:
+        if len(results) < MIN_OUTCOMES:
             return None
         sessions = sum(row.sessions for row in self._ended)
         return (sum(results, Decimal(0)) / sessions).quantize(CENT, ROUND_HALF_EVEN)
@@ -136,12 +148,11 @@ class _ReportBuilder:
     def _exit_less_holding(self, views: Sequence[ReportTrade]) -> Bounds | None:
         """Of every ended trade whose expiration has closed; one that was held has a difference of zero or its fees."""
         pairs = [
-            (float(view.result - view.holding), view.opened)
+            (float((view.result - view.holding) / view.max_loss), view.opened)
             for view in views
             if view.result is not None and view.holding is not None
         ]
-        values = np.array([value for value, _ in pairs], dtype=np.float64)
-        return mean_bounds(values, week_numbers([day for _, day in pairs]))
+        return self._mean_bounds([share for share, _ in pairs], [day for _, day in pairs])
 
     def _attribution(self) -> tuple[Attribution, ...]:
         trades = [row.trade for row in self._trades[-ATTRIBUTED_TRADES:]]
@@ -156,8 +167,12 @@ class _ReportBuilder:
 
     def _selection(self) -> Bounds | None:
         picks = self._rows.picks()
-        values = np.array([pick.result - pick.menu_mean for pick in picks], dtype=np.float64)
-        return mean_bounds(values, week_numbers([date.fromisoformat(pick.day) for pick in picks]))
+        shares = [pick.result - pick.menu_mean for pick in picks]
+        return self._mean_bounds(shares, [date.fromisoformat(pick.day) for pick in picks])
+
+    def _mean_bounds(self, shares: Sequence[float], days: Sequence[date]) -> Bounds | None:
+        """Of shares of the maximum loss by the day of entry, cut at the whole of it as in experiments."""
+        return mean_bounds(np.clip(np.array(shares), -1.0, 1.0), week_numbers(days), self._streams)
 
 
 def _ladder(trades: Sequence[Trade]) -> tuple[OpenExpiration, ...]:

@@ -7,8 +7,9 @@ plain one; with excess kurtosis the same formula would be wrong by 3/4 of the sq
 from math import ceil, sqrt
 from statistics import NormalDist
 
-from spy32.domain.report import MIN_GROUP, SharpeRatio
+from spy32.domain.report import SharpeRatio
 from spy32.options.normal import Floats
+from spy32.review.betting import MIN_OUTCOMES
 
 CONFIDENCE = 0.95
 """Of the minimum track record length, as in the paper."""
@@ -20,7 +21,7 @@ LEAST_VARIANCE = 1e-9
 
 def sharpe_ratio(results: Floats) -> SharpeRatio | None:
     """Return the ratio of results of shape (n,), shares of the maximum loss; None of too few or of equal ones."""
-    deviation = float(results.std(ddof=1)) if len(results) >= MIN_GROUP else 0.0
+    deviation = float(results.std(ddof=1)) if len(results) >= MIN_OUTCOMES else 0.0
     if not deviation > LEAST_DEVIATION:
         return None
     ratio, distances = float(results.mean()) / deviation, results - results.mean()

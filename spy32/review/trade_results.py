@@ -1,6 +1,7 @@
 """Trades as the report shows them, the account's path by daily marks, and the groups of trades."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 from itertools import groupby
@@ -8,7 +9,7 @@ from itertools import groupby
 import numpy as np
 
 from spy32.domain.orders import Trade
-from spy32.domain.report import MIN_GROUP, EquityPoint, GroupResult, Money, ReportTrade
+from spy32.domain.report import EquityPoint, GroupResult, Money, ReportTrade
 from spy32.domain.spreads import CENT, MULTIPLIER, Strategy, whole_order
 from spy32.records.report import TradeOrigin
 from spy32.review.bounds import share_bounds, week_numbers
@@ -114,32 +115,38 @@ PROPERTIES: Mapping[str, Callable[[TradeRow], str]] = {
 }
 
 
-def trade_groups(rows: Sequence[TradeRow]) -> dict[str, tuple[GroupResult, ...]]:
-    """Return the ended trades by each property."""
-    return {name: tuple(_groups(rows, key)) for name, key in PROPERTIES.items()}
+BY_RESULT = frozenset({"exit"})
+"""Properties that follow from the result. A share of wins would say nothing of such a group."""
 
 
-def _groups(rows: Sequence[TradeRow], key: Callable[[TradeRow], str]) -> Iterator[GroupResult]:
+def trade_groups(rows: Sequence[TradeRow], streams: int) -> dict[str, tuple[GroupResult, ...]]:
+    """Return the ended trades by each property; a trade lasts at most `streams` weeks."""
+    return {
+        name: tuple(replace(group, share=None) if name in BY_RESULT else group for group in _groups(rows, key, streams))
+        for name, key in PROPERTIES.items()
+    }
+
+
+def _groups(rows: Sequence[TradeRow], key: Callable[[TradeRow], str], streams: int) -> Iterator[GroupResult]:
     named: dict[str, list[TradeRow]] = {}
     for row in rows:
         named.setdefault(key(row), []).append(row)
     for name in sorted(named, key=lambda each: (each == UNKNOWN, -len(named[each]), each)):
-        yield _group(name, named[name])
+        yield _group(name, named[name], streams)
 
 
-def _group(name: str, rows: Sequence[TradeRow]) -> GroupResult:
+def _group(name: str, rows: Sequence[TradeRow], streams: int) -> GroupResult:
     results = [row.trade.result or Decimal(0) for row in rows]
     wins, total = [result > 0 for result in results], sum(results, Decimal(0))
-    is_enough = len(rows) >= MIN_GROUP
+    share = share_bounds(np.array(wins, dtype=np.float64), week_numbers([row.opened for row in rows]), streams)
+    is_enough = share is not None and share.mean is not None
     return GroupResult(
         name=name,
         count=len(rows),
         wins=sum(wins),
         result=total,
         mean=(total / len(rows)).quantize(CENT, ROUND_HALF_EVEN) if is_enough else None,
-        share=share_bounds(np.array(wins, dtype=np.float64), week_numbers([row.opened for row in rows]))
-        if is_enough
-        else None,
+        share=share if is_enough else None,
     )
 
 

@@ -21,9 +21,24 @@ def text(**over: object) -> str:
 
 
 def test_a_share_has_its_count_and_its_interval_where_there_is_one() -> None:
-    assert share_words(Bounds(mean=0.834, low=0.7, high=0.92, count=52)) == "83% [70, 92] of 52"
-    assert share_words(Bounds(mean=0.5, low=None, high=None, count=4)) == "50% of 4"
+    assert share_words(Bounds(mean=0.834, low=0.7, high=0.92, count=52, hits=43)) == "83% [70, 92] of 52"
+    assert share_words(Bounds(mean=None, low=None, high=None, count=4, hits=2)) == "2 of 4"
     assert share_words(None) == "too few"
+
+
+def test_the_level_stands_with_the_intervals_and_few_weeks_have_neither() -> None:
+    assert "90% interval of the long run's mean, whenever one looks" in text()
+    few = format_page(report_page(sample_report(12), "exit"))
+    assert "pick-menu: better in 6 of 12 at expiration" in few
+    assert "exit-holding: better in 6 of 12" in few
+    figures = replace(sample_report(12), reliability=())
+    assert "in brackets" not in format_page(report_page(figures, "exit"))
+
+
+def test_a_group_that_its_result_defines_has_counts_and_dollars() -> None:
+    rows = [line for line in text().splitlines() if line.startswith("groups target")]
+    (target,) = (group for group in REPORT.groups["exit"] if group.name == "target")
+    assert rows and rows[0].endswith(f"wins {target.wins} of {target.count}")
 
 
 def test_what_the_history_misses_is_said_first() -> None:

@@ -249,12 +249,9 @@ def test_a_report_of_a_real_market_is_not_called_synthetic() -> None:
 
 
 def test_bounds_without_an_interval_are_told_without_one() -> None:
-    report = sample_report(12)
-    assert report.win_rate is not None and report.selection is not None
-    few = replace(report, win_rate=replace(report.win_rate, low=None, high=None))
-    few = replace(few, selection=replace(report.selection, low=None, high=None))
-    text = words(few)
-    assert "of 12 trades" in text and "(12 picks)" in text and "None" not in text
+    text = words(sample_report(12))
+    assert "of 12 trades" in text and "better in 6 of 12 picks" in text and "None" not in text
+    assert "90% interval" in words(sample_report(52))
 
 
 # How it looks: computed from the style sheet; tests/render/test_report_browser.py opens it.

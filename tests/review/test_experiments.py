@@ -215,7 +215,7 @@ def test_no_difference_of_note_gives_its_interval() -> None:
     found = state(np.random.default_rng(4).choice([-0.3, 0.3], 800).tolist(), of=experiment(terms=terms))
     assert found.interval is not None and found.interval.low is not None and found.interval.high is not None
     assert found.words == (
-        f"no difference of 0.3 SD or more (interval {found.interval.low:+.2f} ... {found.interval.high:+.2f})"
+        f"no difference of 0.3 SD or more (90% interval {found.interval.low:+.2f} ... {found.interval.high:+.2f})"
     )
 
 

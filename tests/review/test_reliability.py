@@ -9,6 +9,8 @@ from spy32.review.reliability import source_reliability
 from spy32.review.scores import brier_scores
 from tests.support.report_stores import stated_answer, week_day
 
+STREAMS = 5
+
 
 def menus(weeks: int, error: float = 0.0) -> list[StatedCandidate]:
     """Ten candidates a week whose probabilities come true; the history states `error` more."""
@@ -26,7 +28,7 @@ def sources(found: tuple[Reliability, ...]) -> dict[str, Reliability]:
 
 def test_the_parts_of_each_source_sum_to_its_mean_score() -> None:
     given = menus(104, error=0.04)
-    found = sources(source_reliability(given, ()))
+    found = sources(source_reliability(given, (), STREAMS))
     assert list(found) == ["market", "history"]
     outcomes = np.array([each.worthless for each in given], dtype=float)
     for name, stated in (("market", [x.market for x in given]), ("history", [x.history for x in given])):
@@ -38,7 +40,7 @@ def test_the_parts_of_each_source_sum_to_its_mean_score() -> None:
 
 
 def test_the_steps_rise_hold_enough_and_cover_every_outcome() -> None:
-    (market, _) = source_reliability(menus(104), ())
+    (market, _) = source_reliability(menus(104), (), STREAMS)
     assert 3 <= len(market.points) <= 10
     assert sum(point.count for point in market.points) == market.count
     for before, after in zip(market.points, market.points[1:], strict=False):
@@ -57,13 +59,30 @@ def test_a_model_is_judged_by_its_picks_alone_and_a_rule_states_nothing() -> Non
         stated_answer(4, stated=None),
         stated_answer(5, prompt=None, analyst="rules"),
     ]
-    found = sources(source_reliability((), said))
+    found = sources(source_reliability((), said, STREAMS))
     assert list(found) == ["grok v2"]
     assert (found["grok v2"].count, found["grok v2"].points) == (3, ())
     assert found["grok v2"].came_true.low is None
 
 
+def test_what_came_true_is_by_weeks_and_the_band_is_none_of_its_interval() -> None:
+    """A menu of 20 in the last week has no more weight than its week."""
+    given = menus(60)
+    day = week_day(60)
+    given += [StatedCandidate(day=day, worthless=0, market=0.9, history=0.9) for _ in range(20)]
+    market = sources(source_reliability(given, (), STREAMS))["market"]
+    by_week = [np.mean([each.worthless for each in given if each.day == week_day(week)]) for week in range(61)]
+    assert market.came_true.mean == pytest.approx(np.mean(by_week))
+    assert market.stated == pytest.approx((60 * 0.775 + 0.9) / 61)
+    assert market.came_true.low is not None and market.came_true.high is not None
+    assert market.came_true.hits == sum(each.worthless for each in given)
+    assert market.came_true.high - market.came_true.low > max(point.high - point.low for point in market.points)
+    few = sources(source_reliability(menus(30), (), STREAMS))["market"]
+    assert (few.came_true.mean, few.came_true.low, few.came_true.count) == (None, None, 300)
+    assert few.points
+
+
 def test_a_source_that_stated_nothing_is_left_out() -> None:
     given = [StatedCandidate(day=week_day(0), worthless=1, market=0.9, history=None)]
-    assert [each.source for each in source_reliability(given, ())] == ["market"]
-    assert source_reliability((), ()) == ()
+    assert [each.source for each in source_reliability(given, (), STREAMS)] == ["market"]
+    assert source_reliability((), (), STREAMS) == ()

@@ -68,7 +68,7 @@ def test_one_trade_says_too_few(store: Store) -> None:
     lived_weeks(store, 1)
     found = report(store)
     assert found.win_rate is not None
-    assert (found.win_rate.count, found.win_rate.low) == (1, None)
+    assert (found.win_rate.hits, found.win_rate.count, found.win_rate.mean, found.win_rate.low) == (1, 1, None, None)
     assert (found.per_session, found.sharpe, found.best, found.worst) == (None, None, 1, 1)
     (group,) = found.groups["exit"]
     assert (group.name, group.count, group.mean, group.share) == ("target", 1, None, None)
@@ -162,8 +162,31 @@ def test_an_edited_result_and_a_removed_event_are_on_the_report(store: Store) ->
 
 
 def test_at_thirty_trades_nothing_is_claimed(store: Store) -> None:
-    """Every sentence that the report makes is a figure with its interval: no field holds a verdict."""
+    """Every sentence that the report makes is a figure with its interval: no field holds a verdict, and of thirty weeks
+    there are counts and sums alone."""
     lived_weeks(store, 30)
     found = report(store)
-    assert found.sharpe is not None and found.sharpe.count == 30
     assert found.experiments == ()
+    assert (found.sharpe, found.per_session) == (None, None)
+    figures = (
+        found.win_rate,
+        found.exit_less_holding,
+        found.selection,
+        *(each.came_true for each in found.reliability),
+    )
+    assert [(each.mean, each.low, each.high) for each in figures if each is not None] == [(None,) * 3] * 6
+    assert all((group.mean, group.share) == (None, None) for groups in found.groups.values() for group in groups)
+
+
+def test_what_leaving_early_brought_is_a_share_of_the_maximum_loss(store: Store) -> None:
+    lived_weeks(store, 52)
+    found = report(store)
+    held = [
+        float((trade.result - trade.holding) / trade.max_loss)
+        for trade in found.trades
+        if trade.result is not None and trade.holding is not None
+    ]
+    assert found.exit_less_holding is not None and found.exit_less_holding.mean is not None
+    assert found.exit_less_holding.mean == pytest.approx(sum(held) / 52)
+    assert found.exit_less_holding.low is not None and found.exit_less_holding.high is not None
+    assert found.exit_less_holding.low < found.exit_less_holding.mean < found.exit_less_holding.high

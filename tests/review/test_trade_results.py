@@ -59,19 +59,21 @@ def test_what_holding_would_have_brought_is_the_premium_less_fees_and_what_settl
 
 def test_groups_name_what_is_alike_and_say_too_few() -> None:
     rows = [row(ended(exit_reason=ExitReason.STOP, result="-300.00"), vix=None, short_delta=None, prompt=None)]
-    rows += [row(ended(id=number, opened_at=later(days=7 * number))) for number in range(10)]
-    found = trade_groups(rows)
+    rows += [row(ended(id=number, opened_at=later(days=7 * number))) for number in range(31)]
+    found = trade_groups(rows, 5)
     target, stop = found["exit"]
-    assert (target.name, target.count, target.wins, target.mean) == ("target", 10, 10, D("50.00"))
-    assert target.share is not None
-    assert target.share.mean == 1.0
+    assert (target.name, target.count, target.wins, target.mean) == ("target", 31, 31, D("50.00"))
+    assert target.share is None, "a target wins always"
+    (_, side) = found["vix"][::-1]
+    assert side.share is not None and (side.share.mean, side.share.high) == (1.0, 1.0)
+    assert side.share.low is not None and side.share.low < 0.9
     assert (stop.name, stop.count, stop.wins, stop.result) == ("stop", 1, 0, D("-300.00"))
     assert (stop.mean, stop.share) == (None, None)
     assert [group.name for group in found["vix"]] == ["15 to 20", "not known"]
     assert [group.name for group in found["delta"]] == ["0.20 to 0.25", "not known"]
     assert [group.name for group in found["prompt"]] == ["v2", "none"]
     assert [group.name for group in found["weekday"]] == ["Monday"]
-    assert all(sum(group.count for group in groups) == 11 for groups in found.values())
+    assert all(sum(group.count for group in groups) == 32 for groups in found.values())
 
 
 @pytest.mark.parametrize(
@@ -82,7 +84,7 @@ def test_groups_name_what_is_alike_and_say_too_few() -> None:
 )  # fmt: skip
 def test_a_bound_belongs_to_the_group_above_it(name: str, value: object, group: str) -> None:
     by = {"short_delta": "delta", "strategy": "side"}.get(name, name)
-    assert [each.name for each in trade_groups([row(ended(), **{name: value})])[by]] == [group]
+    assert [each.name for each in trade_groups([row(ended(), **{name: value})], 5)[by]] == [group]
 
 
 def test_streaks() -> None:

@@ -25,6 +25,7 @@ from spy32.domain.spreads import Mode
 from spy32.render.encoder import to_document
 from spy32.render.report_documents import REPORT
 from spy32.render.report_html import html_page
+from spy32.review.betting import MIN_OUTCOMES
 
 START = date(2025, 1, 6)
 EXITS = ("target", "time", "expired", "stop")
@@ -60,7 +61,7 @@ def sample_report(trades: int = 52) -> Report:
             "exit": tuple(_group(name, results[place::4]) for place, name in enumerate(EXITS[:trades])),
             "side": (_group("put", results[::2]), *([_group("call", results[1::2])] if trades > 1 else [])),
         },
-        win_rate=Bounds(mean=wins / trades, low=wins / trades * 0.85, high=min(wins / trades + 0.09, 1), count=trades),
+        win_rate=_bounds(wins / trades, wins / trades * 0.85, min(wins / trades + 0.09, 1), count=trades, hits=wins),
         stated_profit=0.79,
         per_session=Decimal("0.85"),
         best=1,
@@ -68,12 +69,12 @@ def sample_report(trades: int = 52) -> Report:
         win_streak=9,
         loss_streak=2,
         slippage=Decimal("123.00"),
-        exit_less_holding=Bounds(mean=-4.2, low=-20.5, high=11.0, count=trades),
+        exit_less_holding=_bounds(-0.004, -0.11, 0.098, count=trades, hits=trades // 2),
         reliability=(
             Reliability(
                 source="market", event="expires worthless", count=600, weeks=trades, brier=0.11, miscalibration=0.008,
                 discrimination=0.02, uncertainty=0.122, stated=0.80,
-                came_true=Bounds(mean=0.84, low=0.74, high=0.91, count=600), points=points,
+                came_true=_bounds(0.84, 0.74, 0.91, count=600, hits=504), points=points,
             ),
         ),
         attribution=tuple(_attribution(number) for number in range(trades)),
@@ -83,11 +84,18 @@ def sample_report(trades: int = 52) -> Report:
                 agreed=30, unmatched=4, latency_seconds=21.4, tokens=700_000, cost=1.23, cost_per_decision=0.0237,
             ),
         ),
-        selection=Bounds(mean=0.004, low=-0.05, high=0.06, count=trades),
+        selection=_bounds(0.004, -0.05, 0.06, count=trades, hits=trades // 2),
         experiments=(_experiment(trades),),
         money=Money(premium=total + 3000, closing_cost=Decimal(2800), fees=Decimal(200), result=total),
         ladder=(OpenExpiration(expiration=date(2026, 2, 6), trades=1, contracts=2, max_loss=Decimal("864.52")),),
     )  # fmt: skip
+
+
+def _bounds(mean: float, low: float, high: float, *, count: int, hits: int) -> Bounds:
+    """The counts alone of less than 31 weeks. Of reliability there are always enough."""
+    if count < MIN_OUTCOMES:
+        return Bounds(mean=None, low=None, high=None, count=count, hits=hits)
+    return Bounds(mean=mean, low=low, high=high, count=count, hits=hits)
 
 
 def _trade(number: int, result: Decimal, rng: random.Random) -> ReportTrade:
@@ -112,11 +120,13 @@ def _equity(results: list[Decimal]) -> tuple[EquityPoint, ...]:
 
 def _group(name: str, results: list[Decimal]) -> GroupResult:
     wins, total = sum(result > 0 for result in results), sum(results, Decimal(0))
-    is_enough = len(results) >= 10
+    is_enough = len(results) >= MIN_OUTCOMES
     return GroupResult(
         name=name, count=len(results), wins=wins, result=total,
         mean=cents(float(total) / len(results)) if is_enough else None,
-        share=Bounds(mean=wins / len(results), low=0.6, high=0.95, count=len(results)) if is_enough else None,
+        share=_bounds(wins / len(results), 0.6, 0.95, count=len(results), hits=wins)
+        if is_enough and name not in EXITS
+        else None,
     )  # fmt: skip
 
 
@@ -142,7 +152,7 @@ def _experiment(pairs: int) -> ExperimentState:
     return ExperimentState(
         id=1, champion="rules", challenger="grok v3-comprehensive", metric="result at expiration",
         registered=datetime(2025, 1, 6, 15, tzinfo=UTC), known=pairs, pending=4, needed=445, streams=5, evidence=3.5,
-        evidence_against=0.4, interval=Bounds(mean=0.01, low=-0.15, high=0.15, count=pairs),
+        evidence_against=0.4, interval=_bounds(0.01, -0.15, 0.15, count=pairs, hits=pairs // 2),
         words=f"collecting: {pairs} outcomes of about 445 needed for 0.3 SD", path=path,
     )  # fmt: skip
 
