@@ -1,5 +1,6 @@
 """What several files of tests begin with."""
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from tests.support.trading import TradingDesk, trading_desk
 settings.register_profile("spy32", deadline=None)
 settings.load_profile("spy32")
 
+# Thousands of tests are collected and kept to the end: the collector of garbage would go through them again and again.
+gc.disable()
+
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[TradingDesk]:
@@ -19,6 +23,12 @@ def desk(tmp_path: Path) -> Iterator[TradingDesk]:
     made = trading_desk(tmp_path)
     yield made
     made.store.close()
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays: from here on only what the tests make is looked through."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
