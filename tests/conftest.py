@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import is_hypothesis_test, settings
 
+from spy32.records import connection
+from tests.support.new_databases import migrate_by_copy
 from tests.support.trading import TradingDesk, trading_desk
 
 # Time is measured in `benchmarks/`: a busy machine is no failure of a property.
@@ -15,6 +17,13 @@ settings.load_profile("spy32")
 
 # Thousands of tests are collected and kept to the end: the collector of garbage would go through them again and again.
 gc.disable()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _new_databases() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(connection, "migrate", migrate_by_copy)
+        yield
 
 
 @pytest.fixture
