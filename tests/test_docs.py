@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from functools import cache
 from html import escape
 from pathlib import Path
 
@@ -49,6 +50,13 @@ def shown() -> list[tuple[str, str]]:
     return found
 
 
+@cache
+def help_of(*words: str) -> tuple[int, str]:
+    """The exit code and the text of a command's help."""
+    result = CliRunner().invoke(app, [*words, "--help"])
+    return result.exit_code, result.output
+
+
 @pytest.mark.parametrize(("document", "command"), sorted(set(shown())))
 def test_every_command_in_the_documents_exists_with_every_option_it_shows(document: str, command: str) -> None:
     words = re.sub(r"[\[\]…]", " ", command).replace("\\|", " ").split()
@@ -59,11 +67,10 @@ def test_every_command_in_the_documents_exists_with_every_option_it_shows(docume
         and len(plain) > 1
         else plain[:1]
     )
-    result = CliRunner().invoke(app, [*path, "--help"])
-    assert result.exit_code == 0, f"{document}: spy32 {command}"
+    code, options = help_of(*path)
+    assert code == 0, f"{document}: spy32 {command}"
     for option in (word.split("=")[0] for word in words if word.startswith("--")):
-        globals_too = CliRunner().invoke(app, ["--help"]).output
-        assert option in result.output + globals_too, f"{document}: spy32 {command} has no {option}"
+        assert option in options + help_of()[1], f"{document}: spy32 {command} has no {option}"
 
 
 def readme_session() -> list[str]:

@@ -8,7 +8,7 @@ from spy32.analysts.answer import parse_answer
 from spy32.domain.market import Right
 from spy32.domain.proposals import Recommendation
 from spy32.domain.spreads import Candidate, Strategy
-from spy32.options.density import implied_density
+from spy32.options.density import Density, implied_density
 from spy32.settings.services import AnalystKnobs
 from tests.support import builders
 from tests.support.prompt_inputs import FULL, SHORT, answer, rendered
@@ -58,22 +58,21 @@ def test_a_debit_spread_has_negative_prices_and_its_largest_profit(strategy: Str
 @pytest.mark.parametrize("strategy", Strategy)
 def test_an_answer_that_repeats_the_market_s_probability_is_not_vetoed(version: str, strategy: Strategy) -> None:
     """The event is the largest profit at expiration, whatever the strategy; the cell, the words and the check agree."""
-    menu = whole_menu(strategy)
+    menu, density = whole_menu(strategy), implied_density(checked().smile)
     made = rendered(version, of=menu)
     for name in made.ids:
         entry = menu.find(name)
         assert entry is not None
         stated = made.fields[f"menu.{name}.p_max_profit_market"].value
-        assert stated == pytest.approx(_best_by_density(entry), abs=2e-3)
+        assert stated == pytest.approx(_best_by_density(entry, density), abs=2e-3)
         said = {**answer(made), "candidate_id": name, "p_max_profit": stated}
         found = parse_answer(json.dumps(said), made, menu, AnalystKnobs())
         assert isinstance(found, Recommendation)
         assert (found.marks, found.vetoes) == ((), ())
 
 
-def _best_by_density(entry: Candidate) -> float:
+def _best_by_density(entry: Candidate, density: Density) -> float:
     """Above the short strike of a put or a call debit, below that of a call or a put debit, as the prompt has it."""
-    density = implied_density(checked().smile)
     low, high = 0.0, 1e9
     for leg in entry.spread.shorts:
         if (leg.right is Right.PUT) != entry.spread.strategy.is_debit:

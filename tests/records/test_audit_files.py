@@ -186,7 +186,7 @@ def get(document: Document, path: tuple[Any, ...]) -> Any:
     return document
 
 
-@pytest.mark.parametrize("name", ["lost", "whole"])
+@pytest.mark.parametrize("name", ["lost", pytest.param("whole", marks=pytest.mark.slow)])
 def test_every_value_of_a_row_or_an_event_is_covered_even_from_one_who_mends_the_digest(
     name: str, request: pytest.FixtureRequest
 ) -> None:

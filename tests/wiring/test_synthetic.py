@@ -1,5 +1,6 @@
 """A synthetic year in the program's own wiring: what it trades, when, and that it is always the same."""
 
+from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from spy32.domain.spreads import ExitAuthority
 from spy32.errors import NotFilled
 from spy32.lifecycle import TradeState
 from spy32.sessions import market_date
+from spy32.store import Store
 from spy32.wiring import synthetic
 from spy32.wiring.demo_year import SETTINGS, start_times
 from spy32.wiring.synthetic import SyntheticApp, SyntheticYear
@@ -23,6 +25,13 @@ def played(home: Path, weeks: int = 2) -> SyntheticApp:
     app = SyntheticApp(home, FIRST)
     SyntheticYear(app, start_times).run(weeks)
     return app
+
+
+@pytest.fixture(scope="module")
+def first_week(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """The record of a week that was played, to be looked at."""
+    with played(tmp_path_factory.mktemp("week"), weeks=1).store() as store:
+        yield store
 
 
 def test_each_monday_is_traded_by_the_fixed_rule_and_every_trade_ends_by_its_plan(tmp_path: Path) -> None:
@@ -44,18 +53,17 @@ def test_each_monday_is_traded_by_the_fixed_rule_and_every_trade_ends_by_its_pla
         assert store.integrity.check() == ()
 
 
-def test_its_menus_have_probabilities_by_history_which_need_the_vix_of_the_session(tmp_path: Path) -> None:
-    with played(tmp_path, weeks=1).store() as store:
-        menu = store.decisions.menu(1)
-        assert menu is not None and menu.candidates
-        outlooks = [candidate.outlook for candidate in menu.candidates]
-        assert all(outlook is not None and outlook.expiry.history is not None for outlook in outlooks)
+def test_its_menus_have_probabilities_by_history_which_need_the_vix_of_the_session(first_week: Store) -> None:
+    menu = first_week.decisions.menu(1)
+    assert menu is not None and menu.candidates
+    outlooks = [candidate.outlook for candidate in menu.candidates]
+    assert all(outlook is not None and outlook.expiry.history is not None for outlook in outlooks)
 
 
-def test_the_same_weeks_come_out_the_same(tmp_path: Path) -> None:
+def test_the_same_weeks_come_out_the_same(first_week: Store, tmp_path: Path) -> None:
     found = []
-    for name in ("a", "b"):
-        with played(tmp_path / name, weeks=1).store() as store:
+    with played(tmp_path / "again", weeks=1).store() as again:
+        for store in (first_week, again):
             menu = store.decisions.menu(1)
             found.append((menu, [(trade.credit, trade.result, trade.closed_at) for trade in store.trades.select()]))
     assert found[0] == found[1]
