@@ -10,6 +10,7 @@ from spy32.domain.units import Dollars, Price
 from spy32.domain.value import value
 from spy32.records.base import Database
 from spy32.records.encoding import e4_to_dollars, format_day_start
+from spy32.records.proposals import HIDDEN_ANSWERS, UNDECIDED_RUNS
 
 _ORIGINS = """select trade.id, proposal.profile, json_extract(proposal.body, '$.strategy'),
     json_extract(proposal.body, '$.chosen_by'), answer.prompt, json_extract(line, '$.vix'), json_extract(line, '$.dte'),
@@ -58,7 +59,7 @@ _PICKS = """select substr(started_at, 1, 10), 1.0 * picked.expiry_e4 / picked.ma
     join (select run_id, avg(1.0 * expiry_e4 / max_loss_e4) as mean from outcome group by run_id
         having count(expiry_e4) = count(*)) as menu on menu.run_id = choice.run_id
     where started_at >= ? order by choice.run_id"""
-_ANSWERS = """select answer.run_id, substr(started_at, 1, 10) as day, answer.analyst, decision,
+_ANSWERS = f"""select answer.run_id, substr(started_at, 1, 10) as day, answer.analyst, decision,
     json_extract(answer.body, '$.prompt') as prompt,
     coalesce(json_extract(answer.body, '$.model_asked'), json_extract(answer.body, '$.model')) as model,
     json_extract(answer.body, '$.candidate_id') as candidate_id, json_extract(answer.body, '$.probability') as stated,
@@ -68,10 +69,10 @@ _ANSWERS = """select answer.run_id, substr(started_at, 1, 10) as day, answer.ana
     from answer join run on run.id = answer.run_id
     left join outcome on outcome.run_id = run.id
         and outcome.candidate_id = json_extract(answer.body, '$.candidate_id')
-    where role in ('chosen', 'shadow') and started_at >= ? order by answer.id"""
-_REQUESTS = """select model, prompt, ms, coalesce(input_tokens, 0) + coalesce(output_tokens, 0),
+    where role in ('chosen', 'shadow') and started_at >= ? and answer.id not in ({HIDDEN_ANSWERS}) order by answer.id"""
+_REQUESTS = f"""select model, prompt, ms, coalesce(input_tokens, 0) + coalesce(output_tokens, 0),
     iif(ended_at is null, estimate_ticks, cost_ticks)
-    from attempt where role in ('chosen', 'shadow') and begun_at >= ?"""
+    from attempt where begun_at >= ? and (role = 'chosen' or role = 'shadow' and run_id not in ({UNDECIDED_RUNS}))"""
 
 
 @value
@@ -187,11 +188,11 @@ class ReportRows:
         return [Pick(*row) for row in self._core.rows(_PICKS, self._start)]
 
     def answers(self) -> list[StatedAnswer]:
-        """Return the answers that decided a run or shadowed it, oldest first."""
+        """Return the answers that decided a run or shadowed it, oldest first, without the hidden ones."""
         return [StatedAnswer(*row) for row in self._core.rows(_ANSWERS, self._start)]
 
     def requests(self) -> list[Request]:
-        """Return the requests to models, without those of a replay."""
+        """Return the requests to models, without those of a replay and those for hidden answers."""
         return [Request(*row) for row in self._core.rows(_REQUESTS, self._start)]
 
     def _first(self, sql: str, *values: object) -> sqlite3.Row:

@@ -12,7 +12,7 @@ from spy32.domain.orders import OrderKind
 from spy32.domain.proposals import ExitReason
 from spy32.records.report import ReportRows
 from spy32.store import Store
-from tests.support import builders, stores
+from tests.support import builders, report_stores, stores
 from tests.support.builders import NOW, later
 from tests.support.report_stores import lived_weeks
 
@@ -128,3 +128,16 @@ def test_a_store_without_anything(store: Store) -> None:
     rows = ReportRows(store.core, None)
     assert rows.outcome_counts(NOW.date()) == ({"known": 0, "open": 0, "missing": 0}, 0)
     assert not any((rows.origins(), rows.slippages(), rows.daily_marks(), rows.answers(), rows.requests()))
+
+
+def test_what_other_prompts_chose_is_left_out_until_a_person_has_decided(store: Store) -> None:
+    run = report_stores.decided_run(store)
+    for role, prompt in (("chosen", "comprehensive"), ("shadow", "other")):
+        stores.asked(store, run.id, role=role, prompt=prompt)
+    store.decisions.save_answer(run.id, builders.recommendation(prompt="other"), role="shadow", at=NOW)
+    rows = ReportRows(store.core, None)
+    made = stores.proposed(store, run_id=run.id)
+    assert [answer.prompt for answer in rows.answers()] == ["comprehensive", None]
+    assert [request.prompt for request in rows.requests()] == ["comprehensive"]
+    stores.approved(store, made)
+    assert (len(rows.answers()), len(rows.requests())) == (3, 2)
