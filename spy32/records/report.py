@@ -43,11 +43,14 @@ _PARTLY_CLOSED = """select trade.id from trade where closed_quantity between 1 a
         group by trade_id having count(distinct substr(fill.at, 1, 10)) > 1
     union select trade_id from adoption"""
 _RUNS = "select count(*) from run where started_at >= ?"
-_CANDIDATES = """select sum(expiry_e4 is not null), sum(expiry_e4 is null and expiration >= ?),
-    sum(expiry_e4 is null and expiration < ?), sum(outcome.id is null)
-    from candidate join run on run.id = candidate.run_id
-    left join outcome on outcome.run_id = run.id and outcome.candidate_id = candidate.candidate_id
-    where started_at >= ?"""
+_MENUS = """select json_extract(line, '$.expiration') as expiration,
+    ifnull(json_extract(line, '$.is_recorded'), 0) as is_recorded, sum(candidates) as candidates,
+    sum(ifnull(known, 0)) as known, sum(ifnull(computed, 0)) as computed
+    from (select run_id, count(*) as candidates from candidate group by run_id) as menu
+    join run on run.id = menu.run_id join snapshot on snapshot.run_id = menu.run_id
+    left join (select run_id, count(*) as computed, count(expiry_e4) as known from outcome group by run_id) as outcomes
+        on outcomes.run_id = menu.run_id
+    where started_at >= ? group by 1, 2"""
 _STATED = """select substr(started_at, 1, 10), worthless, worthless_market, worthless_history
     from outcome join run on run.id = outcome.run_id where worthless is not null and started_at >= ?
     order by outcome.run_id"""
@@ -132,6 +135,19 @@ class StatedCandidate(NamedTuple):
     history: float | None
 
 
+class MenuCounts(NamedTuple):
+    """The candidates of one expiration."""
+
+    expiration: date
+    is_recorded: bool
+    """Of a recorded market, which has its own time."""
+    candidates: int
+    known: int
+    """What holding them to expiration came to is known."""
+    computed: int
+    """They have an outcome, be it an open one."""
+
+
 class Pick(NamedTuple):
     """What came of a run's pick and, on average, of its menu at expiration, shares of the maximum loss."""
 
@@ -150,12 +166,11 @@ class ReportRows:
     def run_count(self) -> int:
         return int(self._first(_RUNS, self._start)[0])
 
-    def outcome_counts(self, today: date) -> tuple[dict[str, int], int]:
-        """Return the candidates by what is known of their expiration, and how many have no outcome yet."""
-        known, ahead, missing, absent = (
-            count or 0 for count in self._first(_CANDIDATES, today.isoformat(), today.isoformat(), self._start)
-        )
-        return {"known": known, "open": ahead, "missing": missing + absent}, absent
+    def menus(self) -> list[MenuCounts]:
+        """Return the candidates of all menus by their expiration."""
+        return [
+            MenuCounts(date.fromisoformat(row[0]), bool(row[1]), *row[2:]) for row in self._core.rows(_MENUS, self._start)
+        ]
 
     def origins(self) -> dict[int, TradeOrigin]:
         """Return what each trade was decided on, by its id."""

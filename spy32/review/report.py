@@ -28,7 +28,7 @@ from spy32.review.reliability import source_reliability
 from spy32.review.sharpe import sharpe_ratio
 from spy32.review.trade_results import TradeRow, equity, longest_streaks, money, trade_groups
 from spy32.rules.results import ENDED
-from spy32.sessions import market_date
+from spy32.sessions import last_trading_day, market_date
 from spy32.store import Store
 
 AUDITED = ("trade", "adoption", "disposal")
@@ -71,7 +71,7 @@ class _ReportBuilder:
 
     def build(self, experiments: tuple[ExperimentState, ...], *, is_synthetic: bool) -> Report:
         today, rows = market_date(self._now), self._rows
-        outcomes, absent = rows.outcome_counts(today)
+        outcomes, absent = self._outcome_counts()
         answers = rows.answers()
         results = [row.trade.result or Decimal(0) for row in self._ended]
         wins, losses = longest_streaks(results)
@@ -109,6 +109,17 @@ class _ReportBuilder:
             sharpe=sharpe_ratio(np.array([float((row.trade.result or 0) / row.trade.max_loss) for row in self._ended])),
             ladder=_ladder([row.trade for row in self._trades if row.trade.state not in ENDED]),
         )
+
+    def _outcome_counts(self) -> tuple[dict[str, int], int]:
+        """Return the candidates by what is known of their expiration, and how many have no outcome yet."""
+        menus = self._rows.menus()
+        kinds = {menu.is_recorded for menu in menus}
+        last = {each: self._store.outcomes.last_session(self._now, is_recorded=each) for each in kinds}
+        counts = {"known": sum(menu.known for menu in menus), "open": 0, "missing": 0}
+        for menu in menus:
+            is_over = last_trading_day(menu.expiration) <= last[menu.is_recorded]
+            counts["missing" if is_over else "open"] += menu.candidates - menu.known
+        return counts, sum(menu.candidates - menu.computed for menu in menus)
 
     def _equity(self) -> tuple[EquityPoint, ...]:
         """The path of the trades of this report. A result that became final in parts counts on the day of each."""
