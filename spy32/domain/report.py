@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime
+from decimal import Decimal
 
 from spy32.domain.results import ResultTotals
 from spy32.domain.spreads import Mode
@@ -52,6 +53,7 @@ class EquityPoint:
     day: date
     realized: Dollars
     unrealized: Dollars
+    total: Dollars
     drawdown: Dollars
     """Below the highest total so far, zero or negative; by daily marks, since closings hide open losses."""
 
@@ -122,6 +124,19 @@ class Attribution:
     """Quotes that differ from the smile."""
     fees: Dollars
     """Fees and slippage of fills."""
+    total: Dollars
+
+
+@value
+class AttributionSum:
+    """The parts of all attributed trades together, dollars; they sum to the total exactly."""
+
+    time: Dollars
+    spot: Dollars
+    vol: Dollars
+    smile: Dollars
+    rest: Dollars
+    fees: Dollars
     total: Dollars
 
 
@@ -277,3 +292,7 @@ class Report:
     sharpe: SharpeRatio | None = None
     """None with fewer than `MIN_GROUP` ended trades."""
     ladder: tuple[OpenExpiration, ...] = ()
+    open_max_loss: Dollars = Decimal(0)
+    """The most that the ladder can lose together."""
+    attribution_sum: AttributionSum | None = None
+    """None while no trade has two marks."""

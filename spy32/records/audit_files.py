@@ -104,8 +104,8 @@ class AuditExport:
         hidden = next((row["id"] for row in self._core.rows(HIDDEN_ANSWERS) if ("answer", row["id"]) in rows), None)
         if hidden is not None:
             raise Refused(
-                f"the proposal of R{rows['answer', hidden]['run_id']} waits for a decision, and the file would tell what other prompts "
-                "chose; approve, reject or let it lapse first"
+                f"the proposal of R{rows['answer', hidden]['run_id']} waits for a decision, and the file "
+                "would tell what other prompts chose; approve, reject or let it lapse first"
             )
         tables = {table: [rows[row_id] for row_id in sorted(rows) if row_id[0] == table] for table in AUDITED_TABLES}
         file = AuditFile(

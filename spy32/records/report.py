@@ -169,7 +169,8 @@ class ReportRows:
     def menus(self) -> list[MenuCounts]:
         """Return the candidates of all menus by their expiration."""
         return [
-            MenuCounts(date.fromisoformat(row[0]), bool(row[1]), *row[2:]) for row in self._core.rows(_MENUS, self._start)
+            MenuCounts(date.fromisoformat(row[0]), bool(row[1]), *row[2:])
+            for row in self._core.rows(_MENUS, self._start)
         ]
 
     def origins(self) -> dict[int, TradeOrigin]:

@@ -103,7 +103,7 @@ def _facts(report: Report) -> Iterator[Item]:
 
 def _trade_words(report: Report, ended: int) -> str:
     open_trades = len(report.trades) - ended
-    at_risk = sum((each.max_loss for each in report.ladder), Decimal(0))
+    at_risk = report.open_max_loss
     losing = (
         f", {format_dollars(at_risk)} at most on {format_count(len(report.ladder), 'expiration')}" if at_risk else ""
     )

@@ -21,7 +21,7 @@ from spy32.domain.report import (
 )
 from spy32.domain.spreads import CENT
 from spy32.records.report import ReportRows
-from spy32.review.attribution import attributions
+from spy32.review.attribution import attribution_sum, attributions
 from spy32.review.bounds import mean_bounds, share_bounds, week_numbers
 from spy32.review.model_use import model_use
 from spy32.review.reliability import source_reliability
@@ -78,6 +78,8 @@ class _ReportBuilder:
         by_result = sorted(self._ended, key=lambda row: row.trade.result or Decimal(0))
         stated = [row.origin.stated for row in self._ended if row.origin.stated is not None]
         views = tuple(row.view() for row in self._trades)
+        intervals = self._attribution()
+        ladder = _ladder([row.trade for row in self._trades if row.trade.state not in ENDED])
         return Report(
             mode=self._store.core.mode,
             is_synthetic=is_synthetic,
@@ -99,7 +101,7 @@ class _ReportBuilder:
             slippage=sum((row.slippage or Decimal(0) for row in self._trades), Decimal(0)),
             exit_less_holding=self._exit_less_holding(views),
             reliability=source_reliability(rows.stated(), answers),
-            attribution=self._attribution(),
+            attribution=intervals,
             models=model_use(answers, rows.requests()),
             selection=self._selection(),
             experiments=experiments,
@@ -107,7 +109,9 @@ class _ReportBuilder:
             notes=_notes(absent),
             money=money([row.trade for row in self._ended]),
             sharpe=sharpe_ratio(np.array([float((row.trade.result or 0) / row.trade.max_loss) for row in self._ended])),
-            ladder=_ladder([row.trade for row in self._trades if row.trade.state not in ENDED]),
+            ladder=ladder,
+            open_max_loss=sum((step.max_loss for step in ladder), Decimal(0)),
+            attribution_sum=attribution_sum(intervals) if intervals else None,
         )
 
     def _outcome_counts(self) -> tuple[dict[str, int], int]:

@@ -115,9 +115,7 @@ def test_the_page_is_whole_or_not_there(home: Path, tmp_path: Path) -> None:
 def test_no_folder_is_made_for_a_page(home: Path, tmp_path: Path) -> None:
     found = spy32(home, "--html", str(tmp_path / "none" / "page.html"))
     assert (found.exit_code, found.stdout) == (ExitCode.CANNOT_CREATE, "")
-    assert found.stderr == (
-        f"spy32: {tmp_path}/none/page.html cannot be made: there is no folder {tmp_path}/none\n"
-    )
+    assert found.stderr == (f"spy32: {tmp_path}/none/page.html cannot be made: there is no folder {tmp_path}/none\n")
     assert [*tmp_path.iterdir()] == []
 
 

@@ -48,7 +48,7 @@ def test_experiments_are_told_in_their_own_words() -> None:
 
 def test_what_is_open_is_told_by_expiration() -> None:
     ladder = (OpenExpiration(expiration=builders.EXPIRATION, trades=2, contracts=3, max_loss=Decimal("1344.78")),)
-    assert "$1,344.78 at most on 1 expiration" in text(ladder=ladder)
+    assert "$1,344.78 at most on 1 expiration" in text(ladder=ladder, open_max_loss=Decimal("1344.78"))
     assert "2025-11-07" in format_page(more_page(replace(REPORT, ladder=ladder)))
 
 

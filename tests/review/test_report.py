@@ -80,7 +80,9 @@ def test_an_open_trade_is_on_the_ladder_and_in_the_path(store: Store) -> None:
     store.marks.add(builders.mark(trade.id, at=later(hours=2), unrealized=D("-31.50")))
     found = build_report(store, later(days=1))
     assert [(step.trades, step.contracts, step.max_loss) for step in found.ladder] == [(1, 2, trade.max_loss)]
-    assert [(point.unrealized, point.drawdown) for point in found.equity] == [(D("-31.50"), D("-31.50"))]
+    (point,) = found.equity
+    assert (point.unrealized, point.drawdown, point.total) == (D("-31.50"),) * 3
+    assert found.open_max_loss == trade.max_loss
     assert (found.trades[0].unrealized, found.win_rate, found.money) == (D("-31.50"), None, None)
 
 
