@@ -285,7 +285,7 @@ class Report:
     """Mean of the pick's result at expiration less the mean of its menu, shares of the maximum loss."""
     experiments: tuple[ExperimentState, ...]
     deletions: tuple[str, ...] = ()
-    """What the hash chain says is missing or edited; the figures above leave it out."""
+    """What the hash chain says is missing, edited or put in by hand; the figures are of what the tables hold now."""
     notes: tuple[str, ...] = ()
     money: Money | None = None
     """None before a trade has ended."""

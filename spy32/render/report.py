@@ -78,7 +78,7 @@ def _badges(report: Report) -> Iterator[str]:
     if len(report.deletions) > DELETIONS_SHOWN:
         yield f"and {len(report.deletions) - DELETIONS_SHOWN} more rows; --json and `audit verify` tell"
     elif report.deletions:
-        yield "the figures leave out what is missing; `audit verify` tells more"
+        yield "the figures are of what the tables hold now; `audit verify` tells more"
 
 
 def _facts(report: Report) -> Iterator[Item]:

@@ -29,7 +29,7 @@ def test_a_share_has_its_count_and_its_interval_where_there_is_one() -> None:
 def test_what_the_history_misses_is_said_first() -> None:
     lines = text(deletions=("row 3 of trade was deleted by hand",)).splitlines()
     assert any("row 3 of trade was deleted by hand" in line for line in lines[:6])
-    assert any("the figures leave out what is missing" in line for line in lines[:6])
+    assert any("the figures are of what the tables hold now" in line for line in lines[:6])
     many = text(deletions=tuple(f"row {number} of trade was deleted by hand" for number in range(9)))
     assert "row 2 of" in many
     assert "row 3 of" not in many
