@@ -48,6 +48,8 @@ def report(
     """
     if csv and json:
         raise BadUsage("--csv and --json exclude each other")
+    if html is not None and not html.parent.is_dir():
+        raise CannotCreate(f"{html} cannot be made: there is no folder {html.parent}")
     from spy32.review.experiments import load_experiments
     from spy32.review.report import build_report
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from spy32.domain.proposals import Proposal
-    from spy32.domain.report import Attribution
+    from spy32.domain.report import Attribution, AttributionSum
     from spy32.domain.run_view import RunView
     from spy32.render.page import Page
     from spy32.render.raw_texts import RawTexts
@@ -177,7 +177,7 @@ def _named_page(name: str, app: "App", store: "Store", view: "RunView", raw: "Ra
             return pages[name](view)
 
 
-def _attributions(store: "Store", view: "RunView") -> "tuple[Attribution, ...]":
+def _attributions(store: "Store", view: "RunView") -> "tuple[Attribution | AttributionSum, ...]":
     """Where the result of the view's trade came from, by session and in all."""
     if view.trade is None:
         return ()

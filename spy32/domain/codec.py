@@ -67,9 +67,13 @@ def _keep(data: Any) -> Any:
     return data
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+"""`json.dumps` would make one for each text."""
+
+
 def canonical_json(value: Any) -> str:
     """Return the text that is hashed: keys sorted, no spaces, non-ASCII kept. Stored hashes depend on this form."""
-    return json.dumps(encode(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _CANONICAL.encode(encode(value))
 
 
 def digest(value: Any) -> str:

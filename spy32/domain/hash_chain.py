@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from spy32.domain.codec import canonical_json
 from spy32.domain.sha256 import sha256_hex
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+"""`json.dumps` would make one for each row."""
+
 
 def row_digest(columns: Mapping[str, object]) -> str:
     """SHA-256 of what a row holds. Empty columns are left out: a migration may add one and keep history whole."""
@@ -14,7 +17,7 @@ def row_digest(columns: Mapping[str, object]) -> str:
         for name, value in columns.items()
         if value is not None
     }
-    return sha256_hex(json.dumps(kept, sort_keys=True, separators=(",", ":")).encode())
+    return sha256_hex(_ENCODER.encode(kept).encode())
 
 
 GENESIS = "0" * 64

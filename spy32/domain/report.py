@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime
+from decimal import Decimal
 
 from spy32.domain.results import ResultTotals
 from spy32.domain.spreads import Mode
@@ -59,6 +60,7 @@ class EquityPoint:
     day: date
     realized: Dollars
     unrealized: Dollars
+    total: Dollars
     drawdown: Dollars
     """Below the highest total so far, zero or negative; by daily marks, since closings hide open losses."""
 
@@ -128,6 +130,19 @@ class Attribution:
     """Quotes that differ from the smile."""
     fees: Dollars
     """Fees and slippage of fills."""
+    total: Dollars
+
+
+@value
+class AttributionSum:
+    """The parts of all attributed trades together, dollars; they sum to the total exactly."""
+
+    time: Dollars
+    spot: Dollars
+    vol: Dollars
+    smile: Dollars
+    rest: Dollars
+    fees: Dollars
     total: Dollars
 
 
@@ -276,10 +291,14 @@ class Report:
     """Mean of the pick's result at expiration less the mean of its menu, shares of the maximum loss."""
     experiments: tuple[ExperimentState, ...]
     deletions: tuple[str, ...] = ()
-    """What the hash chain says is missing or edited; the figures above leave it out."""
+    """What the hash chain says is missing, edited or put in by hand; the figures are of what the tables hold now."""
     notes: tuple[str, ...] = ()
     money: Money | None = None
     """None before a trade has ended."""
     sharpe: SharpeRatio | None = None
     """None of too few ended trades."""
     ladder: tuple[OpenExpiration, ...] = ()
+    open_max_loss: Dollars = Decimal(0)
+    """The most that the ladder can lose together."""
+    attribution_sum: AttributionSum | None = None
+    """None while no trade has two marks."""

@@ -16,11 +16,12 @@ from spy32.domain.codec import decode
 from spy32.domain.hash_chain import row_digest
 from spy32.domain.sanitize import quote_value
 from spy32.domain.sha256 import sha256_hex
-from spy32.errors import BadSettings, BadUsage, CannotCreate, StoreDamaged, StoreError
+from spy32.errors import BadSettings, BadUsage, CannotCreate, Refused, StoreDamaged, StoreError
 from spy32.records.audit import LastDigest, follow_chain
 from spy32.records.base import Database
 from spy32.records.connection import create_draft, discard_draft, publish_draft
 from spy32.records.encoding import DECODE_ERRORS, format_day_start
+from spy32.records.proposals import HIDDEN_ANSWERS
 from spy32.records.row_digests import EVENT_QUERY, row_key
 from spy32.schema import AUDITED_TABLES
 
@@ -49,7 +50,8 @@ CLOSES = """select id from daily_close
 
 
 class AuditExport:
-    """Makes files of a database's history. `StoreDamaged` where a row or an event is not as it was written."""
+    """Makes files of a database's history. `StoreDamaged` where a row or an event is not as it was written, `Refused`
+    where a file would tell what other prompts chose before a person has decided."""
 
     def __init__(self, core: Database, *, at: datetime, program: str) -> None:
         self._core = core
@@ -98,6 +100,13 @@ class AuditExport:
             return self._file("all" if since is None else f"since {since}", rows, events)
 
     def _file(self, selection: str, rows: Mapping[RowId, dict[str, Any]], events: list[Event]) -> AuditFile:
+        # The events name these answers, so that a file without them would look as if they were taken out.
+        hidden = next((row["id"] for row in self._core.rows(HIDDEN_ANSWERS) if ("answer", row["id"]) in rows), None)
+        if hidden is not None:
+            raise Refused(
+                f"the proposal of R{rows['answer', hidden]['run_id']} waits for a decision, and the file "
+                "would tell what other prompts chose; approve, reject or let it lapse first"
+            )
         tables = {table: [rows[row_id] for row_id in sorted(rows) if row_id[0] == table] for table in AUDITED_TABLES}
         file = AuditFile(
             selection=selection,

@@ -25,6 +25,7 @@ from spy32.records.encoding import (
     storable_text,
     unreadable_error,
 )
+from spy32.records.proposals import UNDECIDED_RUNS
 from spy32.records.runs import Runs
 
 if TYPE_CHECKING:
@@ -128,8 +129,8 @@ class Decisions:
         proposal nobody has decided on yet."""
         marks = ", ".join("?" * len(versions))
         rows = self._core.rows(
-            f"""select run_id, body from answer where json_extract(body, '$.prompt') in ({marks}) and run_id not in
-                (select run_id from proposal where kind = 'open' and state = 'proposed') order by id""",
+            f"""select run_id, body from answer where json_extract(body, '$.prompt') in ({marks})
+                and run_id not in ({UNDECIDED_RUNS}) order by id""",
             *versions,
         )
         return tuple(

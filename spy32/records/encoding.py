@@ -46,7 +46,9 @@ def ceiling_e4(amount: Decimal) -> int:
 
 def e4_to_dollars(amount: int) -> Decimal:
     """Return dollars from ten-thousandths, with two decimals or as many as needed."""
-    places = next((places for places, step in ((2, 100), (3, 10)) if amount % step == 0), 4)
+    if amount % 100 == 0:
+        return Decimal(amount // 100).scaleb(-2)
+    places = 3 if amount % 10 == 0 else 4
     return Decimal(amount // 10 ** (4 - places)).scaleb(-places)
 
 

@@ -16,12 +16,14 @@ from spy32.records.encoding import (
     parse_optional_instant,
     row_decoder,
 )
+from spy32.records.proposals import HIDDEN_ANSWERS
 
-_CHOICES = """select run.id as run_id, run.started_at, answer.analyst, answer.decision,
+_CHOICES = f"""select run.id as run_id, run.started_at, answer.analyst, answer.decision,
     json_extract(answer.body, '$.prompt') as prompt, json_extract(answer.body, '$.candidate_id') as candidate_id,
     json_extract(answer.body, '$.probability') as stated, json_array_length(answer.body, '$.vetoes') as vetoes
     from answer join run on run.id = answer.run_id
-    where run.profile = ? and run.started_at >= ? and answer.role in ('chosen', 'shadow') order by answer.id"""
+    where run.profile = ? and run.started_at >= ? and answer.role in ('chosen', 'shadow')
+        and answer.id not in ({HIDDEN_ANSWERS}) order by answer.id"""
 
 
 class Experiments:
@@ -61,7 +63,7 @@ class Experiments:
 
     def choices(self, profile: str, since: datetime) -> tuple[MenuChoice, ...]:
         """Return what each analyst chose in the runs of a profile since then, without outcomes, in the order of their
-        answers. An answer that failed or was vetoed trades nothing."""
+        answers. An answer that failed or was vetoed trades nothing. The hidden ones are left out."""
         return tuple(_choice(row) for row in self._core.rows(_CHOICES, profile, format_instant(since)))
 
 

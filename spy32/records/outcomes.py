@@ -134,15 +134,18 @@ class Outcomes:
         )
 
     def with_last_session(self, runs: Sequence[OpenRun], now: datetime) -> Iterator[tuple[OpenRun, date]]:
-        """Yield each run with its last session that has closed; of a recorded one, whose closes ship and are never
-        late, at once."""
-        if not runs:
-            return
+        """Yield each run with its last session that has closed."""
+        kinds = {run.is_recorded for run in runs}
+        last = {is_recorded: self.last_session(now, is_recorded=is_recorded) for is_recorded in kinds}
+        return ((run, last[run.is_recorded]) for run in runs)
+
+    def last_session(self, now: datetime, *, is_recorded: bool) -> date:
+        """Return the last session whose closes are final; of recorded markets, whose closes ship and are never late, by
+        their own time and at once."""
         from spy32.rules.settlement import BAR_DELAY, last_final_session  # the calendar is not loaded without runs
 
-        recorded = self.recorded_time() if any(run.is_recorded for run in runs) else None
-        for run in runs:
-            yield run, last_final_session(recorded + BAR_DELAY if run.is_recorded and recorded is not None else now)
+        recorded = self.recorded_time() if is_recorded else None
+        return last_final_session(recorded + BAR_DELAY if recorded is not None else now)
 
     def _is_due(self, run: OpenRun, last: date) -> bool:
         flag = self._flags.get(FLAGS[run.is_recorded])

@@ -17,6 +17,11 @@ ATTENTION_LAPSED = "lapsed"
 LIVE_STATES = (ProposalState.PROPOSED, ProposalState.APPROVED, ProposalState.SENT)
 COLUMNS = ("id", "state", "hash")
 """Fields of a proposal that are columns and not part of its JSON body."""
+UNDECIDED_RUNS = "select run_id from proposal where kind = 'open' and state = 'proposed'"
+"""Runs whose proposal a person has yet to decide on."""
+HIDDEN_ANSWERS = f"""select id from answer where role = 'shadow' and analyst not in ('rules', 'trend')
+    and run_id in ({UNDECIDED_RUNS})"""
+"""What other prompts chose in these runs, which nothing tells until then, nor counts."""
 
 
 class Proposals:

@@ -10,6 +10,7 @@ from spy32.domain.units import Dollars, Price
 from spy32.domain.value import value
 from spy32.records.base import Database
 from spy32.records.encoding import e4_to_dollars, format_day_start
+from spy32.records.proposals import HIDDEN_ANSWERS, UNDECIDED_RUNS
 
 _ORIGINS = """select trade.id, proposal.profile, json_extract(proposal.body, '$.strategy'),
     json_extract(proposal.body, '$.chosen_by'), answer.prompt, json_extract(line, '$.vix'), json_extract(line, '$.dte'),
@@ -42,13 +43,16 @@ _PARTLY_CLOSED = """select trade.id from trade where closed_quantity between 1 a
         group by trade_id having count(distinct substr(fill.at, 1, 10)) > 1
     union select trade_id from adoption"""
 _RUNS = "select count(*) from run where started_at >= ?"
-_CANDIDATES = """select sum(expiry_e4 is not null), sum(expiry_e4 is null and expiration >= ?),
-    sum(expiry_e4 is null and expiration < ?), sum(outcome.id is null)
-    from candidate join run on run.id = candidate.run_id
-    left join outcome on outcome.run_id = run.id and outcome.candidate_id = candidate.candidate_id
-    where started_at >= ?"""
 _LONGEST_LIFE = """select max(julianday(expiration) - julianday(substr(started_at, 1, 10)))
     from outcome join run on run.id = outcome.run_id where started_at >= ?"""
+_MENUS = """select json_extract(line, '$.expiration') as expiration,
+    ifnull(json_extract(line, '$.is_recorded'), 0) as is_recorded, sum(candidates) as candidates,
+    sum(ifnull(known, 0)) as known, sum(ifnull(computed, 0)) as computed
+    from (select run_id, count(*) as candidates from candidate group by run_id) as menu
+    join run on run.id = menu.run_id join snapshot on snapshot.run_id = menu.run_id
+    left join (select run_id, count(*) as computed, count(expiry_e4) as known from outcome group by run_id) as outcomes
+        on outcomes.run_id = menu.run_id
+    where started_at >= ? group by 1, 2"""
 _STATED = """select substr(started_at, 1, 10), worthless, worthless_market, worthless_history
     from outcome join run on run.id = outcome.run_id where worthless is not null and started_at >= ?
     order by outcome.run_id"""
@@ -60,7 +64,7 @@ _PICKS = """select substr(started_at, 1, 10), 1.0 * picked.expiry_e4 / picked.ma
     join (select run_id, avg(1.0 * expiry_e4 / max_loss_e4) as mean from outcome group by run_id
         having count(expiry_e4) = count(*)) as menu on menu.run_id = choice.run_id
     where started_at >= ? order by choice.run_id"""
-_ANSWERS = """select answer.run_id, substr(started_at, 1, 10) as day, answer.analyst, decision,
+_ANSWERS = f"""select answer.run_id, substr(started_at, 1, 10) as day, answer.analyst, decision,
     json_extract(answer.body, '$.prompt') as prompt,
     coalesce(json_extract(answer.body, '$.model_asked'), json_extract(answer.body, '$.model')) as model,
     json_extract(answer.body, '$.candidate_id') as candidate_id, json_extract(answer.body, '$.probability') as stated,
@@ -70,10 +74,10 @@ _ANSWERS = """select answer.run_id, substr(started_at, 1, 10) as day, answer.ana
     from answer join run on run.id = answer.run_id
     left join outcome on outcome.run_id = run.id
         and outcome.candidate_id = json_extract(answer.body, '$.candidate_id')
-    where role in ('chosen', 'shadow') and started_at >= ? order by answer.id"""
-_REQUESTS = """select model, prompt, ms, coalesce(input_tokens, 0) + coalesce(output_tokens, 0),
+    where role in ('chosen', 'shadow') and started_at >= ? and answer.id not in ({HIDDEN_ANSWERS}) order by answer.id"""
+_REQUESTS = f"""select model, prompt, ms, coalesce(input_tokens, 0) + coalesce(output_tokens, 0),
     iif(ended_at is null, estimate_ticks, cost_ticks)
-    from attempt where role in ('chosen', 'shadow') and begun_at >= ?"""
+    from attempt where begun_at >= ? and (role = 'chosen' or role = 'shadow' and run_id not in ({UNDECIDED_RUNS}))"""
 
 
 @value
@@ -133,6 +137,19 @@ class StatedCandidate(NamedTuple):
     history: float | None
 
 
+class MenuCounts(NamedTuple):
+    """The candidates of one expiration."""
+
+    expiration: date
+    is_recorded: bool
+    """Of a recorded market, which has its own time."""
+    candidates: int
+    known: int
+    """What holding them to expiration came to is known."""
+    computed: int
+    """They have an outcome, be it an open one."""
+
+
 class Pick(NamedTuple):
     """What came of a run's pick and, on average, of its menu at expiration, shares of the maximum loss."""
 
@@ -151,12 +168,12 @@ class ReportRows:
     def run_count(self) -> int:
         return int(self._first(_RUNS, self._start)[0])
 
-    def outcome_counts(self, today: date) -> tuple[dict[str, int], int]:
-        """Return the candidates by what is known of their expiration, and how many have no outcome yet."""
-        known, ahead, missing, absent = (
-            count or 0 for count in self._first(_CANDIDATES, today.isoformat(), today.isoformat(), self._start)
-        )
-        return {"known": known, "open": ahead, "missing": missing + absent}, absent
+    def menus(self) -> list[MenuCounts]:
+        """Return the candidates of all menus by their expiration."""
+        return [
+            MenuCounts(date.fromisoformat(row[0]), bool(row[1]), *row[2:])
+            for row in self._core.rows(_MENUS, self._start)
+        ]
 
     def longest_life(self) -> int:
         """Return the most days from a run to an expiration on its menu; 0 without outcomes."""
@@ -193,11 +210,11 @@ class ReportRows:
         return [Pick(*row) for row in self._core.rows(_PICKS, self._start)]
 
     def answers(self) -> list[StatedAnswer]:
-        """Return the answers that decided a run or shadowed it, oldest first."""
+        """Return the answers that decided a run or shadowed it, oldest first, without the hidden ones."""
         return [StatedAnswer(*row) for row in self._core.rows(_ANSWERS, self._start)]
 
     def requests(self) -> list[Request]:
-        """Return the requests to models, without those of a replay."""
+        """Return the requests to models, without those of a replay and those for hidden answers."""
         return [Request(*row) for row in self._core.rows(_REQUESTS, self._start)]
 
     def _first(self, sql: str, *values: object) -> sqlite3.Row:

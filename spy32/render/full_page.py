@@ -6,7 +6,7 @@ from datetime import datetime
 from spy32.domain.market import QualityReport
 from spy32.domain.orders import Order
 from spy32.domain.proposals import Approval, Proposal, RiskDecision, Sizing
-from spy32.domain.report import Attribution
+from spy32.domain.report import Attribution, AttributionSum
 from spy32.domain.run_view import MarketSummary, RunView
 from spy32.domain.runs import Run
 from spy32.render.explain import explain_outcome, format_outcome, outcome_tone
@@ -35,7 +35,7 @@ def full_page(
     *,
     now: datetime,
     also: tuple[Proposal, ...] = (),
-    attribution: tuple[Attribution, ...] = (),
+    attribution: tuple[Attribution | AttributionSum, ...] = (),
 ) -> Page:
     """Everything worth reading about one run, after its one screen; `attribution` is of its trade."""
     short = run_page(view, now=now, also=also)
@@ -97,11 +97,11 @@ def _steps(run: Run) -> Grid:
 # What became of it.
 
 
-def _attribution(intervals: Sequence[Attribution]) -> Grid:
+def _attribution(intervals: Sequence[Attribution | AttributionSum]) -> Grid:
     """A line a session; of several intervals the last one is their sum."""
 
-    def name(interval: Attribution) -> str:
-        if interval is intervals[-1] and intervals[1:]:
+    def name(interval: Attribution | AttributionSum) -> str:
+        if isinstance(interval, AttributionSum):
             return "in all"
         return f"{calendar_day(interval.start)} to {calendar_day(interval.end)}"
 

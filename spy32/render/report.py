@@ -78,7 +78,7 @@ def _badges(report: Report) -> Iterator[str]:
     if len(report.deletions) > DELETIONS_SHOWN:
         yield f"and {len(report.deletions) - DELETIONS_SHOWN} more rows; --json and `audit verify` tell"
     elif report.deletions:
-        yield "the figures leave out what is missing; `audit verify` tells more"
+        yield "the figures are of what the tables hold now; `audit verify` tells more"
 
 
 def _facts(report: Report) -> Iterator[Item]:
@@ -107,7 +107,7 @@ def _facts(report: Report) -> Iterator[Item]:
 
 def _trade_words(report: Report, ended: int) -> str:
     open_trades = len(report.trades) - ended
-    at_risk = sum((each.max_loss for each in report.ladder), Decimal(0))
+    at_risk = report.open_max_loss
     losing = (
         f", {format_dollars(at_risk)} at most on {format_count(len(report.ladder), 'expiration')}" if at_risk else ""
     )

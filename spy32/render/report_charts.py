@@ -50,7 +50,7 @@ def figures(report: Document) -> list[Figure]:
         credit_figure(report["trades"]),
         slippage_figure(report["trades"]),
         *(reliability_figure(place, source) for place, source in enumerate(report["reliability"])),
-        attribution_figure(report["attribution"]),
+        attribution_figure(report["attribution_sum"]),
         *(
             figure
             for experiment in report["experiments"][-MAX_EXPERIMENTS:]
@@ -89,15 +89,10 @@ def signed(share: float, digits: int = 3) -> str:
     return f"{share:+.{digits}f}".replace("-", "−")
 
 
-def equity_total(point: Document) -> Decimal:
-    """Realised and unrealised together."""
-    return Decimal(point["realized"]) + Decimal(point["unrealized"])
-
-
 def equity_figure(points: Sequence[Document]) -> Figure | None:
     if len(points) < 2:
         return None
-    totals = [float(equity_total(point)) for point in points]
+    totals = [float(point["total"]) for point in points]
     plot = _day_plot(points, totals)
     plot.draw_line(outline(totals), "line")
     caption = (
@@ -106,7 +101,7 @@ def equity_figure(points: Sequence[Document]) -> Figure | None:
         " lowest."
     )
     rows = [
-        [point["day"], money(point["realized"]), money(point["unrealized"]), money(equity_total(point))]
+        [point["day"], *(money(point[key]) for key in ("realized", "unrealized", "total"))]
         for point in _month_ends(points)
     ]
     return make_figure(
@@ -260,30 +255,22 @@ def reliability_figure(place: int, source: Document) -> Figure | None:
     return make_figure(f"reliability-{place + 1}", title, plot, caption, heading, rows)
 
 
-def attribution_sums(intervals: Sequence[Document]) -> dict[str, Decimal]:
-    """Dollars of each part over all intervals, and their total."""
-    return {
-        part: sum((Decimal(interval[part]) for interval in intervals), Decimal(0)) for part in (*PARTS, "total")
-    }  # fmt: skip
-
-
-def attribution_figure(intervals: Sequence[Document]) -> Figure | None:
-    if not intervals:
+def attribution_figure(sums: Document | None) -> Figure | None:
+    if sums is None:
         return None
-    sums = attribution_sums(intervals)
     edges = [0.0]
     for part in PARTS:
         edges.append(edges[-1] + float(sums[part]))
     plot = _row_plot(edges)
     for row, part in enumerate(PARTS):
-        plot.draw_row(row, part, edges[row], edges[row + 1], _sign_class(float(sums[part])), dollars(str(sums[part])))
-    plot.draw_row(len(PARTS), "total", 0.0, float(sums["total"]), "bar", dollars(str(sums["total"])))
-    largest = max(PARTS, key=lambda part: abs(sums[part]))
+        plot.draw_row(row, part, edges[row], edges[row + 1], _sign_class(float(sums[part])), dollars(sums[part]))
+    plot.draw_row(len(PARTS), "total", 0.0, float(sums["total"]), "bar", dollars(sums["total"]))
+    largest = max(PARTS, key=lambda part: abs(float(sums[part])))
     caption = (
-        f"Each bar starts where the one above ends; together {dollars(str(sums['total']))}. The largest part is"
-        f" {largest}: {dollars(str(sums[largest]))}."
+        f"Each bar starts where the one above ends; together {dollars(sums['total'])}. The largest part is"
+        f" {largest}: {dollars(sums[largest])}."
     )
-    rows = [[part, money(amount)] for part, amount in sums.items()]
+    rows = [[part, money(sums[part])] for part in (*PARTS, "total")]
     title = "Where the changes of the marks came from"
     return make_figure("attribution", title, plot, caption, ("part", "dollars"), rows)
 

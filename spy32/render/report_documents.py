@@ -2,6 +2,7 @@
 
 from spy32.domain.report import (
     Attribution,
+    AttributionSum,
     Bounds,
     EquityPoint,
     ExperimentPoint,
@@ -20,7 +21,7 @@ from spy32.render import document_parts  # noqa: F401 - the part of the totals
 from spy32.render.encoder import Part
 
 for noun in (
-    Bounds, ReportTrade, EquityPoint, GroupResult, ReliabilityPoint, Reliability, Attribution, ModelUse,
+    Bounds, ReportTrade, EquityPoint, GroupResult, ReliabilityPoint, Reliability, Attribution, AttributionSum, ModelUse,
     ExperimentPoint, ExperimentState, Money, SharpeRatio, OpenExpiration,
 ):  # fmt: skip
     Part(noun)

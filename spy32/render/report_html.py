@@ -6,7 +6,6 @@ horizontal scrolling on a telephone.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
 from html import escape
 from typing import Any
 
@@ -127,10 +126,11 @@ def _count(number: int, noun: str) -> str:
 
 def _lead(report: Document) -> str:
     """What a reader in a hurry must know: what was earned, and whether the model is known to be worth its fee."""
-    ended = _ended(report)
-    result = sum((Decimal(trade["result"]) for trade in ended), Decimal(0))
-    lead = f"{_count(len(ended), 'trade')} ended, together {money(result)} after fees." if ended else ""
-    if not ended:
+    parts = report["money"]
+    lead = (
+        f"{_count(len(_ended(report)), 'trade')} ended, together {money(parts['result'])} after fees." if parts else ""
+    )
+    if not parts:
         lead = f"{_count(report['runs'], 'run')} so far, and no trade has ended yet." if report["runs"] else (
             "There is no run yet: the report fills as runs are made."
         )  # fmt: skip

@@ -6,7 +6,6 @@ from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from itertools import pairwise
 from math import nan
-from typing import Any
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from spy32.domain.market import OptionQuote, Right
 from spy32.domain.marks import LegMark, Mark
 from spy32.domain.orders import Trade
 from spy32.domain.outcomes import DailyClose
-from spy32.domain.report import Attribution
+from spy32.domain.report import Attribution, AttributionSum
 from spy32.domain.results import CashFlow, CashFlowKind
 from spy32.domain.run_view import MarketSummary
 from spy32.domain.spreads import CENT, MULTIPLIER, Candidate
@@ -146,10 +145,10 @@ def _states(levels: Sequence[_Level], intervals: Sequence[_Interval]) -> MarketS
     )
 
 
-def attribution_sum(intervals: Sequence[Attribution]) -> Attribution:
-    """Return the sum over the successive intervals of one trade, at least one."""
-    sums: dict[str, Any] = {name: sum((getattr(each, name) for each in intervals), Decimal(0)) for name in SUMMED}
-    return replace(intervals[0], end=intervals[-1].end, **sums)
+def attribution_sum(intervals: Sequence[Attribution]) -> AttributionSum:
+    """Return the parts of all intervals together."""
+    sums = {name: sum((getattr(each, name) for each in intervals), Decimal(0)) for name in SUMMED}
+    return AttributionSum(**sums)
 
 
 def _attribution(interval: _Interval, changes: Sequence[float]) -> Attribution:

@@ -195,6 +195,7 @@ def equity(
         for trade_id in ended.get(day, ()):
             held.pop(trade_id, None)
         unrealized = sum(held.values(), Decimal(0))
-        peak = max(peak, total + unrealized)
-        points.append(EquityPoint(day=day, realized=total, unrealized=unrealized, drawdown=total + unrealized - peak))
+        both = total + unrealized
+        peak = max(peak, both)
+        points.append(EquityPoint(day=day, realized=total, unrealized=unrealized, total=both, drawdown=both - peak))
     return tuple(points)

@@ -1,7 +1,9 @@
 """`report` on a terminal, as lines, JSON, CSV and a page; on paths that cannot be written."""
 
 import csv
+import errno
 import json
+import os
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
@@ -108,6 +110,25 @@ def test_the_page_is_whole_or_not_there(home: Path, tmp_path: Path) -> None:
     assert json.loads(spy32(home, "--html", str(page), "--json").stdout)["runs"] == 52
     assert page.read_bytes() == first
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_no_folder_is_made_for_a_page(home: Path, tmp_path: Path) -> None:
+    found = spy32(home, "--html", str(tmp_path / "none" / "page.html"))
+    assert (found.exit_code, found.stdout) == (ExitCode.CANNOT_CREATE, "")
+    assert found.stderr == (f"spy32: {tmp_path}/none/page.html cannot be made: there is no folder {tmp_path}/none\n")
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_folder_that_takes_no_file_is_one_clear_line(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr("spy32.records.connection.os.open", refuse)
+    found = spy32(home, "--html", str(tmp_path / "page.html"))
+    assert found.exit_code == ExitCode.CANNOT_CREATE
+    assert found.stderr == f"spy32: {tmp_path}/page.html cannot be made: Read-only file system\n"
 
 
 def test_a_path_that_cannot_be_written_is_one_clear_line_and_loses_nothing(home: Path, tmp_path: Path) -> None:

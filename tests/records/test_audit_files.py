@@ -14,7 +14,7 @@ import pytest
 from spy32.domain.audit_file import AuditFile
 from spy32.domain.codec import canonical_json
 from spy32.domain.hash_chain import GENESIS, event_hash, row_digest
-from spy32.errors import BadUsage, StoreDamaged
+from spy32.errors import BadUsage, Refused, StoreDamaged
 from spy32.records.audit_files import (
     file_faults,
 )
@@ -30,9 +30,9 @@ from tests.support.audit_files import (
     forged,
     lived_history,
 )
-from tests.support.builders import NOW, TODAY, later, notice_text
+from tests.support.builders import NOW, TODAY, later, notice_text, recommendation
 from tests.support.schemas import check
-from tests.support.stores import V1, opened, proposed
+from tests.support.stores import V1, approved, begun, opened, proposed
 
 
 @pytest.fixture
@@ -152,6 +152,19 @@ def test_an_edited_database_makes_no_file(store: Store) -> None:
         with pytest.raises(StoreDamaged, match="row 3 of fill is missing"):
             export()
     assert exporter(store).export_trade(2).selection == "T2"
+
+
+def test_no_file_tells_what_other_prompts_chose_before_a_person_has_decided(store: Store) -> None:
+    run = begun(store, slot=date(2025, 10, 13))
+    made = proposed(store, run_id=run.id)
+    exporter(store).export_period(None)
+    store.decisions.save_answer(run.id, recommendation(prompt="other"), role="shadow", at=later(days=33))
+    for export in (lambda: exporter(store).export_run(run.id), lambda: exporter(store).export_period(TODAY)):
+        with pytest.raises(Refused, match=f"R{run.id} waits for a decision"):
+            export()
+    assert exporter(store).export_trade(1).selection == "T1"
+    approved(store, made)
+    assert file_faults(exporter(store).export_run(run.id)) == ()
 
 
 def test_a_day_of_new_york_begins_a_period(store: Store) -> None:

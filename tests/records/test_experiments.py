@@ -12,7 +12,7 @@ from spy32.errors import Refused
 from spy32.store import Store
 from tests.support import builders
 from tests.support.builders import NOW, experiment_terms, later, recommendation
-from tests.support.stores import begun, opened
+from tests.support.stores import approved, begun, opened, proposed
 
 
 @pytest.fixture
@@ -79,3 +79,15 @@ def test_an_answer_that_failed_or_was_vetoed_trades_nothing(store: Store, over: 
     store.decisions.save_answer(run.id, recommendation(**over), role="chosen", at=NOW)
     (found,) = store.experiments.choices("default", NOW)
     assert found.candidate_id is None
+
+
+def test_what_other_prompts_chose_is_left_out_until_a_person_has_decided(store: Store) -> None:
+    run = begun(store)
+    rule = recommendation(analyst="rules", prompt=None, probability=None)
+    for answer, role in ((recommendation(), "chosen"), (rule, "shadow"), (recommendation(prompt="other"), "shadow")):
+        store.decisions.save_answer(run.id, answer, role=role, at=NOW)
+    proposal = proposed(store, run_id=run.id)
+    shown = ["grok comprehensive", "rules"]
+    assert [each.chooser for each in store.experiments.choices("default", NOW)] == shown
+    approved(store, proposal)
+    assert [each.chooser for each in store.experiments.choices("default", NOW)] == [*shown, "grok other"]

@@ -10,10 +10,10 @@ import pytest
 from spy32.domain.marks import MarkFlag
 from spy32.domain.orders import OrderKind
 from spy32.domain.proposals import ExitReason
-from spy32.records.report import ReportRows
+from spy32.records.report import MenuCounts, ReportRows
 from spy32.store import Store
-from tests.support import builders, stores
-from tests.support.builders import NOW, later
+from tests.support import builders, report_stores, stores
+from tests.support.builders import EXPIRATION, NOW, later
 from tests.support.report_stores import lived_weeks
 
 D = Decimal
@@ -96,20 +96,18 @@ def test_what_closes_in_parts_is_known(store: Store) -> None:
 def test_candidates_are_counted_by_what_is_known(store: Store) -> None:
     lived_weeks(store, 2)
     stores.whole_run(store)
-    rows = ReportRows(store.core, None)
-    assert rows.outcome_counts(date(2026, 1, 1)) == ({"known": 8, "open": 0, "missing": 4}, 4)
     store.core.db.execute("update outcome set expiry_e4 = null where id <= 3")
-    store.core.db.execute("update outcome set expiration = '2026-02-20' where id = 1")
-    assert rows.outcome_counts(date(2026, 1, 1)) == ({"known": 5, "open": 1, "missing": 6}, 4)
+    (menus,) = ReportRows(store.core, None).menus()
+    assert menus == MenuCounts(EXPIRATION, is_recorded=False, candidates=12, known=5, computed=8)
 
 
 def test_since_leaves_older_runs_out(store: Store) -> None:
     lived_weeks(store, 4)
     for since, count in ((None, 4), (date(2025, 10, 20), 2), (date(2025, 10, 21), 1), (date(2026, 1, 1), 0)):
         rows = ReportRows(store.core, since)
-        counts, _ = rows.outcome_counts(date(2026, 1, 1))
+        known = sum(menu.known for menu in rows.menus())
         assert {
-            rows.run_count(), len(rows.origins()), len(rows.picks()), len(rows.stated()) // 4, counts["known"] // 4,
+            rows.run_count(), len(rows.origins()), len(rows.picks()), len(rows.stated()) // 4, known // 4,
             len(rows.answers()) // 2, len(rows.requests()),
         } == {count}  # fmt: skip
 
@@ -126,5 +124,18 @@ def test_a_pick_is_compared_with_a_menu_that_is_wholly_known(store: Store) -> No
 
 def test_a_store_without_anything(store: Store) -> None:
     rows = ReportRows(store.core, None)
-    assert rows.outcome_counts(NOW.date()) == ({"known": 0, "open": 0, "missing": 0}, 0)
+    assert rows.menus() == []
     assert not any((rows.origins(), rows.slippages(), rows.daily_marks(), rows.answers(), rows.requests()))
+
+
+def test_what_other_prompts_chose_is_left_out_until_a_person_has_decided(store: Store) -> None:
+    run = report_stores.decided_run(store)
+    for role, prompt in (("chosen", "comprehensive"), ("shadow", "other")):
+        stores.asked(store, run.id, role=role, prompt=prompt)
+    store.decisions.save_answer(run.id, builders.recommendation(prompt="other"), role="shadow", at=NOW)
+    rows = ReportRows(store.core, None)
+    made = stores.proposed(store, run_id=run.id)
+    assert [answer.prompt for answer in rows.answers()] == ["comprehensive", None]
+    assert [request.prompt for request in rows.requests()] == ["comprehensive"]
+    stores.approved(store, made)
+    assert (len(rows.answers()), len(rows.requests())) == (3, 2)

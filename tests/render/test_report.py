@@ -44,7 +44,7 @@ def test_a_group_that_its_result_defines_has_counts_and_dollars() -> None:
 def test_what_the_history_misses_is_said_first() -> None:
     lines = text(deletions=("row 3 of trade was deleted by hand",)).splitlines()
     assert any("row 3 of trade was deleted by hand" in line for line in lines[:6])
-    assert any("the figures leave out what is missing" in line for line in lines[:6])
+    assert any("the figures are of what the tables hold now" in line for line in lines[:6])
     many = text(deletions=tuple(f"row {number} of trade was deleted by hand" for number in range(9)))
     assert "row 2 of" in many
     assert "row 3 of" not in many
@@ -63,7 +63,7 @@ def test_experiments_are_told_in_their_own_words() -> None:
 
 def test_what_is_open_is_told_by_expiration() -> None:
     ladder = (OpenExpiration(expiration=builders.EXPIRATION, trades=2, contracts=3, max_loss=Decimal("1344.78")),)
-    assert "$1,344.78 at most on 1 expiration" in text(ladder=ladder)
+    assert "$1,344.78 at most on 1 expiration" in text(ladder=ladder, open_max_loss=Decimal("1344.78"))
     assert "2025-11-07" in format_page(more_page(replace(REPORT, ladder=ladder)))
 
 

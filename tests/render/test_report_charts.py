@@ -13,7 +13,6 @@ from spy32.render.report_charts import (
     FEWEST_TRADES,
     PARTS,
     attribution_figure,
-    attribution_sums,
     axis_dollars,
     credit_figure,
     dollars,
@@ -79,10 +78,10 @@ def test_the_result_and_its_drawdown_are_told_apart(report: Document) -> None:
 
 
 def test_open_marks_are_part_of_the_result(report: Document) -> None:
-    points = [dict(point, unrealized="-100.00") for point in report["equity"]]
+    points = [dict(point, unrealized="-100.00", total="-7.00") for point in report["equity"]]
     figure = equity_figure(points)
     assert figure is not None
-    assert figure.rows[0][3] == money(Decimal(points[3]["realized"]) - 100)
+    assert figure.rows[0][1:] == [money(points[3]["realized"]), "−$100.00", "−$7.00"]
 
 
 def test_an_account_that_never_fell_is_drawn_too(report: Document) -> None:
@@ -131,9 +130,8 @@ def test_reliability_needs_points(report: Document) -> None:
 
 
 def test_attribution_adds_up_to_the_cent_and_each_bar_starts_where_the_last_ended(report: Document) -> None:
-    intervals = report["attribution"]
-    sums, figure = attribution_sums(intervals), attribution_figure(intervals)
-    assert sum(sums[part] for part in PARTS) == sums["total"] and figure is not None
+    sums, figure = report["attribution_sum"], attribution_figure(report["attribution_sum"])
+    assert sum(Decimal(sums[part]) for part in PARTS) == Decimal(sums["total"]) and figure is not None
     assert [row[1] for row in figure.rows] == [money(sums[part]) for part in (*PARTS, "total")]
     bars = [child for child in ElementTree.fromstring(figure.svg) if child.tag == "rect"]
     ends = [{float(bar.attrib["x"]), float(bar.attrib["x"]) + float(bar.attrib["width"])} for bar in bars]

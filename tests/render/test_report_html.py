@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from spy32.domain.report import ModelUse, Report
+from spy32.domain.report import ModelUse, Money, Report
 from spy32.render.encoder import to_document
-from spy32.render.report_charts import attribution_sums, equity_total, figures
+from spy32.render.report_charts import figures
 from spy32.render.report_documents import REPORT
 from spy32.render.report_html import STYLE, TRADES_ON_PAGE
 from tests.support.page_text import PageReader, numbers
@@ -75,15 +75,12 @@ def parse(token: str) -> float:
     return float(token.replace("−", "-").replace("$", "").replace(",", ""))
 
 
-def stated_sums(document: dict[str, Any]) -> Iterator[float]:
-    """What the page adds up or counts, and says so."""
-    yield from (float(equity_total(point)) for point in document["equity"])
-    yield from (float(amount) for amount in attribution_sums(document["attribution"]).values())
+def stated_counts(document: dict[str, Any]) -> Iterator[float]:
+    """What the page counts, and says so. It adds up no amount."""
     trades = document["trades"]
     ended = [trade for trade in trades if trade["result"] is not None]
     yield from (len(ended), len(trades) - len(ended), len(document["totals"]["unmarked"]))
     yield sum(float(trade["result"]) > 0 for trade in ended)
-    yield float(sum(Decimal(trade["result"]) for trade in ended))
     yield sum(trade["credit_kept"] is not None and trade["credit_kept"] > 0 for trade in trades)
     yield sum(trade["slippage"] is not None and float(trade["slippage"]) > 0 for trade in trades)
     yield from (len(experiment["path"]) for experiment in document["experiments"])
@@ -94,8 +91,8 @@ def stated_sums(document: dict[str, Any]) -> Iterator[float]:
 
 
 def unfounded(page: str, document: dict[str, Any]) -> list[str]:
-    """Numbers of the page that are neither zero nor a rounding of a value of its document or of a stated sum."""
-    known = sorted({*values(document), *stated_sums(document), 0.0, 32.0})
+    """Numbers of the page that are neither zero nor a rounding of a value of its document or of a stated count."""
+    known = sorted({*values(document), *stated_counts(document), 0.0, 32.0})
     found = []
     for text in PageReader(page).stated:
         for token in numbers(text):
@@ -113,6 +110,32 @@ def unfounded(page: str, document: dict[str, Any]) -> list[str]:
 def test_every_figure_is_in_the_json_document(trades: int) -> None:
     report = sample_report(trades)
     assert unfounded(sample_page(report), dict(to_document(REPORT, report))) == []
+
+
+@pytest.mark.parametrize("trades", [1, 7, 52])
+def test_every_amount_is_an_amount_of_the_json_document(trades: int) -> None:
+    """None is a count, a share or a sum of the page's own, which the test above may take one for."""
+    report = sample_report(trades)
+    document = dict(to_document(REPORT, report))
+    known = sorted({abs(value) for value in amounts(document)} | {0.0})
+    scale = {cell for figure in figures(document) if figure.name == "slippage" for row in figure.rows for cell in row}
+    stated = {text for text in PageReader(sample_page(report)).stated if text not in scale}
+    found = {token for text in stated for token in numbers(text) if "$" in token and token.strip("−$") != "0"}
+    assert len(found) > 20
+    for token in found:
+        allowed = 0.5 * 10.0 ** -len(token.partition(".")[2]) + 1e-9
+        assert any(abs(value - abs(parse(token))) <= allowed for value in known), token
+
+
+def amounts(document: Any) -> Iterator[float]:
+    """The amounts of a JSON document: texts that are a number, and a mean of dollars with its interval."""
+    if isinstance(document, dict):
+        yield from (found for each in document.values() for found in amounts(each))
+        yield from (bound for bound in (document.get("exit_less_holding") or {}).values() if isinstance(bound, float))
+    elif isinstance(document, list | tuple):
+        yield from (found for each in document for found in amounts(each))
+    elif isinstance(document, str) and re.fullmatch(r"-?\d+\.\d+", document):
+        yield float(document)
 
 
 def test_a_figure_that_is_nowhere_would_be_found() -> None:
@@ -136,7 +159,8 @@ def test_headline_facts_come_first_and_are_those_of_the_document() -> None:
 def test_a_part_of_the_history_sums_up_its_own_trades_beside_the_whole_account() -> None:
     report = sample_report(4)
     trades = tuple(replace(trade, result=Decimal(10)) for trade in report.trades)
-    text = words(replace(report, since=date(2025, 2, 1), trades=trades))
+    parts = Money(premium=Decimal(40), closing_cost=Decimal(0), fees=Decimal(0), result=Decimal(40))
+    text = words(replace(report, since=date(2025, 2, 1), trades=trades, money=parts))
     assert "4 trades ended, together +$40.00 after fees." in text and "whole account" in text
     assert "since 2025-02-01" in text
 

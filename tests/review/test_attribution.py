@@ -99,7 +99,6 @@ def test_the_parts_sum_to_the_result_to_the_cent_whatever_happens(
     assert sum(row.total for row in rows) == D(result).scaleb(-2)
     assert [row.start for row in rows[1:]] == [row.end for row in rows[:-1]]
     total = attribution_sum(rows)
-    assert (total.start, total.end) == (builders.TODAY, date(2025, 10, 26))
     assert all(getattr(total, name) == sum(getattr(row, name) for row in rows) for name in SUMMED)
 
 

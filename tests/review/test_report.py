@@ -17,6 +17,7 @@ from spy32.sessions import sessions_between
 from spy32.store import Store
 from tests.support import builders, stores
 from tests.support.builders import later
+from tests.support.outcomes import close
 from tests.support.report_stores import RESULTS, lived_weeks
 
 D = Decimal
@@ -80,7 +81,9 @@ def test_an_open_trade_is_on_the_ladder_and_in_the_path(store: Store) -> None:
     store.marks.add(builders.mark(trade.id, at=later(hours=2), unrealized=D("-31.50")))
     found = build_report(store, later(days=1))
     assert [(step.trades, step.contracts, step.max_loss) for step in found.ladder] == [(1, 2, trade.max_loss)]
-    assert [(point.unrealized, point.drawdown) for point in found.equity] == [(D("-31.50"), D("-31.50"))]
+    (point,) = found.equity
+    assert (point.unrealized, point.drawdown, point.total) == (D("-31.50"),) * 3
+    assert found.open_max_loss == trade.max_loss
     assert (found.trades[0].unrealized, found.win_rate, found.money) == (D("-31.50"), None, None)
 
 
@@ -158,7 +161,56 @@ def test_an_edited_result_and_a_removed_event_are_on_the_report(store: Store) ->
     store.core.db.execute("delete from event where id = ?", (last[0] - 1,))
     found = report(store).deletions
     assert f"event {last[0]} is missing or out of place" in found
-    assert len(found) == 3
+    assert [each for each in found if " of trade " in each] == [
+        "row 3 of trade was changed by hand", "row 11 of trade was put in by hand",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("edit", "fault"),
+    [
+        ("update outcome set expiry_e4 = expiry_e4 + 3000000 where id = 9", "row 9 of outcome was changed by hand"),
+        ("delete from experiment where id = 1", "row 1 of experiment was deleted by hand"),
+        ("update daily_close set body = replace(body, '671', '691')", "row 1 of daily_close was changed by hand"),
+        ("update mark set body = replace(body, '6.96', '9.96') where id = 2", "row 2 of mark was changed by hand"),
+        ("update fill set price_e4 = price_e4 + 100 where id = 1", "row 1 of fill was changed by hand"),
+        ("update run set started_at = '2020-01-06T15:00:00+00:00' where id = 1", "row 1 of run was changed by hand"),
+        (
+            "update candidate set body = replace(body, '0.', '1.') where id = 2",
+            "row 2 of candidate was changed by hand",
+        ),
+        ("update answer set decision = 'abstain' where id = 1", "row 1 of answer was changed by hand"),
+        ("update attempt set cost_ticks = 0 where id = 1", "row 1 of attempt was changed by hand"),
+        (
+            'update approval set body = replace(body, \'"mid":"\', \'"mid":"1\') where id = 1',
+            "row 1 of approval was changed by hand",
+        ),
+        (
+            "update snapshot set line = replace(line, '16.5', '17.5') where id = 1",
+            "row 1 of snapshot was changed by hand",
+        ),
+    ],
+)
+def test_whatever_is_edited_is_on_the_report(store: Store, edit: str, fault: str) -> None:
+    store.experiments.register(builders.experiment_terms(), builders.NOW)
+    store.outcomes.closes.save([close()], builders.NOW)
+    lived_weeks(store, 3)
+    for (name,) in store.core.rows("select name from sqlite_schema where type = 'trigger'"):
+        store.core.db.execute(f"drop trigger {name}")
+    assert report(store).deletions == ()
+    assert store.core.db.execute(edit).rowcount == 1
+    assert report(store).deletions == (fault,) == (store.audit.verify().broken,)
+
+
+def test_a_store_too_large_to_compare_says_what_was_not(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    lived_weeks(store, 3)
+    monkeypatch.setattr("spy32.review.report.AUDITED_ROWS", 40)
+    store.core.db.execute("update outcome set expiry_e4 = 0 where id = 9")
+    found = report(store)
+    assert found.deletions == ("row 9 of outcome was changed by hand",)
+    (note,) = found.notes
+    assert note.startswith("too many rows to compare with the history here, as `audit verify` does: proposal, mark, ")
+    assert note.endswith(", candidate, snapshot")
 
 
 def test_at_thirty_trades_nothing_is_claimed(store: Store) -> None:

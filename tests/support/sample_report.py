@@ -7,6 +7,7 @@ from itertools import accumulate
 
 from spy32.domain.report import (
     Attribution,
+    AttributionSum,
     Bounds,
     EquityPoint,
     ExperimentPoint,
@@ -28,6 +29,10 @@ from spy32.render.report_html import html_page
 from spy32.review.betting import MIN_OUTCOMES
 
 START = date(2025, 1, 6)
+PARTS = {
+    "time": Decimal("21.10"), "spot": Decimal("-9.05"), "vol": Decimal("4.00"), "smile": Decimal("-0.75"),
+    "rest": Decimal("0.40"), "fees": Decimal("-2.26"), "total": Decimal("13.44"),
+}  # fmt: skip
 EXITS = ("target", "time", "expired", "stop")
 
 
@@ -78,6 +83,7 @@ def sample_report(trades: int = 52) -> Report:
             ),
         ),
         attribution=tuple(_attribution(number) for number in range(trades)),
+        attribution_sum=AttributionSum(**{name: part * trades for name, part in PARTS.items()}),
         models=(
             ModelUse(
                 name="grok-4 v3-comprehensive", asked=trades, traded=trades - 6, abstained=6, failed=0, vetoed=1,
@@ -87,6 +93,7 @@ def sample_report(trades: int = 52) -> Report:
         selection=_bounds(0.004, -0.05, 0.06, count=trades, hits=trades // 2),
         experiments=(_experiment(trades),),
         money=Money(premium=total + 3000, closing_cost=Decimal(2800), fees=Decimal(200), result=total),
+        open_max_loss=Decimal("864.52"),
         ladder=(OpenExpiration(expiration=date(2026, 2, 6), trades=1, contracts=2, max_loss=Decimal("864.52")),),
     )  # fmt: skip
 
@@ -113,7 +120,9 @@ def _equity(results: list[Decimal]) -> tuple[EquityPoint, ...]:
     sums = list(accumulate(results))
     peaks = list(accumulate(sums, max, initial=Decimal(0)))[1:]
     return tuple(
-        EquityPoint(day=START + timedelta(weeks=number), realized=at, unrealized=Decimal(0), drawdown=at - peak)
+        EquityPoint(
+            day=START + timedelta(weeks=number), realized=at, unrealized=Decimal(0), total=at, drawdown=at - peak
+        )
         for number, (at, peak) in enumerate(zip(sums, peaks, strict=True))
     )
 
@@ -131,14 +140,8 @@ def _group(name: str, results: list[Decimal]) -> GroupResult:
 
 
 def _attribution(number: int) -> Attribution:
-    parts = {
-        "time": Decimal("21.10"), "spot": Decimal("-9.05"), "vol": Decimal("4.00"), "smile": Decimal("-0.75"),
-        "rest": Decimal("0.40"), "fees": Decimal("-2.26"),
-    }  # fmt: skip
     start = START + timedelta(weeks=number)
-    return Attribution(
-        trade_id=number + 1, start=start, end=start + timedelta(days=1), total=sum(parts.values(), Decimal(0)), **parts
-    )
+    return Attribution(trade_id=number + 1, start=start, end=start + timedelta(days=1), **PARTS)
 
 
 def _experiment(pairs: int) -> ExperimentState:
