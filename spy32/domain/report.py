@@ -1,6 +1,7 @@
 """The report: what came of trades and decisions. Every figure of its screens and its HTML page is a field here."""
 
 from collections.abc import Mapping
+from dataclasses import field
 from datetime import date, datetime
 
 from spy32.domain.results import ResultTotals
@@ -277,3 +278,15 @@ class Report:
     sharpe: SharpeRatio | None = None
     """None with fewer than `MIN_GROUP` ended trades."""
     ladder: tuple[OpenExpiration, ...] = ()
+    run_outcomes: Mapping[str, int] = field(default_factory=dict)
+    """Runs by the cause of their outcome, such as `holiday`, or by the outcome where it has none; most first."""
+    account: Dollars | None = None
+    """Net liquidation at the first run that read it."""
+    account_return: float | None = None
+    """Realised result of these trades as a share of it."""
+    mean_result: Dollars | None = None
+    """Of an ended trade; None with too few trades."""
+    average_win: Dollars | None = None
+    """Of the ended trades with a profit; None without one, and with too few trades."""
+    average_loss: Dollars | None = None
+    """Of the other ended trades, zero or negative."""

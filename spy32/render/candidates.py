@@ -69,15 +69,15 @@ def came_to_words(outcome: "Outcome | None") -> str:
 
 
 def pick_words(outcomes: "Mapping[str, Outcome]", picked: str | None, *, is_over: bool) -> str:
-    """`+$52.11 held, +$20.83 by plan; menu's mean +$31.02 of 15`, dollars a contract, or why it is open; no trade came
-    to zero. Empty while nothing can be known; `is_over` says that the expiration has passed."""
+    """`+$52.11 a contract held, +$20.83 by plan; menu's mean +$31.02 of 15`, or why it is open; no trade came to zero.
+    Empty while nothing can be known; `is_over` says that the expiration has passed."""
     known = [each.expiry for each in outcomes.values() if each.expiry is not None]
     pick = outcomes.get(picked) if picked is not None else None
     plan = f", {format_gain(pick.plan.result)} by plan" if pick is not None and pick.plan is not None else ""
     if not known:
         reason = next((each.pending for each in outcomes.values() if each.pending is not None), "")
         return f"open{plan}: {reason}" if plan or (is_over and reason) else ""
-    held = f"{came_to_words(pick)} held" if pick is not None else "zero without a trade"
+    held = f"{came_to_words(pick)} a contract held" if pick is not None else "zero without a trade"
     return f"{held}{plan}; menu's mean {format_gain(sum(known, Decimal(0)) / len(known))} of {len(known)}"
 
 

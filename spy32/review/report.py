@@ -26,7 +26,7 @@ from spy32.review.bounds import mean_bounds, share_bounds, week_numbers
 from spy32.review.model_use import model_use
 from spy32.review.reliability import source_reliability
 from spy32.review.sharpe import sharpe_ratio
-from spy32.review.trade_results import TradeRow, equity, longest_streaks, money, trade_groups
+from spy32.review.trade_results import TradeRow, equity, longest_streaks, mean_amount, money, trade_groups
 from spy32.rules.results import ENDED
 from spy32.sessions import market_date
 from spy32.store import Store
@@ -71,9 +71,13 @@ class _ReportBuilder:
 
     def build(self, experiments: tuple[ExperimentState, ...], *, is_synthetic: bool) -> Report:
         today, rows = market_date(self._now), self._rows
+        path, account = self._equity(), rows.account()
         outcomes, absent = rows.outcome_counts(today)
+        run_outcomes = rows.run_outcomes()
         answers = rows.answers()
         results = [row.trade.result or Decimal(0) for row in self._ended]
+        won, lost = ([each for each in results if (each > 0) is is_win] for is_win in (True, False))
+        is_enough = len(results) >= MIN_GROUP
         wins, losses = longest_streaks(results)
         by_result = sorted(self._ended, key=lambda row: row.trade.result or Decimal(0))
         stated = [row.origin.stated for row in self._ended if row.origin.stated is not None]
@@ -83,11 +87,11 @@ class _ReportBuilder:
             is_synthetic=is_synthetic,
             since=self._since,
             until=self._now,
-            runs=rows.run_count(),
+            runs=sum(run_outcomes.values()),
             outcomes=outcomes,
             totals=self._store.results.totals(today),
             trades=views,
-            equity=self._equity(),
+            equity=path,
             groups=trade_groups(self._ended),
             win_rate=share_bounds(np.array([result > 0 for result in results], dtype=np.float64), self._weeks),
             stated_profit=float(np.mean(stated)) if stated else None,
@@ -108,6 +112,12 @@ class _ReportBuilder:
             money=money([row.trade for row in self._ended]),
             sharpe=sharpe_ratio(np.array([float((row.trade.result or 0) / row.trade.max_loss) for row in self._ended])),
             ladder=_ladder([row.trade for row in self._trades if row.trade.state not in ENDED]),
+            run_outcomes=run_outcomes,
+            account=account,
+            account_return=float(path[-1].realized / account) if path and account else None,
+            mean_result=mean_amount(results) if is_enough else None,
+            average_win=mean_amount(won) if is_enough and won else None,
+            average_loss=mean_amount(lost) if is_enough and lost else None,
         )
 
     def _equity(self) -> tuple[EquityPoint, ...]:

@@ -43,9 +43,9 @@ def test_an_old_run_says_what_became_of_each_candidate(trade_home: Path) -> None
     assert "came to open;" in run(trade_home, "show", "R1", "--candidates")
     run(trade_home, "manage", "--market", AFTERWARDS)
     line = next(line for line in run(trade_home, "show", "R1").splitlines() if line.startswith("Came to: "))
-    assert line.startswith("Came to: +$67.74 held, ") and line.endswith("; menu's mean -$100.11 of 20")
+    assert line.startswith("Came to: +$67.74 a contract held, ") and line.endswith("; menu's mean -$100.11 of 20")
     table = run(trade_home, "show", "R1", "--candidates")
-    assert table.count("; came to ") == 20 and "spread call 575/580; credit 1.67;" in table
+    assert table.count("; came to ") == 20 and "spread call 575/580; price 1.67 cr;" in table
     assert "came to -$348.26" in table
     assert "result +$135.48; exit expired" in run(trade_home, "show", "--history")
 

@@ -235,7 +235,7 @@ def test_what_both_said_stands_below_the_difference(tmp_path: Path, width: int |
     words = " ".join(said.partition("1 run answered with both")[2].split())
     assert "the same spread" in words and "1 of 1" in words
     assert "trade put 640/635: because of put 640/635" in words
-    assert "E1: collecting: 0 outcomes of about 444 needed for 0.3 SD" in words
+    assert "E1: collecting: 0 outcomes of about 444 needed to see 0.3 standard deviations" in words
     assert "none yet" in words
     found = document(ReadingApp(tmp_path), "compare", FULL, SHORT)["compared"]["said"]
     assert (found["runs"], found["agreement"]["the same spread"], found["choices"]) == (["R1"], 1, [])

@@ -406,7 +406,7 @@ def test_the_history_carries_result_and_exit_reason_in_every_form(ended: Path) -
     (row,) = json.loads(ask(ReadingApp(ended), "show", "--history", "--json"))["runs"]
     assert (row["result"], row["exit_reason"]) == ("50.96", "target")
     header, line = ask(ReadingApp(ended), "show", "--history", "--csv").splitlines()
-    assert header.endswith(",headline,result,exit_reason")
+    assert header.endswith(",headline,result,exit_reason,slot")
     assert line.endswith(",50.96,target")
 
 

@@ -33,15 +33,15 @@ def plain(*reports: ExperimentReport) -> str:
 
 def test_a_few_outcomes_have_a_mean_and_no_interval() -> None:
     text = plain(report([0.1, -0.3]))
-    assert "E1 mean difference: -0.100, of too few to say more\n" in text
+    assert "E1 mean difference: -10.0% of max loss, of too few to say more\n" in text
     assert "E1 pairs: 2 known, 0 open; the same choice in 1\n" in text
 
 
 def test_many_outcomes_have_an_interval_and_a_reference_no_agreement() -> None:
     of_menu = experiment(terms=experiment_terms(champion="menu", profile="other"))
     text = plain(report([0.5, -0.5] * 20, of_menu))
-    assert "E1 mean difference: +0.000 (interval -" in text
-    assert "whenever one looks)\n" in text
+    assert "E1 mean difference: +0.0% of max loss (90% interval -" in text
+    assert "at any look)\n" in text
     assert "E1 pairs: 40 known, 0 open\n" in text
     assert text.rstrip().endswith("for 260 weeks; profile other")
 

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from decimal import Decimal
 
-from spy32.domain.market import SYNTHETIC_NOTE
 from spy32.domain.report import Bounds, OpenExpiration, SharpeRatio
 from spy32.domain.spreads import Mode
 from spy32.render.plain_lines import format_page
@@ -37,8 +36,8 @@ def test_what_the_history_misses_is_said_first() -> None:
 
 
 def test_a_made_up_year_says_so_and_a_live_one_is_an_alarm() -> None:
-    assert SYNTHETIC_NOTE in text()
-    assert SYNTHETIC_NOTE not in text(is_synthetic=False)
+    assert "SYNTHETIC MARKET" in text()
+    assert "SYNTHETIC" not in text(is_synthetic=False)
     assert report_page(replace(REPORT, mode=Mode.LIVE), "exit").alarm
 
 
@@ -49,7 +48,7 @@ def test_experiments_are_told_in_their_own_words() -> None:
 def test_what_is_open_is_told_by_expiration() -> None:
     ladder = (OpenExpiration(expiration=builders.EXPIRATION, trades=2, contracts=3, max_loss=Decimal("1344.78")),)
     assert "$1,344.78 at most on 1 expiration" in text(ladder=ladder)
-    assert "2025-11-07" in format_page(more_page(replace(REPORT, ladder=ladder)))
+    assert "2025-11-07" in format_page(more_page(replace(REPORT, ladder=ladder), "exit"))
 
 
 def test_a_lower_terminal_leaves_out_the_grids() -> None:
@@ -64,7 +63,9 @@ def test_a_ratio_is_never_without_its_count_and_the_overlap() -> None:
     words = sharpe_words(found)
     for part in ("n = 52", "overlapping", "0.67", "727 independent trades", "kurtosis 9.4"):
         assert part in words
-    assert "no number of trades" in sharpe_words(replace(found, ratio=-0.1, needed=None))
+    assert "No number of trades like these could show it: the mean is negative" in sharpe_words(
+        replace(found, ratio=-0.1, needed=None)
+    )
     assert sharpe_words(None) == "too few ended trades."
 
 
