@@ -250,3 +250,9 @@ def test_compare_as_a_document(tmp_path: Path) -> None:
     found = document(PromptDesk(tmp_path), "compare", FULL, SHORT)
     assert found["compared"]["versions"] == [FULL, SHORT]
     assert found["compared"]["difference"].startswith(f"--- {FULL}/system.txt")
+
+
+def test_compare_wants_two_versions_and_says_where_they_are_listed(tmp_path: Path) -> None:
+    result = CliRunner().invoke(GROUP, ["compare", FULL], obj=PromptDesk(tmp_path))
+    assert isinstance(result.exception, BadUsage)
+    assert result.exception.message == "two versions are compared; `spy32 prompts list` names them"

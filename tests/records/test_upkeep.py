@@ -388,6 +388,7 @@ def test_audit_verify_ends_74_naming_the_first_edited_row(home: Path) -> None:
         edit.commit()
     plain, document = run(home, "verify"), run(home, "verify", "--json")
     assert plain.exit_code == document.exit_code == 74
+    assert plain.stdout.startswith("NOT intact: ")
     assert "row 1 of run was changed by hand" in plain.stderr
     assert json.loads(document.stdout)["broken"] == "row 1 of run was changed by hand"
 

@@ -73,3 +73,50 @@ def test_colour_repeats_what_the_words_say() -> None:
     page = report_page(REPORT, "exit")
     assert "\x1b[" in draw_page(screen(80, colour=True), page)
     assert "\x1b[" not in draw_page(screen(80), page)
+
+
+def test_managing_has_both_sums_and_the_sizes_of_the_orders() -> None:
+    first, second = REPORT.trades[:2]
+    trades = (
+        replace(first, result=Decimal(-100), holding=Decimal(-300), quantity=1),
+        replace(second, result=Decimal(40), holding=Decimal(120), quantity=3),
+        replace(second, id=3, holding=None),
+    )
+    assert (
+        "managing: lost $60; holding to expiration would have lost $180 (2 trades): +$60.00 a trade, orders of 1-3 "
+        "contracts\n"
+    ) in text(trades=trades, best=None, worst=None)
+    assert "(1 trade): +$200.00 a trade, orders of 1 contract\n" in text(trades=trades[:1], best=None, worst=None)
+    assert "no expiration of an ended trade has closed yet" in text(trades=trades[2:], best=None, worst=None)
+
+
+def test_a_choice_is_undecided_as_long_as_its_interval_holds_zero() -> None:
+    def said(low: float | None, high: float | None) -> str:
+        return text(selection=Bounds(mean=-0.109, low=low, high=high, count=41))
+
+    assert "choice: against the menu's average: -10.9% of max loss: undecided (41 picks)\n" in said(-0.236, 0.024)
+    assert "-10.9% of max loss: 90% interval -23.6% to -2.4%, for one look (41 picks)\n" in said(-0.236, -0.024)
+    assert "choice: against the menu's average: too few (41 picks)\n" in said(None, None)
+
+
+def test_runs_are_told_by_how_they_ended() -> None:
+    endings = {"proposed": 40, "holiday": 6, "no_trade": 4, "missed": 2}
+    assert "· 52 runs: 40 proposed, 6 holiday, 4 no trade, ...\n" in text(run_outcomes=endings)
+
+
+def test_results_have_their_means_and_their_share_of_the_account() -> None:
+    found = text(
+        mean_result=Decimal("-44.41"), average_win=Decimal("68.34"), average_loss=Decimal("-198.71"),
+        account_return=-0.02,
+    )  # fmt: skip
+    assert "expectancy: -$44.41 a trade, $123.00 of slippage included; -2.0% on the account\n" in found
+    assert " · average win +$68.34, loss -$198.71\n" in found
+
+
+def test_a_group_of_all_trades_is_named_and_the_first_screens_group_not_repeated() -> None:
+    groups = {**REPORT.groups, "weekday": REPORT.groups["side"][:1]}
+    found = format_page(more_page(replace(REPORT, groups=groups), "exit"))
+    assert "more alike in all: weekday put\n" in found
+    assert "by side put: " in found
+    assert "by exit" not in found
+    assert "by weekday" not in found
