@@ -48,7 +48,8 @@ th{font-weight:600;vertical-align:bottom}th:first-child,td:first-child{text-alig
 .note,.remark{border-left:4px solid var(--loss);background:var(--tint);padding:.5rem .8rem}
 .remark{border-color:var(--line)}
 @media(max-width:60rem){.facts{grid-template-columns:repeat(3,1fr)}}
-@media(max-width:40rem){.facts{grid-template-columns:1fr 1fr}.even{table-layout:auto}.tall td{white-space:normal}
+@media(max-width:40rem){.facts{grid-template-columns:1fr 1fr}.even{table-layout:auto}
+.tall :is(th,td){white-space:normal}.tall th{overflow-wrap:anywhere}
 svg{font-size:15px}
 th,td{padding:.22rem .35rem}.facts dd{font-size:1.15rem}}
 @media print{:root{color-scheme:light;--ink:#000;--soft:#444;--paper:#fff;--tint:#f4f6f8;--rule:#bbb;--line:#0b68cb;
