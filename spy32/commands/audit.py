@@ -25,6 +25,7 @@ def verify(ctx: typer.Context, file: ExportedFile = None, head: Head = None, jso
         _verify_file(get_app(ctx), file, head, json)
         return
     from spy32.errors import ExitCode
+    from spy32.render.formatting import format_count
     from spy32.render.output import write_text
     from spy32.store import damage_with_remedy
 
@@ -36,7 +37,8 @@ def verify(ctx: typer.Context, file: ExportedFile = None, head: Head = None, jso
 
         print_document(app.out, AUDIT, result)
     else:
-        write_text(app.out, f"events: {result.events}\nhead: {result.head}\n")
+        verdict = "chain intact" if result.broken is None else "NOT intact"
+        write_text(app.out, f"{verdict}: {format_count(result.events, 'event')}\nhead: {result.head}\n")
     if result.broken is not None:
         app.warn(damage_with_remedy(app.database, result.broken).message)
         raise typer.Exit(ExitCode.STORE_TROUBLE)

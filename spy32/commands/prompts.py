@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 VersionArgument = Annotated[
     str | None, typer.Argument(help="As `prompts list` names it; the one that is used by default.", show_default=False)
 ]
-FirstVersion = Annotated[str, typer.Argument(metavar="A", help="A version.", show_default=False)]
-SecondVersion = Annotated[str, typer.Argument(metavar="B", help="Another one.", show_default=False)]
+FirstVersion = Annotated[str | None, typer.Argument(metavar="A", help="A version.", show_default=False)]
+SecondVersion = Annotated[str | None, typer.Argument(metavar="B", help="Another one.", show_default=False)]
 RunOption = Annotated[
     str | None,
     typer.Option(
@@ -75,12 +75,18 @@ def show(ctx: typer.Context, version: VersionArgument = None, run: RunOption = N
 
 
 def compare(
-    ctx: typer.Context, first: FirstVersion, second: SecondVersion, run: ComparedRun = None, json: Json = False
+    ctx: typer.Context,
+    first: FirstVersion = None,
+    second: SecondVersion = None,
+    run: ComparedRun = None,
+    json: Json = False,
 ) -> None:
     """How the templates of two versions differ, line by line, and what both said of the same snapshots."""
     from spy32.render.output import print_page, write_text
     from spy32.render.prompt_pages import comparison_page, diff_text
 
+    if first is None or second is None:
+        raise BadUsage("two versions are compared; `spy32 prompts list` names them")
     app = get_app(ctx)
     first_template, second_template = load_template(first), load_template(second)
     said = None

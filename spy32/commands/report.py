@@ -85,7 +85,7 @@ def _print_report(app: "App", found: "Report", by: str, *, more: bool) -> None:
 
     if more:
         print_page(app.out, report_page(found, by))
-        print_page(app.out, more_page(found))
+        print_page(app.out, more_page(found, by))
     elif is_full_terminal(app.out) and not isinstance(app.out, PlainConsole):
         print_fitting_page(app.out, report_pages(found, by))
     else:

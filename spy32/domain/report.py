@@ -1,6 +1,7 @@
 """The report: what came of trades and decisions. Every figure of its screens and its HTML page is a field here."""
 
 from collections.abc import Mapping
+from dataclasses import field
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -302,3 +303,15 @@ class Report:
     """The most that the ladder can lose together."""
     attribution_sum: AttributionSum | None = None
     """None while no trade has two marks."""
+    run_outcomes: Mapping[str, int] = field(default_factory=dict)
+    """Runs by the cause of their outcome, such as `holiday`, or by the outcome where it has none; most first."""
+    account: Dollars | None = None
+    """Net liquidation at the first run that read it."""
+    account_return: float | None = None
+    """Realised result of these trades as a share of it."""
+    mean_result: Dollars | None = None
+    """Of an ended trade; None with too few trades."""
+    average_win: Dollars | None = None
+    """Of the ended trades with a profit; None without one, and with too few trades."""
+    average_loss: Dollars | None = None
+    """Of the other ended trades, zero or negative."""

@@ -131,6 +131,8 @@ class RunSummary:
     """Profit or loss of the trade after fees; None while it is open, and without a trade."""
     exit_reason: ExitReason | None = None
     """Why the trade was closed, or how it ended."""
+    slot: date | None = None
+    """The schedule slot that the run belongs to."""
 
 
 @value

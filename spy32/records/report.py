@@ -42,7 +42,10 @@ _PARTLY_CLOSED = """select trade.id from trade where closed_quantity between 1 a
         left join trade on trade.proposal_id = proposal.id where broker_order.kind <> 'entry'
         group by trade_id having count(distinct substr(fill.at, 1, 10)) > 1
     union select trade_id from adoption"""
-_RUNS = "select count(*) from run where started_at >= ?"
+_RUN_OUTCOMES = """select coalesce(cause, outcome, 'unfinished') as ending, count(*) from run where started_at >= ?
+    group by ending order by count(*) desc, ending"""
+_ACCOUNT = """select json_extract(ruling, '$.account.net_liquidation') from run
+    where started_at >= ? and json_extract(ruling, '$.account.net_liquidation') is not null order by id limit 1"""
 _LONGEST_LIFE = """select max(julianday(expiration) - julianday(substr(started_at, 1, 10)))
     from outcome join run on run.id = outcome.run_id where started_at >= ?"""
 _MENUS = """select json_extract(line, '$.expiration') as expiration,
@@ -165,8 +168,14 @@ class ReportRows:
         self._core = core
         self._start = format_day_start(since) if since is not None else ""
 
-    def run_count(self) -> int:
-        return int(self._first(_RUNS, self._start)[0])
+    def run_outcomes(self) -> dict[str, int]:
+        """Return the runs by the cause of their outcome, or by the outcome where it has none; most first."""
+        return {row[0]: row[1] for row in self._core.rows(_RUN_OUTCOMES, self._start)}
+
+    def account(self) -> Dollars | None:
+        """Return the net liquidation at the first run that read it."""
+        row = self._core.row(_ACCOUNT, self._start)
+        return Decimal(row[0]) if row is not None else None
 
     def menus(self) -> list[MenuCounts]:
         """Return the candidates of all menus by their expiration."""

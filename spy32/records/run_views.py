@@ -33,7 +33,7 @@ from spy32.records.trades import Trades
 if TYPE_CHECKING:
     from spy32.domain.outcomes import Outcome
 
-_RUN_SUMMARIES = """select run.id, run.started_at, run.outcome, run.cause, run.profile, run.reasons,
+_RUN_SUMMARIES = """select run.id, run.slot, run.started_at, run.outcome, run.cause, run.profile, run.reasons,
     proposal.id as proposal_id, proposal.state, proposal.body, trade.id as trade_id, trade.result_e4, trade.exit_reason
     from run
     left join proposal on proposal.id = (select max(id) from proposal where run_id = run.id and kind = 'open')
@@ -165,6 +165,7 @@ def _run_summary(row: sqlite3.Row) -> RunSummary:
         headline=_headline(row),
         result=e4_to_dollars(row["result_e4"]) if row["result_e4"] is not None else None,
         exit_reason=ExitReason(row["exit_reason"]) if row["exit_reason"] is not None else None,
+        slot=date.fromisoformat(row["slot"]) if row["slot"] is not None else None,
     )
 
 

@@ -1,6 +1,6 @@
 """Registered experiments as a page: how each stands, in words."""
 
-from spy32.domain.experiments import PairMetric, Reference
+from spy32.domain.experiments import ExperimentTerms, PairMetric, Reference
 from spy32.domain.report import ExperimentState
 from spy32.render.formatting import format_count, single_line
 from spy32.render.page import Item, Page, Pairs, pair
@@ -43,10 +43,10 @@ def _items(report: ExperimentReport) -> list[Item]:
         pair("state", state.words, "strong"),
         pair(
             "judged by",
-            f"{PairMetric(terms.metric).words}; {format_count(terms.streams, 'stream')}",
+            f"{PairMetric(terms.metric).words}; {terms.streams} interleaved series",
         ),
         pair("pairs", _pair_words(state)),
-        pair("mean difference", _difference_words(state)),
+        pair("mean difference", _difference_words(state, terms)),
         pair("registered", since if terms.profile == "default" else f"{since}; profile {single_line(terms.profile)}"),
     ]
 
@@ -57,10 +57,15 @@ def _pair_words(state: ExperimentState) -> str:
     return f"{state.known} known, {state.pending} open{same}"
 
 
-def _difference_words(state: ExperimentState) -> str:
+def _difference_words(state: ExperimentState, terms: ExperimentTerms) -> str:
+    """A share of the maximum loss in per cent, or a difference of squared errors."""
     found = state.interval
     if found is None:
         return ""
     if found.mean is None or found.low is None or found.high is None:
         return f"the challenger better in {found.hits} of {found.count}, too few to say more"
-    return f"{found.mean:+.3f} ({found.level:.0%} interval {found.low:+.2f} ... {found.high:+.2f}, whenever one looks)"
+    write, unit = "{:+.1%}".format, " of max loss"
+    if terms.metric is PairMetric.SCORE:
+        write, unit = "{:+.3f}".format, " of squared error"
+    interval = f"{found.level:.0%} interval {write(found.low)} ... {write(found.high)}, at any look"
+    return f"{write(found.mean)}{unit} ({interval})"

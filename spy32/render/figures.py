@@ -114,11 +114,21 @@ def opening_facts(
             f"{max_loss_words(result)} · {account_share(result.max_loss, around)} of account",
             "bad",
         ),
+        pair("Plus", settlement_fee_words(result.legs) if below else ""),
         pair("Breakeven", breakeven_words(result, around)),
         pair("Greeks", _greeks(result, entry)),
         *odds,
     )
     return Pairs(items=items, payoff=(result, around.market), below=below)
+
+
+def settlement_fee_words(legs: Sequence[Leg]) -> str:
+    """What no max loss has in it: a fee for the exercise or assignment of each leg that ends in the money, as only the
+    legs of one right can."""
+    from spy32.rules.settlement import EXERCISE_FEE
+
+    rights = [leg.right for leg in legs]
+    return f"up to ${EXERCISE_FEE * max(map(rights.count, rights))} exercise/assignment fees"
 
 
 def max_profit_words(result: ProposalTerms) -> str:

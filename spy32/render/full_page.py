@@ -112,7 +112,7 @@ def _attribution(intervals: Sequence[Attribution | AttributionSum]) -> Grid:
         "interval": name, "time>": dollars("time"), "spot>": dollars("spot"), "vol>": dollars("vol"),
         "smile>": dollars("smile"), "rest>": dollars("rest"), "fees>": dollars("fees"), "total>": dollars("total"),
     }  # fmt: skip
-    return noun_grid("attribution", "Where the result came from, dollars", intervals, columns)
+    return noun_grid("attribution", "Where the result came from, dollars; fees with slippage", intervals, columns)
 
 
 def _approval(approval: Approval) -> Pairs:

@@ -11,7 +11,8 @@ TERMS: Mapping[str, str] = {
     "floor": "lowest credit that an opening is ever sent at; of a closing and of a debit spread the ceiling is the "
     "highest debit",
     "max profit": "the most that is earned at the first limit, less the costs to open, whole quantity",
-    "max loss": "(width - floor credit) x 100 and the costs to open, whole quantity; a debit spread's is its debit",
+    "max loss": "(width - floor credit) x 100 and the costs to open, whole quantity; a debit spread's is its debit. "
+    "Exercise and assignment at expiration cost $5 a leg on top",
     "BP effect": "buying power that the trade takes: its max loss; a broker counts it at the fill, not at the floor, "
     "and takes the fees from net liquidation as well",
     "return on risk": "max profit over max loss",

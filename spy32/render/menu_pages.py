@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from spy32.domain.market import Verdict
 from spy32.domain.run_view import RunView
-from spy32.domain.runs import RunSummary
+from spy32.domain.runs import Outcome, RunSummary
 from spy32.domain.spreads import Candidate
 from spy32.render.candidates import SIDES, came_to_words, candidate_grid, sorted_menu
 from spy32.render.explain import chosen_candidate_id, format_outcome, view_badges
@@ -101,9 +101,16 @@ def quality_page(view: RunView) -> Page:
     return Page(heading=heading_of(view, "quality"), badges=view_badges(view), parts=parts)
 
 
+def _start_words(row: RunSummary) -> str:
+    """When it started; of a run that never did the slot, which is older than its row."""
+    if row.outcome is Outcome.SKIPPED and row.slot is not None:
+        return f"{row.slot} slot"
+    return f"{row.started_at.astimezone(NEW_YORK):%Y-%m-%d %H:%M}"
+
+
 HISTORY_COLUMNS: Mapping[str, Callable[[RunSummary], str]] = {
     "run": lambda row: f"R{row.id}",
-    "started (NY)": lambda row: f"{row.started_at.astimezone(NEW_YORK):%Y-%m-%d %H:%M}",
+    "started (NY)": _start_words,
     "outcome:4": lambda row: "unfinished" if row.outcome is None else humanise(row.outcome.value),
     "cause:6": lambda row: humanise(row.cause or ""),
     "proposal:5": lambda row: "" if row.proposal_id is None else f"P{row.proposal_id}",

@@ -9,7 +9,7 @@ from spy32.domain.orders import Order, Trade
 from spy32.domain.proposals import Decision, Proposal, spread_description
 from spy32.domain.results import TradeResult
 from spy32.domain.run_view import RunView
-from spy32.domain.runs import Cause
+from spy32.domain.runs import Cause, Outcome
 from spy32.domain.spreads import MULTIPLIER, Mode
 from spy32.lifecycle import ProposalState, TradeState
 from spy32.render.candidates import name_spreads, pick_words, spread_words
@@ -26,6 +26,7 @@ from spy32.render.explain import (
     outcome_tone,
 )
 from spy32.render.figures import (
+    COVERS_EXITS,
     UNKNOWN,
     bound_word,
     closing_facts,
@@ -36,6 +37,7 @@ from spy32.render.figures import (
     opening_facts,
     plan_items,
     run_surroundings,
+    settlement_fee_words,
     surrounding_items,
     trade_sentence,
 )
@@ -136,7 +138,8 @@ def _holding_items(trade: Trade, now: datetime) -> Iterator[Item]:
         "Credit" if trade.credit > 0 else "Debit", f"{format_credit(trade.credit)} = {format_dollars(amount)}", "strong"
     )
     yield pair("Fees", format_dollars(trade.fees))
-    yield pair("Max loss", "none, it is over" if is_over else format_dollars(trade.max_loss), "" if is_over else "bad")
+    loss = f"{format_dollars(trade.max_loss)} + {settlement_fee_words(trade.legs)}"
+    yield pair("Max loss", "none, it is over" if is_over else loss, "" if is_over else "bad")
     yield pair("Breakeven", " and ".join(format_price(point) for point in trade_breakevens(trade)))
     yield pair("Expiration", f"{trade.legs[0].expiration}" + ("" if is_over else f" · {days_words(left)}"))
     if trade.result is None:
@@ -196,8 +199,10 @@ def _heading(view: RunView) -> str:
     close = view.proposal
     if close is not None and close.kind == "close":
         return f"P{close.id} closes T{close.trade_id} of R{view.run.id}: proposed, {new_york_words(close.quoted_at)}"
-    late = " · started LATE" if view.run.late else ""
-    return f"R{view.run.id}: {format_outcome(view.run)}, {new_york_words(view.run.started_at)}{late}"
+    run, late = view.run, " · started LATE" if view.run.late else ""
+    is_older = run.outcome is Outcome.SKIPPED and run.slot is not None and run.slot != market_date(run.started_at)
+    slot = f"slot {run.slot}, noted " if is_older else ""
+    return f"R{run.id}: {format_outcome(run)}, {slot}{new_york_words(run.started_at)}{late}"
 
 
 def trade_parts(result: Proposal, view: RunView, *, now: datetime) -> list[Part]:
@@ -220,6 +225,8 @@ def trade_parts(result: Proposal, view: RunView, *, now: datetime) -> list[Part]
     else:
         facts = closing_facts(result, view.trade)
     surroundings = surrounding_items(result, around, entry) if is_open else _closing_surroundings(result, view)
+    if view.trade is not None:  # the approval has done its work
+        surroundings = [item for item in surroundings if item[1] != COVERS_EXITS]
     return [
         Prose(title="", text=f"{trade_sentence(result)} · {days_left(result, today)}", tone="strong"),
         *filled,
@@ -240,10 +247,10 @@ def _summary(view: RunView, now: datetime) -> Iterator[Item]:
     run, is_opening = view.run, view.proposal is not None and view.proposal.kind == "open"
     if view.proposal is None:
         yield pair("Meaning", explain_outcome(run))
-    for reason in run.reasons[:REASONS]:
-        yield pair("Reason", shorten(reason))
-    if len(run.reasons) > REASONS:
-        yield pair("", f"and {format_count(len(run.reasons) - REASONS, 'more reason')} (--full)")
+    left = len(run.reasons) - REASONS
+    more = f" (and {format_count(left, 'more reason')}: --full)" if left > 0 else ""
+    for place, reason in enumerate(run.reasons[:REASONS], start=1):
+        yield pair("Reason", shorten(reason, more if place == REASONS else ""))
     yield from _choice(view)
     if view.outcomes:
         is_over = market_date(now) > max(each.expiration for each in view.outcomes.values())
@@ -276,7 +283,10 @@ def _choice(view: RunView) -> Iterator[Item]:
     entry = view.menu.find(answer.candidate_id) if view.menu is not None else None
     what = f" {spread_words(entry)}" if entry is not None and answer.decision is Decision.TRADE else ""
     vetoed, tone = (", which spy32 vetoes", "bad") if answer.vetoes else ("", "")
-    yield pair("Choice", f"{analyst_name(answer)} {VERBS[answer.decision]}{what}{vetoed}", tone)
+    rule = next((answer for answer in view.shadows if answer.analyst == "rules"), None)
+    is_same = rule is not None and entry is not None and rule.candidate_id == entry.id
+    same = ", as the fixed rule" if is_same and answer.analyst != "rules" else ""
+    yield pair("Choice", f"{analyst_name(answer)} {VERBS[answer.decision]}{what}{same}{vetoed}", tone)
     result = view.proposal
     if result is not None and result.kind == "open" and result.chosen_by == "person":
         yield pair("Taken", f"{format_legs(result.legs)}, by a person", "strong")
@@ -286,20 +296,18 @@ def _choice(view: RunView) -> Iterator[Item]:
         yield pair("Vetoed", shorten(veto), "bad")
     for mark in answer.marks[:1]:
         yield pair("Look at", shorten(mark), "warn")
-    rule = next((answer for answer in view.shadows if answer.analyst == "rules"), None)
-    if rule is not None:
+    if rule is not None and not is_same:
         pick = view.menu.find(rule.candidate_id) if view.menu is not None else None
-        taken = spread_words(pick) if pick is not None else "nothing"
-        same = ", the same" if rule.candidate_id == answer.candidate_id and pick is not None else ""
-        yield pair("Fixed rule", f"takes {taken}{same}")
+        yield pair("Fixed rule", f"takes {spread_words(pick) if pick is not None else 'nothing'}")
 
 
-def shorten(text: str) -> str:
-    """Foreign text within two lines of a narrow screen; a cut is marked, and `--full` has the rest."""
+def shorten(text: str, after: str = "") -> str:
+    """Foreign text within two lines of a narrow screen with what comes `after` it; a cut is marked, and `--full` has
+    the rest."""
     line = single_line(text)
-    if len(line) <= TWO_LINES:
-        return line
-    more = " ... (--full has all)"
+    if len(line) + len(after) <= TWO_LINES:
+        return f"{line}{after}"
+    more = f" ...{after or ' (--full has all)'}"
     return f"{line[: TWO_LINES - len(more)].rpartition(' ')[0]}{more}"
 
 

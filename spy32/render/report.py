@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from spy32.domain.market import SYNTHETIC_NOTE
 from spy32.domain.report import (
     Bounds,
     ExperimentState,
@@ -30,6 +29,8 @@ from spy32.render.page import Cell, Grid, Item, Page, Pairs, Part, Prose, noun_g
 TOO_FEW = "too few"
 DELETIONS_SHOWN = 3
 """Lines; the JSON document has all."""
+ENDINGS_SHOWN = 3
+"""Kinds of ending of the runs, on the line of the trades."""
 
 
 def report_pages(report: Report, by: str) -> Iterator[Page]:
@@ -46,7 +47,7 @@ def report_page(report: Report, by: str, *, grids: Sequence[str] = ("groups", "r
     if "reliability" in grids and report.reliability:
         parts.append(_reliability_grid(report.reliability))
     return Page(
-        banner=(f"{BANNERS[report.mode]} · {_start_words(report)}", new_york_words(report.until)),
+        banner=(_banner_words(report), new_york_words(report.until)),
         alarm=report.mode is Mode.LIVE,
         heading=_heading(report),
         tone="strong",
@@ -55,8 +56,10 @@ def report_page(report: Report, by: str, *, grids: Sequence[str] = ("groups", "r
     )
 
 
-def _start_words(report: Report) -> str:
-    return f"since {report.since}" if report.since is not None else "since the first run"
+def _banner_words(report: Report) -> str:
+    """`PAPER, no real money · SYNTHETIC MARKET · since 2022-01-03`."""
+    parts = [BANNERS[report.mode], *(["SYNTHETIC MARKET"] if report.is_synthetic else [])]
+    return " · ".join([*parts, *([f"since {report.since}"] if report.since is not None else [])])
 
 
 def _heading(report: Report) -> str:
@@ -72,8 +75,6 @@ def _heading(report: Report) -> str:
 
 
 def _badges(report: Report) -> Iterator[str]:
-    if report.is_synthetic:
-        yield SYNTHETIC_NOTE
     yield from (f"the history says: {single_line(text)}" for text in report.deletions[:DELETIONS_SHOWN])
     if len(report.deletions) > DELETIONS_SHOWN:
         yield f"and {len(report.deletions) - DELETIONS_SHOWN} more rows; --json and `audit verify` tell"
@@ -86,20 +87,16 @@ def _facts(report: Report) -> Iterator[Item]:
     yield pair("trades", _trade_words(report, len(ended)))
     if ended:
         yield pair("win rate", _win_words(report))
-        yield pair("best, worst", _extreme_words(report))
-        a_session = f"{format_gain(report.per_session)} a session held" if report.per_session is not None else TOO_FEW
-        yield pair("expectancy", f"{a_session} · slippage {format_dollars(report.slippage)} against the mid")
-        yield pair("exit-holding", _holding_words(report.exit_less_holding))
+        yield pair("expectancy", _expectancy_words(report))
+        yield pair("results", _extreme_words(report))
+        yield pair("managing", _holding_words(report))
     if bracketed := _bracketed(report):
         yield pair("in brackets", f"{bracketed[0].level:.0%} interval of the long run's mean, whenever one looks")
     counts = report.outcomes
     outcomes = ", ".join(f"{counts.get(name, 0)} {name}" for name in ("known", "open", "missing"))
     yield pair("outcomes", f"{outcomes} of candidates, held to expiration")
     if report.selection is not None:
-        yield pair(
-            "pick-menu",
-            f"{_mean_words(report.selection)} at expiration, {format_count(report.selection.count, 'pick')}",
-        )
+        yield pair("choice", f"against the menu's average: {_selection_words(report.selection)}")
     yield from (pair("model", _model_words(model)) for model in report.models)
     yield from (pair("experiment", _experiment_words(each)) for each in report.experiments)
     yield from (pair("note", single_line(text), "warn") for text in report.notes)
@@ -111,7 +108,15 @@ def _trade_words(report: Report, ended: int) -> str:
     losing = (
         f", {format_dollars(at_risk)} at most on {format_count(len(report.ladder), 'expiration')}" if at_risk else ""
     )
-    return f"{ended} ended, {open_trades} open{losing} · {format_count(report.runs, 'run')}"
+    return f"{ended} ended, {open_trades} open{losing} · {_run_words(report)}"
+
+
+def _run_words(report: Report) -> str:
+    """`51 runs: 45 proposed, 6 holiday`; of many endings the most frequent ones."""
+    endings = [f"{count} {humanise(name)}" for name, count in report.run_outcomes.items()]
+    others = ["..."] if len(endings) > ENDINGS_SHOWN else []
+    told = f": {', '.join([*endings[:ENDINGS_SHOWN], *others])}" if endings else ""
+    return f"{format_count(report.runs, 'run')}{told}"
 
 
 def share_words(bounds: Bounds | None) -> str:
@@ -124,10 +129,11 @@ def share_words(bounds: Bounds | None) -> str:
 
 
 def _mean_words(bounds: Bounds) -> str:
-    """`+0.004 [-0.110, +0.128] of max loss`; of too few weeks `better in 13 of 24`."""
+    """`+0.4% [-11.0%, +12.8%] of max loss: undecided`; of too few weeks `better in 13 of 24`."""
     if bounds.mean is None or bounds.low is None or bounds.high is None:
         return f"better in {bounds.hits} of {bounds.count}"
-    return f"{bounds.mean:+.3f} [{bounds.low:+.3f}, {bounds.high:+.3f}] of max loss"
+    state = "above 0" if bounds.low > 0 else "below 0" if bounds.high < 0 else "undecided"
+    return f"{bounds.mean:+.1%} [{bounds.low:+.1%}, {bounds.high:+.1%}] of max loss: {state}"
 
 
 def _bracketed(report: Report) -> list[Bounds]:
@@ -137,22 +143,64 @@ def _bracketed(report: Report) -> list[Bounds]:
 
 
 def _win_words(report: Report) -> str:
-    stated = f" · {report.stated_profit * 100:.0f}% was stated" if report.stated_profit is not None else ""
-    rate = report.win_rate
-    assert rate is not None
-    return f"{share_words(rate)}{stated} · in a row {report.win_streak} won, {report.loss_streak} lost"
+    """`58% [43, 71] of 45 won; stated 71% · longest streaks: 9 wins, 4 losses`."""
+    stated = f"; stated {report.stated_profit * 100:.0f}%" if report.stated_profit is not None else ""
+    streaks = f"{format_count(report.win_streak, 'win')}, {_loss_count(report.loss_streak)}"
+    return f"{share_words(report.win_rate)} won{stated} · longest streaks: {streaks}"
+
+
+def _loss_count(number: int) -> str:
+    return f"{number} loss{'' if number == 1 else 'es'}"
+
+
+def _expectancy_words(report: Report) -> str:
+    """`-$44.41 a trade, $321.00 of slippage included; -2.0% on the account`."""
+    mean = f"{format_gain(report.mean_result)} a trade" if report.mean_result is not None else TOO_FEW
+    share = report.account_return
+    account = f"; {share * 100:+.1f}% on the account" if share is not None else ""
+    return f"{mean}, {format_dollars(report.slippage)} of slippage included{account}"
 
 
 def _extreme_words(report: Report) -> str:
+    """`T19 +$103.44 to T31 -$601.56 · average win +$71.29, loss -$203.49`."""
     results = {trade.id: trade.result for trade in report.trades}
     found = [(number, results[number]) for number in (report.best, report.worst) if number is not None]
-    return ", ".join(f"T{number} {format_gain(result)}" for number, result in found if result is not None)
+    extremes = " to ".join(f"T{number} {format_gain(result)}" for number, result in found if result is not None)
+    means = [
+        f"{name} {format_gain(amount)}"
+        for name, amount in (("win", report.average_win), ("loss", report.average_loss))
+        if amount is not None
+    ]
+    return " · ".join([*([extremes] if extremes else []), *([f"average {', '.join(means)}"] if means else [])])
 
 
-def _holding_words(bounds: Bounds | None) -> str:
-    if bounds is None:
+def _holding_words(report: Report) -> str:
+    """`lost $1,578; holding to expiration would have lost $5,803 (41 trades): +$103.03 a trade, orders of 1-3
+    contracts`: both sides over the trades whose expiration has closed."""
+    pairs = [trade for trade in report.trades if trade.holding is not None and trade.result is not None]
+    managed = [(trade.result, trade.holding) for trade in pairs]
+    if not managed:
         return "no expiration of an ended trade has closed yet"
-    return f"{_mean_words(bounds)}, {format_count(bounds.count, 'pair')}"
+    bounds = report.exit_less_holding
+    interval = f"; {_mean_words(bounds)}" if bounds is not None else ""
+    result, holding = (sum((each[side] or Decimal(0) for each in managed), Decimal(0)) for side in (0, 1))
+    least, most = (choose(trade.quantity for trade in pairs) for choose in (min, max))
+    size = f"{least}" if least == most else f"{least}-{most}"
+    return (
+        f"{_earned_words(result)}; holding to expiration would have {_earned_words(holding)} "
+        f"({format_count(len(managed), 'trade')}): {format_gain((result - holding) / len(managed))} a trade, "
+        f"orders of {size} "
+        f"contract{'' if size == '1' else 's'}{interval}"
+    )
+
+
+def _earned_words(amount: Decimal) -> str:
+    return f"{'lost' if amount < 0 else 'earned'} ${abs(amount):,.0f}"
+
+
+def _selection_words(bounds: Bounds) -> str:
+    """`-10.9% [-23.6%, +2.4%] of max loss: undecided (41 picks)`."""
+    return f"{_mean_words(bounds)} ({format_count(bounds.count, 'pick')})"
 
 
 def _model_words(model: ModelUse) -> str:
@@ -175,52 +223,72 @@ def _groups_grid(by: str, groups: Sequence[GroupResult]) -> Grid:
         "mean>1": lambda group: format_gain(group.mean) if group.mean is not None else TOO_FEW,
         "wins": lambda group: share_words(group.share) if group.share else f"{group.wins} of {group.count}",
     }
-    return noun_grid("groups", "" if groups else f"by {by}", groups, columns)._replace(framed=False)
+    return noun_grid(f"by {by}", "" if groups else f"by {by}", groups, columns)._replace(framed=False)
 
 
 def _reliability_grid(sources: Sequence[Reliability]) -> Grid:
     columns: dict[str, Cell] = {
         "expires worthless": lambda each: single_line(each.source),
-        "outcomes>": lambda each: str(each.count),
         "stated>": lambda each: f"{each.stated * 100:.0f}%",
-        "came true": lambda each: share_words(each.came_true),
-        "Brier>": lambda each: f"{each.brier:.3f}",
-        "miscal.>2": lambda each: f"{each.miscalibration:.3f}",
-        "discr.>3": lambda each: f"{each.discrimination:.3f}",
-        "uncert.>4": lambda each: f"{each.uncertainty:.3f}",
+        "came true>": lambda each: share_words(each.came_true).partition(" of ")[0],
+        "outcomes>": lambda each: str(each.count),
+        "weeks>": lambda each: str(each.weeks),
     }
-    grid = noun_grid("reliability", "", sources, columns)
-    return grid._replace(framed=False, names_omitted=False)
+    return noun_grid("reliability", "", sources, columns)._replace(framed=False)
 
 
 # Behind --more.
 
 
-def more_page(report: Report) -> Page:
-    """What does not stand on the first screen: money, every group, models, the ladder, the Sharpe ratio, trades."""
-    parts: list[Part] = []
+def more_page(report: Report, by: str) -> Page:
+    """What does not stand on the first screen: money, every other group, scores, models, the ladder, the
+    trades and the Sharpe ratio. A group that has all trades is only named."""
+    alone = [f"{name} {humanise(groups[0].name)}" for name, groups in report.groups.items() if len(groups) == 1]
+    items = [*_money_items(report), pair("alike in all", ", ".join(alone))]
+    parts: list[Part] = [Pairs(name="more", items=tuple(items))]
+    parts += [_groups_grid(name, groups) for name, groups in report.groups.items() if name != by and len(groups) > 1]
+    parts += [_scores_grid(report.reliability), _ladder_grid(report), _models_grid(report.models)]
+    parts.append(_trades_grid(report.trades))
+    parts.append(Prose(title="Sharpe ratio", text=sharpe_words(report.sharpe)))
+    return Page(parts=tuple(part for part in parts if not isinstance(part, Grid) or part.rows))
+
+
+def _money_items(report: Report) -> Iterator[Item]:
     if (money := report.money) is not None:
         words = (
             f"premium {format_dollars(money.premium)} - closing {format_dollars(money.closing_cost)} - fees "
             f"{format_dollars(money.fees)} = {format_gain(money.result)}"
         )
-        parts.append(Pairs(name="money", items=(pair("ended trades", words),)))
-    parts += [_groups_grid(name, groups) for name, groups in report.groups.items() if groups]
-    parts += [_ladder_grid(report), _models_grid(report.models), _trades_grid(report.trades)]
-    parts.append(Prose(title="Sharpe ratio", text=sharpe_words(report.sharpe)))
-    return Page(parts=tuple(part for part in parts if not isinstance(part, Grid) or part.rows))
+        yield pair("ended trades", words)
+    if report.account is not None:
+        yield pair("account", f"{format_dollars(report.account)} at the start")
+    if report.per_session is not None:
+        yield pair("a session", f"{format_gain(report.per_session)} of result a trade and session held")
+
+
+def _scores_grid(sources: Sequence[Reliability]) -> Grid:
+    columns: dict[str, Cell] = {
+        "scores": lambda each: single_line(each.source),
+        "Brier>": lambda each: f"{each.brier:.3f}",
+        "miscalibration>": lambda each: f"{each.miscalibration:.3f}",
+        "discrimination>": lambda each: f"{each.discrimination:.3f}",
+        "uncertainty>": lambda each: f"{each.uncertainty:.3f}",
+    }
+    return noun_grid("scores", "", sources, columns)._replace(framed=False)
 
 
 def sharpe_words(sharpe: SharpeRatio | None) -> str:
     """The ratio with everything that limits it. It is never annualised."""
     if sharpe is None:
         return f"{TOO_FEW} ended trades."
-    needed = f"{sharpe.needed} independent trades" if sharpe.needed is not None else "no number of trades like these"
+    needed = f"To show it with 95%, {sharpe.needed} independent trades would be needed (minimum track record length)."
+    if sharpe.needed is None:
+        sign = "negative" if sharpe.ratio < 0 else "zero"
+        needed = f"No number of trades like these could show it: the mean is {sign} (minimum track record length)."
     return (
         f"{sharpe.ratio:+.3f} a trade, n = {sharpe.count}, overlapping; skew {sharpe.skew:+.1f}, kurtosis "
         f"{sharpe.kurtosis:.1f}. Probability that it is above zero in the long run (PSR): {sharpe.probabilistic:.2f}, "
-        f"if the trades were independent; they are overlapping, so it is less sure. To show it with 95%, {needed} "
-        "would be needed (minimum track record length)."
+        f"if the trades were independent; they are overlapping, so it is less sure. {needed}"
     )
 
 
@@ -251,6 +319,7 @@ def _trades_grid(trades: Sequence[ReportTrade]) -> Grid:
     columns: dict[str, Cell] = {
         "trade": lambda trade: f"T{trade.id}",
         "opened": lambda trade: f"{trade.opened:%y} {calendar_day(trade.opened)}",
+        "contracts>1": "quantity",
         "spread:3": lambda trade: humanise(trade.strategy),
         "exit": lambda trade: humanise(trade.exit_reason or "open"),
         "days>2": "days_held",

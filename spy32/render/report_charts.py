@@ -13,6 +13,8 @@ Rows = Sequence[Sequence[str]]
 
 PARTS = ("time", "spot", "vol", "smile", "rest", "fees")
 """Of the attribution, in the order of the waterfall."""
+PART_NAMES = {"fees": "fees, slippage"}
+"""Of those that say more than their key: fills differ from the mids that marks are made of."""
 FEWEST_TRADES = 5
 """Of a picture of single trades: of fewer the table says all."""
 MAX_DATE_LABELS = 4
@@ -263,14 +265,15 @@ def attribution_figure(sums: Document | None) -> Figure | None:
         edges.append(edges[-1] + float(sums[part]))
     plot = _row_plot(edges)
     for row, part in enumerate(PARTS):
-        plot.draw_row(row, part, edges[row], edges[row + 1], _sign_class(float(sums[part])), dollars(sums[part]))
+        name = PART_NAMES.get(part, part)
+        plot.draw_row(row, name, edges[row], edges[row + 1], _sign_class(float(sums[part])), dollars(sums[part]))
     plot.draw_row(len(PARTS), "total", 0.0, float(sums["total"]), "bar", dollars(sums["total"]))
     largest = max(PARTS, key=lambda part: abs(float(sums[part])))
     caption = (
         f"Each bar starts where the one above ends; together {dollars(sums['total'])}. The largest part is"
-        f" {largest}: {dollars(sums[largest])}."
+        f" {PART_NAMES.get(largest, largest)}: {dollars(sums[largest])}."
     )
-    rows = [[part, money(sums[part])] for part in (*PARTS, "total")]
+    rows = [[PART_NAMES.get(part, part), money(sums[part])] for part in (*PARTS, "total")]
     title = "Where the changes of the marks came from"
     return make_figure("attribution", title, plot, caption, ("part", "dollars"), rows)
 
@@ -312,9 +315,9 @@ def _evidence_figure(experiment: Document, path: Sequence[Document]) -> Figure:
     plot.draw_text(LEFT + 4, plot.y.place(log10(needed)) - 5, f"{needed:g}: enough for a claim", "start", "value")
     plot.draw_line(outline(powers), "line")
     title = f"Evidence that {experiment['challenger']} is better than {experiment['champion']}"
-    caption = f"After {_count(len(path), 'pair')} it is {path[-1]['evidence']:.3g}; {needed:g} allows a claim."
+    caption = f"After {_count(len(path), 'pair')} evidence e = {path[-1]['evidence']:.3g}; {needed:g} allows a claim."
     rows = [[point["day"], f"{point['evidence']:.3f}"] for point in path]
-    return make_figure(f"evidence-{experiment['id']}", title, plot, caption, ("day", "evidence"), rows)
+    return make_figure(f"evidence-{experiment['id']}", title, plot, caption, ("day", "evidence e"), rows)
 
 
 def _path_plot(path: Sequence[Document], y: tuple[float, float], labels: Sequence[tuple[float, str]]) -> Plot:

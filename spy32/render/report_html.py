@@ -48,6 +48,7 @@ th{font-weight:600;vertical-align:bottom}th:first-child,td:first-child{text-alig
 .remark{border-color:var(--line)}
 @media(max-width:60rem){.facts{grid-template-columns:repeat(3,1fr)}}
 @media(max-width:40rem){.facts{grid-template-columns:1fr 1fr}.even{table-layout:auto}
+.tall :is(th,td){white-space:normal}.tall th{overflow-wrap:anywhere}
 svg{font-size:15px}
 th,td{padding:.22rem .35rem}.facts dd{font-size:1.15rem}}
 @media print{:root{color-scheme:light;--ink:#000;--soft:#444;--paper:#fff;--tint:#f4f6f8;--rule:#bbb;--line:#0b68cb;
@@ -104,8 +105,10 @@ def _names(pictures: Mapping[str, Figure], *starts: str) -> list[str]:
 
 def _head(report: Document, title: str) -> Iterator[str]:
     start = f"since {report['since']}" if report["since"] else "since the first run"
+    endings = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in report["run_outcomes"].items())
+    runs = f"{_count(report['runs'], 'run')}{f' ({endings})' if endings else ''}"
     yield f"<h1>{escape(title)}</h1>"
-    yield f'<p class="soft">{escape(report["mode"])} account, {start}; {_count(report["runs"], "run")}.</p>'
+    yield f'<p class="soft">{escape(report["mode"])} account, {start}; {escape(runs)}.</p>'
     if report["is_synthetic"]:
         yield f'<p class="note">{SYNTHETIC_NOTE}</p>'
     yield from (f'<p class="note">{escape(line)}</p>' for line in report["deletions"])
@@ -161,10 +164,11 @@ def _facts(report: Document) -> Iterator[tuple[str, str, str]]:
     )
     stated = report["stated_profit"]
     yield "Stated before", percent(stated) if stated is not None else "not known", "probability of a profit"
+    per_session = report["per_session"]
     yield (
-        "Per session",
-        money(report["per_session"]) if report["per_session"] is not None else TOO_FEW,
-        "result, in the market",
+        "A trade",
+        money(report["mean_result"]) if report["mean_result"] is not None else TOO_FEW,
+        f"{money(per_session)} a session held" if per_session is not None else "",
     )
 
 
@@ -229,8 +233,8 @@ def _result_words(report: Document) -> list[str]:
         return [_paragraph("No trade has ended yet.")]
     wins = sum(float(trade["result"]) > 0 for trade in ended)
     words = [
-        f"{wins} of {_count(len(ended), 'ended trade')} made a profit. Slippage against the mid at the decision cost"
-        f" {money(report['slippage']).lstrip('+')} in all."
+        f"{wins} of {_count(len(ended), 'ended trade')} made a profit{_average_words(report)}. Slippage against the mid"
+        f" at the decision, {money(report['slippage']).lstrip('+')} in all, is in every result."
     ]
     if (parts := report["money"]) is not None:
         premium, closing, fees, result = (money(parts[key]) for key in ("premium", "closing_cost", "fees", "result"))
@@ -240,12 +244,21 @@ def _result_words(report: Document) -> list[str]:
         )
     if report["best"] is not None:
         words.append(
-            f"Best {report['best']}, worst {report['worst']}; at most {_count(report['win_streak'], 'win')} and"
-            f" {report['loss_streak']} loss{'' if report['loss_streak'] == 1 else 'es'} in a row."
+            f"Best {report['best']}, worst {report['worst']}; longest streaks:"
+            f" {_count(report['win_streak'], 'win')} and"
+            f" {report['loss_streak']} loss{'' if report['loss_streak'] == 1 else 'es'}."
         )
     if (held := report["exit_less_holding"]) is not None:
         words.append(f"Leaving by the plan instead of holding to expiration: {_mean_words(held, 'pair')}.")
     return [_paragraph(line) for line in words]
+
+
+def _average_words(report: Document) -> str:
+    means = [(name, report[f"average_{name}"]) for name in ("win", "loss")]
+    told = [f"the average {name} is {money(amount)}" for name, amount in means if amount is not None]
+    if (share := report["account_return"]) is not None:
+        told.append(f"together {signed(share * 100, 1)}% of the account")
+    return f"; {', '.join(told)}" if told else ""
 
 
 def _book_words(report: Document) -> list[str]:
@@ -274,8 +287,15 @@ def _group_words(report: Document) -> list[str]:
             "even",
         )
         for name, groups in report["groups"].items()
-        if groups
+        if len(groups) > 1
     ]  # fmt: skip
+    alone = [
+        f"{GROUP_TITLES.get(name, name)}: {groups[0]['name'].replace('_', ' ')}"
+        for name, groups in report["groups"].items()
+        if len(groups) == 1
+    ]
+    if alone:
+        shown.append(_paragraph(f"One group has all trades: {'; '.join(alone)}."))
     if not shown:
         return [_paragraph("No trade has ended yet.")]
     return [*shown, _paragraph(f"Wins: the share with a profit. {INTERVAL_NOTE}")]

@@ -21,6 +21,7 @@ from spy32.render.figures import (
     legs_words,
     opening_facts,
     plan_items,
+    settlement_fee_words,
     surrounding_items,
     trade_sentence,
 )
@@ -248,6 +249,7 @@ def risk_page(review: "Review") -> Page:
         items = [pair("spread", legs_words(result.legs, result.quantity))]
         if result.kind == "open":
             items.append(pair("breakeven", breakeven_words(result, review_surroundings(review))))
+            items.append(pair("on top", f"of the max loss {settlement_fee_words(result.legs)}, at expiration"))
         parts.append(Pairs(name="risk", items=tuple(items)))
         parts += [_scenario_grid(review, result)] if result.kind == "open" else []
         if result.kind == "open" and review.candidate is not None:

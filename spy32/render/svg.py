@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 WIDTH, HEIGHT = 480, 220
 """A picture is about 440 pixels wide on a desk and 358 on a telephone: its text stays legible on both."""
-LEFT, RIGHT, TOP, BOTTOM = 78, 16, 12, 28
+LEFT, RIGHT, TOP, BOTTOM = 80, 16, 12, 28
 """Margins: the labels of the vertical axis stand in the left one."""
 ROW_LEFT, ROW_RIGHT, ROW_HEIGHT = 120, 96, 28
 """Of a picture of rows: the names stand in the left margin, the values in the right one."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MAX_NEEDED = 800
 """Outcomes, some fifteen years of weeks. What would need more is not to be told by results."""
+EFFECT_WORDS = f"{betting.EFFECT} standard deviations"
 LAG = 6
 """Weeks after its last run in which an experiment still waits for outcomes; the longest trades last 40 days."""
 VIRTUAL = frozenset(Reference)
@@ -315,14 +316,26 @@ def _progress(tally: _Tally, interval: Bounds | None, now: datetime) -> str:
     if interval is not None and interval.low is not None and interval.high is not None:
         bounds = f" ({interval.level:.0%} interval {interval.low:+.2f} ... {interval.high:+.2f})"
     if tally.claims.is_alike[0]:
-        return f"no difference of {betting.EFFECT} SD or more{bounds}"
+        return f"no difference of {EFFECT_WORDS} or more{bounds}"
     known = f"{count} outcome{'' if count == 1 else 's'}"
     weeks = (market_date(now) - _monday(tally.experiment.at)).days // 7
     is_over = weeks >= terms.weeks + LAG or (weeks >= terms.weeks and count == len(tally.pairs))
     if tally.experiment.ended_at is not None or is_over:
         return f"ended undecided, {known}{bounds}"
     needed = betting.needed_outcomes(betting.EFFECT, terms.streams, terms.level)
-    return _small_difference(tally) or f"collecting: {known} of about {needed} needed for {betting.EFFECT} SD"
+    return _small_difference(tally) or _undecided(tally, needed)
+
+
+def _undecided(tally: _Tally, needed: int) -> str:
+    """Return how far the collection is and, of enough outcomes, who is ahead, which says nothing yet."""
+    terms, count = tally.experiment.terms, len(tally.known)
+    if count < betting.MIN_OUTCOMES:
+        return f"collecting: {count} outcome{'' if count == 1 else 's'} of about {needed} needed to see {EFFECT_WORDS}"
+    mean = float(np.nanmean(tally.differences))
+    size = f"{abs(mean):.3f}" if terms.metric is PairMetric.SCORE else f"{abs(mean):.1%} of max loss"
+    leader = terms.challenger if mean > 0 else terms.champion
+    lead = f"{leader} ahead by {size}" if mean else "neither is ahead"
+    return f"undecided: {lead} after {count} weeks; about {needed} needed to see {EFFECT_WORDS}"
 
 
 def _small_difference(tally: _Tally) -> str:

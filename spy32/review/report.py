@@ -29,7 +29,7 @@ from spy32.review.bounds import mean_bounds, share_bounds, week_numbers, weekly_
 from spy32.review.model_use import model_use
 from spy32.review.reliability import source_reliability
 from spy32.review.sharpe import sharpe_ratio
-from spy32.review.trade_results import TradeRow, equity, longest_streaks, money, trade_groups
+from spy32.review.trade_results import TradeRow, equity, longest_streaks, mean_amount, money, trade_groups
 from spy32.rules.results import ENDED
 from spy32.sessions import last_trading_day, market_date
 from spy32.store import Store
@@ -92,9 +92,13 @@ class _ReportBuilder:
 
     def build(self, experiments: tuple[ExperimentState, ...], *, is_synthetic: bool) -> Report:
         today, rows = market_date(self._now), self._rows
+        path, account = self._equity(), rows.account()
         outcomes, absent = self._outcome_counts()
+        run_outcomes, win_rate = rows.run_outcomes(), self._win_rate()
         answers = rows.answers()
         results = [row.trade.result or Decimal(0) for row in self._ended]
+        won, lost = ([each for each in results if (each > 0) is is_win] for is_win in (True, False))
+        is_enough = win_rate is not None and win_rate.mean is not None
         wins, losses = longest_streaks(results)
         by_result = sorted(self._ended, key=lambda row: row.trade.result or Decimal(0))
         found = self._store.audit.row_faults(AUDITED, AUDITED_ROWS)
@@ -106,13 +110,13 @@ class _ReportBuilder:
             is_synthetic=is_synthetic,
             since=self._since,
             until=self._now,
-            runs=rows.run_count(),
+            runs=sum(run_outcomes.values()),
             outcomes=outcomes,
             totals=self._store.results.totals(today),
             trades=views,
-            equity=self._equity(),
+            equity=path,
             groups=trade_groups(self._ended, self._streams),
-            win_rate=self._win_rate(),
+            win_rate=win_rate,
             stated_profit=self._stated_profit(),
             per_session=self._per_session(results),
             best=by_result[-1].trade.id if by_result else None,
@@ -133,6 +137,12 @@ class _ReportBuilder:
             ladder=ladder,
             open_max_loss=sum((step.max_loss for step in ladder), Decimal(0)),
             attribution_sum=attribution_sum(intervals) if intervals else None,
+            run_outcomes=run_outcomes,
+            account=account,
+            account_return=float(path[-1].realized / account) if path and account else None,
+            mean_result=mean_amount(results) if is_enough else None,
+            average_win=mean_amount(won) if is_enough and won else None,
+            average_loss=mean_amount(lost) if is_enough and lost else None,
         )
 
     def _outcome_counts(self) -> tuple[dict[str, int], int]:

@@ -128,11 +128,18 @@ def trade_groups(rows: Sequence[TradeRow], streams: int) -> dict[str, tuple[Grou
 
 
 def _groups(rows: Sequence[TradeRow], key: Callable[[TradeRow], str], streams: int) -> Iterator[GroupResult]:
+    """Yield bands from low to high, other groups by their size; what is not known comes last."""
     named: dict[str, list[TradeRow]] = {}
     for row in rows:
         named.setdefault(key(row), []).append(row)
-    for name in sorted(named, key=lambda each: (each == UNKNOWN, -len(named[each]), each)):
+    for name in sorted(named, key=lambda each: (each == UNKNOWN, _band_start(each), -len(named[each]), each)):
         yield _group(name, named[name], streams)
+
+
+def _band_start(name: str) -> float:
+    """Return where a band begins; 0 of one without a lower end, and of a name that is no band."""
+    first = name.partition(" ")[0]
+    return float(first) if first.replace(".", "").isdecimal() else 0.0
 
 
 def _group(name: str, rows: Sequence[TradeRow], streams: int) -> GroupResult:
@@ -145,12 +152,17 @@ def _group(name: str, rows: Sequence[TradeRow], streams: int) -> GroupResult:
         count=len(rows),
         wins=sum(wins),
         result=total,
-        mean=(total / len(rows)).quantize(CENT, ROUND_HALF_EVEN) if is_enough else None,
+        mean=mean_amount(results) if is_enough else None,
         share=share if is_enough else None,
     )
 
 
 # Totals of the ended trades.
+
+
+def mean_amount(amounts: Sequence[Decimal]) -> Decimal:
+    """Return the mean of one amount or more, dollars to the cent."""
+    return (sum(amounts, Decimal(0)) / len(amounts)).quantize(CENT, ROUND_HALF_EVEN)
 
 
 def longest_streaks(results: Sequence[Decimal]) -> tuple[int, int]:

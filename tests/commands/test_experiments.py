@@ -44,8 +44,8 @@ def test_registered_it_says_its_state_in_words(tmp_path: Path) -> None:
     assert lines[:5] == [
         "1 experiment running, 0 ended",
         "E1 compares: rules against no_trade",
-        "E1 state: collecting: 0 outcomes of about 444 needed for 0.3 SD",
-        "E1 judged by: result at expiration, of the maximum loss; 5 streams",
+        "E1 state: collecting: 0 outcomes of about 444 needed to see 0.3 standard deviations",
+        "E1 judged by: result at expiration, of the maximum loss; 5 interleaved series",
         "E1 pairs: 0 known, 0 open",
     ]
     assert spy32(tmp_path, "audit", "verify").exit_code == 0

@@ -235,7 +235,7 @@ def test_what_both_said_stands_below_the_difference(tmp_path: Path, width: int |
     words = " ".join(said.partition("1 run answered with both")[2].split())
     assert "the same spread" in words and "1 of 1" in words
     assert "trade put 640/635: because of put 640/635" in words
-    assert "E1: collecting: 0 outcomes of about 444 needed for 0.3 SD" in words
+    assert "E1: collecting: 0 outcomes of about 444 needed to see 0.3 standard deviations" in words
     assert "none yet" in words
     found = document(ReadingApp(tmp_path), "compare", FULL, SHORT)["compared"]["said"]
     assert (found["runs"], found["agreement"]["the same spread"], found["choices"]) == (["R1"], 1, [])
@@ -250,3 +250,9 @@ def test_compare_as_a_document(tmp_path: Path) -> None:
     found = document(PromptDesk(tmp_path), "compare", FULL, SHORT)
     assert found["compared"]["versions"] == [FULL, SHORT]
     assert found["compared"]["difference"].startswith(f"--- {FULL}/system.txt")
+
+
+def test_compare_wants_two_versions_and_says_where_they_are_listed(tmp_path: Path) -> None:
+    result = CliRunner().invoke(GROUP, ["compare", FULL], obj=PromptDesk(tmp_path))
+    assert isinstance(result.exception, BadUsage)
+    assert result.exception.message == "two versions are compared; `spy32 prompts list` names them"

@@ -49,8 +49,9 @@ def test_one_screen_of_80_by_24(home: Path) -> None:
     assert len(lines) <= 23
     assert max(map(len, lines)) <= 80
     text = "\n".join(lines)
-    for words in ("PAPER", "realised", "deepest drawdown", "win rate", "was stated", "slippage", "exit-holding",
-                  "pick-menu", "52 asked", "target", "expires worthless", "grok comprehensive"):  # fmt: skip
+    for words in ("PAPER", "realised", "deepest drawdown", "win rate", "; stated ", "slippage", "managing",
+                  "against the menu's average", "52 asked", "target", "expires worthless",
+                  "grok comprehensive"):  # fmt: skip
         assert words in text, words
 
 
@@ -59,7 +60,7 @@ def test_other_sizes(home: Path, columns: int, rows: int) -> None:
     lines = shown(home, columns=columns, rows=rows)
     assert max(map(len, lines)) <= columns
     assert any("win rate" in line for line in lines)
-    assert ("Brier" in "\n".join(lines)) == (columns >= 80 and rows >= 24)
+    assert ("expires worthless" in "\n".join(lines)) == (columns >= 80 and rows >= 24)
 
 
 def test_nothing_on_the_first_screen_claims_more_than_is_known(home: Path) -> None:
@@ -70,7 +71,20 @@ def test_nothing_on_the_first_screen_claims_more_than_is_known(home: Path) -> No
 
 def test_more_has_the_ratio_with_its_limits(home: Path) -> None:
     found = spy32(home, "--more").stdout
-    for words in ("overlapping", "n = 52", "PSR", "minimum track record", "premium", "T52", "unmatched numbers"):
+    for words in (
+        "overlapping",
+        "n = 52",
+        "PSR",
+        "minimum track record",
+        "premium",
+        "T52",
+        "unmatched numbers",
+        "Brier",
+        "uncertainty",
+        "90% interval",
+        "contracts 2",
+        "alike in all",
+    ):
         assert words in found, words
     assert "annual" not in found
 

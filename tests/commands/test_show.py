@@ -406,8 +406,8 @@ def test_the_history_carries_result_and_exit_reason_in_every_form(ended: Path) -
     (row,) = json.loads(ask(ReadingApp(ended), "show", "--history", "--json"))["runs"]
     assert (row["result"], row["exit_reason"]) == ("50.96", "target")
     header, line = ask(ReadingApp(ended), "show", "--history", "--csv").splitlines()
-    assert header.endswith(",headline,result,exit_reason")
-    assert line.endswith(",50.96,target")
+    assert header.endswith(",headline,result,exit_reason,slot")
+    assert line.endswith(",50.96,target,2025-10-06")
 
 
 def test_an_ended_trade_says_what_it_earned_and_cost(ended: Path) -> None:

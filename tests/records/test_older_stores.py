@@ -81,7 +81,7 @@ def test_what_other_words_stand_for(state: str, words: str, columns: dict[str, o
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("audit", "verify"), "events: 68"),
+        (("audit", "verify"), "chain intact: 68 events"),
         (("show", "R1"), "621/616 put spread"),
         (("show", "P2"), "halted: strange fills"),
         (("replay", "R1"), "R1: recomputed gates, menu"),

@@ -107,9 +107,22 @@ def test_since_leaves_older_runs_out(store: Store) -> None:
         rows = ReportRows(store.core, since)
         known = sum(menu.known for menu in rows.menus())
         assert {
-            rows.run_count(), len(rows.origins()), len(rows.picks()), len(rows.stated()) // 4, known // 4,
+            sum(rows.run_outcomes().values()), len(rows.origins()), len(rows.picks()), len(rows.stated()) // 4,
+            known // 4,
             len(rows.answers()) // 2, len(rows.requests()),
         } == {count}  # fmt: skip
+
+
+def test_runs_are_counted_by_their_ending_and_the_account_is_that_of_the_first_run(store: Store) -> None:
+    lived_weeks(store, 3)
+    assert ReportRows(store.core, None).account() is None
+    ruling = '{"account":{"net_liquidation":"100000.00"}}'
+    with store.core.write_transaction(NOW, "a test"):
+        store.core.db.execute("update run set ruling = ? where id = 2", (ruling,))
+        store.core.db.execute("update run set outcome = 'skipped', cause = 'holiday' where id = 3")
+    rows = ReportRows(store.core, None)
+    assert rows.account() == D(100_000)
+    assert [*rows.run_outcomes().items()] == [("proposed", 2), ("holiday", 1)]
 
 
 def test_a_pick_is_compared_with_a_menu_that_is_wholly_known(store: Store) -> None:

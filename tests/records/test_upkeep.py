@@ -372,7 +372,7 @@ def test_audit_verify_prints_head_and_count(home: Path) -> None:
     with opened(home / "paper.db", account=None, read_only=True) as store:
         report = store.audit.verify()
     plain, document = run(home, "verify"), run(home, "verify", "--json")
-    assert (plain.exit_code, plain.stdout) == (0, f"events: {report.events}\nhead: {report.head}\n")
+    assert (plain.exit_code, plain.stdout) == (0, f"chain intact: {report.events} events\nhead: {report.head}\n")
     assert json.loads(document.stdout) == {
         "schema": "spy32.audit",
         "version": 1,
@@ -388,6 +388,7 @@ def test_audit_verify_ends_74_naming_the_first_edited_row(home: Path) -> None:
         edit.commit()
     plain, document = run(home, "verify"), run(home, "verify", "--json")
     assert plain.exit_code == document.exit_code == 74
+    assert plain.stdout.startswith("NOT intact: ")
     assert "row 1 of run was changed by hand" in plain.stderr
     assert json.loads(document.stdout)["broken"] == "row 1 of run was changed by hand"
 

@@ -40,8 +40,8 @@ def test_a_few_outcomes_have_counts_and_no_interval() -> None:
 def test_many_outcomes_have_an_interval_and_a_reference_no_agreement() -> None:
     of_menu = experiment(terms=experiment_terms(champion="menu", profile="other"))
     text = plain(report([0.5, -0.5] * 20, of_menu))
-    assert "E1 mean difference: +0.000 (90% interval -" in text
-    assert "whenever one looks)\n" in text
+    assert "E1 mean difference: +0.0% of max loss (90% interval -" in text
+    assert "at any look)\n" in text
     assert "E1 pairs: 40 known, 0 open\n" in text
     assert text.rstrip().endswith("for 260 weeks; profile other")
 

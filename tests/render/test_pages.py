@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -358,6 +359,23 @@ def test_the_history_has_results_and_exits_where_a_trade_has_ended() -> None:
     assert "exit ex dividend" in first
     assert "result" not in second
     assert "left out" not in rendered(menu_pages.history_page([row]), 132)
+
+
+def test_a_skipped_run_names_its_slot_and_the_max_loss_the_fees_on_top() -> None:
+    week_before = b.TODAY - timedelta(days=7)
+    skipped = run_views.ended(Outcome.SKIPPED, "holiday")
+    old = replace(skipped, run=replace(skipped.run, slot=week_before))
+    assert f"R1: skipped (holiday), slot {week_before}, noted Mon 2025-10-06 10:00 New York\n" in rendered(
+        page(old), PLAIN
+    )
+    row = RunSummary(
+        id=1, started_at=b.NOW, outcome=Outcome.SKIPPED, cause="holiday", profile="default", proposal_id=None,
+        trade_id=None, slot=week_before,
+    )  # fmt: skip
+    assert f"{week_before} slot" in rendered(menu_pages.history_page([row]), PLAIN)
+    assert "Plus: up to $10 exercise/assignment fees\n" in rendered(one_screen(run_views.filled()), PLAIN)
+    held = rendered(trade_page(run_views.filled(), run_views.trade(), now=b.later(days=1)), PLAIN)
+    assert " + up to $10 exercise/assignment fees\n" in held
 
 
 def test_sixty_columns_keep_trade_result_and_exit_of_the_history() -> None:

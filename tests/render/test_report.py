@@ -3,7 +3,6 @@
 from dataclasses import replace
 from decimal import Decimal
 
-from spy32.domain.market import SYNTHETIC_NOTE
 from spy32.domain.report import Bounds, OpenExpiration, SharpeRatio
 from spy32.domain.spreads import Mode
 from spy32.render.plain_lines import format_page
@@ -52,8 +51,8 @@ def test_what_the_history_misses_is_said_first() -> None:
 
 
 def test_a_made_up_year_says_so_and_a_live_one_is_an_alarm() -> None:
-    assert SYNTHETIC_NOTE in text()
-    assert SYNTHETIC_NOTE not in text(is_synthetic=False)
+    assert "SYNTHETIC MARKET" in text()
+    assert "SYNTHETIC" not in text(is_synthetic=False)
     assert report_page(replace(REPORT, mode=Mode.LIVE), "exit").alarm
 
 
@@ -64,7 +63,7 @@ def test_experiments_are_told_in_their_own_words() -> None:
 def test_what_is_open_is_told_by_expiration() -> None:
     ladder = (OpenExpiration(expiration=builders.EXPIRATION, trades=2, contracts=3, max_loss=Decimal("1344.78")),)
     assert "$1,344.78 at most on 1 expiration" in text(ladder=ladder, open_max_loss=Decimal("1344.78"))
-    assert "2025-11-07" in format_page(more_page(replace(REPORT, ladder=ladder)))
+    assert "2025-11-07" in format_page(more_page(replace(REPORT, ladder=ladder), "exit"))
 
 
 def test_a_lower_terminal_leaves_out_the_grids() -> None:
@@ -79,7 +78,9 @@ def test_a_ratio_is_never_without_its_count_and_the_overlap() -> None:
     words = sharpe_words(found)
     for part in ("n = 52", "overlapping", "0.67", "727 independent trades", "kurtosis 9.4"):
         assert part in words
-    assert "no number of trades" in sharpe_words(replace(found, ratio=-0.1, needed=None))
+    assert "No number of trades like these could show it: the mean is negative" in sharpe_words(
+        replace(found, ratio=-0.1, needed=None)
+    )
     assert sharpe_words(None) == "too few ended trades."
 
 
@@ -87,3 +88,50 @@ def test_colour_repeats_what_the_words_say() -> None:
     page = report_page(REPORT, "exit")
     assert "\x1b[" in draw_page(screen(80, colour=True), page)
     assert "\x1b[" not in draw_page(screen(80), page)
+
+
+def test_managing_has_both_sums_and_the_sizes_of_the_orders() -> None:
+    first, second = REPORT.trades[:2]
+    trades = (
+        replace(first, result=Decimal(-100), holding=Decimal(-300), quantity=1),
+        replace(second, result=Decimal(40), holding=Decimal(120), quantity=3),
+        replace(second, id=3, holding=None),
+    )
+    assert (
+        "managing: lost $60; holding to expiration would have lost $180 (2 trades): +$60.00 a trade, orders of 1-3 "
+        "contracts\n"
+    ) in text(trades=trades, best=None, worst=None)
+    assert "(1 trade): +$200.00 a trade, orders of 1 contract\n" in text(trades=trades[:1], best=None, worst=None)
+    assert "no expiration of an ended trade has closed yet" in text(trades=trades[2:], best=None, worst=None)
+
+
+def test_a_choice_is_undecided_as_long_as_its_interval_holds_zero() -> None:
+    def said(low: float | None, high: float | None) -> str:
+        return text(selection=Bounds(mean=-0.109, low=low, high=high, count=41))
+
+    assert "choice: against the menu's average: -10.9% of max loss: undecided (41 picks)\n" in said(-0.236, 0.024)
+    assert "-10.9% of max loss: 90% interval -23.6% to -2.4%, for one look (41 picks)\n" in said(-0.236, -0.024)
+    assert "choice: against the menu's average: too few (41 picks)\n" in said(None, None)
+
+
+def test_runs_are_told_by_how_they_ended() -> None:
+    endings = {"proposed": 40, "holiday": 6, "no_trade": 4, "missed": 2}
+    assert "· 52 runs: 40 proposed, 6 holiday, 4 no trade, ...\n" in text(run_outcomes=endings)
+
+
+def test_results_have_their_means_and_their_share_of_the_account() -> None:
+    found = text(
+        mean_result=Decimal("-44.41"), average_win=Decimal("68.34"), average_loss=Decimal("-198.71"),
+        account_return=-0.02,
+    )  # fmt: skip
+    assert "expectancy: -$44.41 a trade, $123.00 of slippage included; -2.0% on the account\n" in found
+    assert " · average win +$68.34, loss -$198.71\n" in found
+
+
+def test_a_group_of_all_trades_is_named_and_the_first_screens_group_not_repeated() -> None:
+    groups = {**REPORT.groups, "weekday": REPORT.groups["side"][:1]}
+    found = format_page(more_page(replace(REPORT, groups=groups), "exit"))
+    assert "more alike in all: weekday put\n" in found
+    assert "by side put: " in found
+    assert "by exit" not in found
+    assert "by weekday" not in found

@@ -183,7 +183,7 @@ def known(differences: Sequence[float | None], same: int = 0) -> list[Pair]:
 
 def test_without_an_outcome_it_is_collecting() -> None:
     found = state([])
-    assert found.words == "collecting: 0 outcomes of about 444 needed for 0.3 SD"
+    assert found.words == "collecting: 0 outcomes of about 444 needed to see 0.3 standard deviations"
     assert (found.interval, found.evidence, found.path) == (None, None, ())
 
 
@@ -215,7 +215,8 @@ def test_no_difference_of_note_gives_its_interval() -> None:
     found = state(np.random.default_rng(4).choice([-0.3, 0.3], 800).tolist(), of=experiment(terms=terms))
     assert found.interval is not None and found.interval.low is not None and found.interval.high is not None
     assert found.words == (
-        f"no difference of 0.3 SD or more (90% interval {found.interval.low:+.2f} ... {found.interval.high:+.2f})"
+        "no difference of 0.3 standard deviations or more "
+        f"(90% interval {found.interval.low:+.2f} ... {found.interval.high:+.2f})"
     )
 
 
@@ -226,7 +227,11 @@ def test_two_that_take_nearly_the_same_are_sent_to_agreement() -> None:
         "compare agreement, scores and cost"
     )
     assert state([0.0] * 40, same=40).words.startswith("too alike for results to tell: 40 outcomes differ by 0.00")
-    assert state([0.5, -0.5] * 20).words == "collecting: 40 outcomes of about 444 needed for 0.3 SD"
+    assert state([0.5, -0.5] * 20).words == (
+        "undecided: neither is ahead after 40 weeks; about 444 needed to see 0.3 standard deviations"
+    )
+    assert state([0.5, -0.3] * 20).words.startswith("undecided: grok comprehensive ahead by 10.0% of max loss after 40")
+    assert state([0.3, -0.5] * 20).words.startswith("undecided: rules ahead by 10.0% of max loss after 40 weeks;")
 
 
 def test_one_that_has_ended_or_used_its_weeks_up_is_undecided() -> None:

@@ -128,7 +128,7 @@ def test_their_experiment_has_its_state_from_the_store_alone(store: Store) -> No
     answered(store, pick(FIRST, PUT.id), pick(SECOND, None))
     found = compared(store).experiment
     assert found is not None
-    assert (found.known, found.words) == (1, "collecting: 1 outcome of about 444 needed for 0.3 SD")
+    assert (found.known, found.words) == (1, "collecting: 1 outcome of about 444 needed to see 0.3 standard deviations")
     (report,) = load_experiments(store, NOW)
     assert report.state == found
     assert found.interval is not None
