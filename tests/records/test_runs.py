@@ -152,9 +152,11 @@ def test_the_settings_that_decided_come_back_equal(store: Store) -> None:
 def test_words_are_kept_to_the_letter(store: Store) -> None:
     run = begun(store)
     asked, said = 'line\nwith "quotes" and é ✓', "```json\n{}\n``` \t"
-    store.decisions.save_answer(run.id, builders.recommendation(), role="attempt", at=NOW, request=asked, response=said)
+    store.decisions.save_answer(
+        run.id, builders.recommendation(), role=AnswerRole.AGAIN, at=NOW, request=asked, response=said
+    )
     (words,) = store.decisions.raw_answers(run.id)
-    assert (words.request, words.response, words.role, words.at) == (asked, said, "attempt", NOW)
+    assert (words.request, words.response, words.role, words.at) == (asked, said, AnswerRole.AGAIN, NOW)
     assert words.recommendation == builders.recommendation()
 
 

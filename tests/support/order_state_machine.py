@@ -556,7 +556,7 @@ class OrderMachine(RuleBasedStateMachine):
             if trade.state is TradeState.EXPIRED:
                 closes = self.store.proposals.select_closes(trade.id)
                 assert not any(close.state in (P.PROPOSED, P.APPROVED) for close in closes)
-            assert told or self.store.results.get(trade.id).realized == trade.result
+            assert told or self.store.results.get(trade.id).realized_profit == trade.result
         if not told:
             self.cash_is_equal()
         assert not self.store.integrity.check()
