@@ -69,7 +69,8 @@ TABLE = {
     "target": (
         ended("52.96"),
         (opening(), closing("0.29", mid="0.29")),
-        {"realized_profit": "52.96", "premium": "116.00", "closing_cost": "58.00", "fees": "5.04", "opening_slippage": "1.00",
+        {"realized_profit": "52.96",
+         "premium": "116.00", "closing_cost": "58.00", "fees": "5.04", "opening_slippage": "1.00",
          "closing_slippage": "0.00", "days_held": 3, "credit_kept": 58 / 116, "of_max_profit": 52.96 / 111.48,
          "of_max_loss": None},
     ),
@@ -77,21 +78,24 @@ TABLE = {
     "stop": (
         ended("-237.04"),
         (opening(), closing("1.74", mid="1.72")),
-        {"realized_profit": "-237.04", "closing_cost": "348.00", "closing_slippage": "4.00", "credit_kept": 1 - 348 / 116,
+        {"realized_profit": "-237.04",
+         "closing_cost": "348.00", "closing_slippage": "4.00", "credit_kept": 1 - 348 / 116,
          "of_max_profit": None, "of_max_loss": 237.04 / 888.52},
     ),
     # nothing to pay, nothing to close
     "expired": (
         ended("111.48", days=32, state=TradeState.EXPIRED),
         (opening(), settlement("0", spreads=2)),
-        {"realized_profit": "111.48", "closing_cost": "0", "closing_slippage": None, "days_held": 32, "credit_kept": 1.0,
+        {"realized_profit": "111.48",
+         "closing_cost": "0", "closing_slippage": None, "days_held": 32, "credit_kept": 1.0,
          "of_max_profit": 1.0},
     ),
     # both legs in the money: 116.00 - 1,000.00 - 4.52 - 10.00, two legs at $5 whatever the quantity
     "maximum loss": (
         ended("-898.52", days=32),
         (opening(), settlement("-1000.00", "10.00", spreads=2)),
-        {"realized_profit": "-898.52", "settlement_fees": "10.00", "fees": "14.52", "credit_kept": 1 - 1000 / 116,
+        {"realized_profit": "-898.52",
+         "settlement_fees": "10.00", "fees": "14.52", "credit_kept": 1 - 1000 / 116,
          "of_max_loss": 898.52 / 888.52},
     ),
     # assigned at 640, 200 shares sold at 638.50 a session later: 116.00 - 300.00 - 4.52 - 5.00
