@@ -102,4 +102,4 @@ def test_a_book_is_what_was_read_and_a_new_one_shows_what_happened_since(desk: T
     execute(desk.trading_context, book.proposal.id)
     later = load_order_book(desk.trading_context, book.proposal.id)
     assert (book.filled_quantity, book.remaining(), book.remaining(excluding=order.id)) == (0, 0, 2)
-    assert (later.filled, later.live_orders, later.remaining(), later.is_uneven) == (1, (), 1, False)
+    assert (later.filled_quantity, later.live_orders, later.remaining(), later.is_uneven) == (1, (), 1, False)
