@@ -7,17 +7,15 @@ when every quote moves by half a tick.
 import random
 import sys
 import time
-from datetime import date
 from pathlib import Path
 
 from spy32.errors import Unusable
 from spy32.markets.bundled_history import total_returns
 from spy32.markets.recorded import RecordedMarket
 from spy32.options.smile_fit import SmileCurve
-from spy32.options.surface import Smile, build_smile
 from spy32.pipeline.collect import implied_smile, inspect_snapshot
 from spy32.pipeline.screen import build_menu
-from spy32.sessions import market_date, years_to_expiration
+from spy32.sessions import market_date
 from spy32.settings import Settings
 from tests.support.paths import DATA
 from tests.support.smile_checks import (
@@ -29,22 +27,12 @@ from tests.support.smile_checks import (
     shown_numbers,
     steepest_fall,
 )
-from tests.support.snapshots import snapshot_of
+from tests.support.snapshots import recorded_smile, snapshot_of
 
 DAYS = range(25, 46)
 MOVES = 10
 FALL = -1e-12
 SHORTFALL = 1e-5
-
-
-def smile_of(market: RecordedMarket, day: date, earlier: SmileCurve | None) -> Smile:
-    """The smile of the root with the most contracts of that day."""
-    chain, rate = market.chain(market.underlying, [day]), market.rate().value
-    assert rate is not None
-    root = max({quote.root for quote in chain.quotes}, key=lambda name: sum(q.root == name for q in chain.quotes))
-    quotes = [quote for quote in chain.quotes if quote.root == root]
-    years = years_to_expiration(market.as_of, day)
-    return build_smile(quotes, spot=chain.spot, years=years, rate=rate, expiration=day, earlier=earlier)
 
 
 def judge_smiles(market: RecordedMarket) -> tuple[list[str], int]:
@@ -55,7 +43,7 @@ def judge_smiles(market: RecordedMarket) -> tuple[list[str], int]:
         if (day - market_date(market.as_of)).days not in DAYS:
             continue
         begun = time.thread_time()
-        smile = smile_of(market, day, earlier)
+        smile = recorded_smile(market, day, earlier)
         times.append(time.thread_time() - begun)
         if smile.curve is None:
             continue

@@ -163,11 +163,6 @@ def days_to_expiration(expiration: date, today: date) -> int:
     return (last_trading_day(expiration) - today).days
 
 
-def nearest_expiration(listed: Iterable[date], today: date, target_dte: int, tolerance: int) -> date | None:
-    """Return the first of `near_expirations`; None without one."""
-    return next(iter(near_expirations(listed, today, target_dte, tolerance)), None)
-
-
 def near_expirations(listed: Iterable[date], today: date, target_dte: int, tolerance: int) -> tuple[date, ...]:
     """Return the listed expirations whose DTE is at most `tolerance` days off `target_dte`, nearest first.
 

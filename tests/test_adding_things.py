@@ -138,7 +138,7 @@ def hello(ctx: typer.Context) -> None:
 CHECK = """
 
 def check_moon(context: DoctorContext) -> Diagnosis:
-    return warned("the moon is full", "wait")
+    return warning("the moon is full", "wait")
 """
 NOTIFIER = """
 from pathlib import Path

@@ -23,7 +23,7 @@ from spy32.sessions import (
     last_slot,
     last_trading_day,
     market_date,
-    nearest_expiration,
+    near_expirations,
     new_york_time,
     next_session,
     next_slot,
@@ -221,6 +221,10 @@ def test_the_market_date_is_new_yorks() -> None:
 
 
 # Expirations.
+
+
+def nearest_expiration(listed: list[date], today: date, target_dte: int, tolerance: int) -> date | None:
+    return next(iter(near_expirations(listed, today, target_dte, tolerance)), None)
 
 
 def test_the_nearest_expiration_to_a_christmas_target_is_the_day_before() -> None:

@@ -19,7 +19,7 @@ from spy32.clients.xai_models import TICKS_PER_DOLLAR, check_effort, format_cost
 from spy32.domain import model_calls
 from spy32.domain.briefing import Briefing
 from spy32.domain.market import MarketSnapshot
-from spy32.domain.proposals import Decision, Recommendation
+from spy32.domain.proposals import AnswerRole, Decision, Recommendation
 from spy32.domain.spreads import Menu
 from spy32.errors import HOPELESS, BadSettings, ExitCode
 from spy32.ports import Clock, ModelRequestLog, Monotonic, Sleep
@@ -117,7 +117,7 @@ class GrokAnalyst:
     knobs: services.AnalystKnobs
     journal: ModelRequestLog
     run_id: int
-    role: str
+    role: AnswerRole
     seed: int
     clock: Clock
     sleep: Sleep

@@ -51,14 +51,14 @@ def _outlook_cell(path: str, digits: int) -> CellReader:
     """The figure at a path of attributes of the outlook; missing with the reason that the outlook gives."""
     names = path.split(".")
 
-    def read(candidate: Candidate, _inputs: ColumnInputs) -> Cell:
+    def read_cell(candidate: Candidate, _inputs: ColumnInputs) -> Cell:
         found: Any = candidate.outlook
         for name in names:
             found = None if found is None else getattr(found, name)
         why = candidate.outlook.missing if candidate.outlook is not None else None
         return _number_cell(found, digits, plain_note(why or "not computed"))
 
-    return read
+    return read_cell
 
 
 def _count_cell(value: int | None) -> Cell:

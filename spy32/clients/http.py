@@ -111,9 +111,9 @@ class HttpClient:
                 self.keep("/".join(path.split("/")[-2:]).lstrip("/"), answer.body)
             return found
 
-        return self.read(path, ask, error, parse_and_keep, seconds=seconds)
+        return self.read_answer(path, ask, error, parse_and_keep, seconds=seconds)
 
-    def read(
+    def read_answer(
         self,
         path: str,
         ask: Callable[[float], HttpResponse],

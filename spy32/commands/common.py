@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from spy32.domain.proposals import ProposalKind
 from spy32.errors import TERMINATIONS, BadUsage, StoreError
 
 if TYPE_CHECKING:
@@ -118,8 +119,9 @@ def parse_proposal_id(store: "Store", typed: str | None, *states: str) -> int:
 
 def view_with_proposal(store: "Store", view: "RunView", proposal: "Proposal") -> "RunView":
     """The view of a run with this one of its proposals: the exit of its trade, a changed or an earlier opening."""
-    orders, trades = store.orders.select_by_proposal(proposal.id), store.trades
-    trade = trades.find_by_proposal(proposal.id)
+    orders, trade = store.orders.select_by_proposal(proposal.id), store.trades.find_by_proposal(proposal.id)
+    # A close shows the mark that it was priced by, not only the newest.
+    newest = None if proposal.kind is ProposalKind.CLOSE else 1
     return replace(
         view,
         proposal=proposal,
@@ -128,6 +130,5 @@ def view_with_proposal(store: "Store", view: "RunView", proposal: "Proposal") ->
         orders=orders,
         fills=tuple(fill for order in orders for fill in store.orders.fills(order.id)),
         trade=trade,
-        # A close shows the mark that it was priced by, not only the newest.
-        marks=store.marks.select(trade.id, newest=None if proposal.kind == "close" else 1) if trade is not None else (),
+        marks=store.marks.select(trade.id, newest=newest) if trade is not None else (),
     )

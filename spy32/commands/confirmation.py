@@ -3,6 +3,7 @@
 import sys
 from typing import TYPE_CHECKING
 
+from spy32.domain.proposals import ProposalKind
 from spy32.errors import BadUsage, NotPermitted, Refused
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def confirmation_lines(proposal: "Proposal") -> tuple[str, ...]:
     )
     band = f"from {proposal.limit_price} down to {proposal.floor_price} a share"
     outcome = f"max loss ${proposal.max_loss:,.2f}"
-    if proposal.kind == "close":
+    if proposal.kind is ProposalKind.CLOSE:
         band = f"to close T{proposal.trade_id}, from {-proposal.limit_price} up to {-proposal.floor_price} a share"
         outcome = f"result {closing_result_words(proposal)}"
     return (

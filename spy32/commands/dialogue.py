@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from spy32.commands.common import parse_price
 from spy32.commands.screen import Screen
 from spy32.commands.terminal_input import InputClosed, WindowResized
+from spy32.domain.proposals import ProposalKind
 from spy32.domain.spreads import Candidate, Mode
 from spy32.errors import BadUsage, Refused, Spy32Error
 from spy32.render.candidates import sorted_menu
@@ -102,7 +103,7 @@ class ApprovalDialogue:
 
     def _choice_prompt(self) -> dict[str, str]:
         result = self._shown.proposal
-        is_open = result is None or result.kind == "open"
+        is_open = result is None or result.kind is ProposalKind.OPEN
         keys = ["w"]
         if is_open and self._entries:
             keys = ["up", "down", "rows", "m", "w"]

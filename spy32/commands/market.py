@@ -57,7 +57,7 @@ def expirations(
     underlying = settings.profiles[profile].underlying
     source, listed_days = _list_expirations(sources, underlying)
     try:
-        judged = collect_market(sources, app.build_collect_request(settings, profile), app.report).judged
+        judged = collect_market(sources, app.build_collect_request(settings, profile), app.report).tradabilities
     except Spy32Error as error:
         app.warn(f"no quotes were judged, so the nearest is named: {error.message}")
         judged = ()

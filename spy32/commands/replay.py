@@ -6,6 +6,7 @@ import typer
 
 from spy32.commands.common import Json, get_app, parse_run_id
 from spy32.commands.completion import complete_ids
+from spy32.domain.proposals import AnswerRole
 from spy32.errors import BadUsage
 
 if TYPE_CHECKING:
@@ -68,7 +69,9 @@ def _ask_again(app: "App", run_id: int, version: str, *, approval: bool, json: b
     )
     cost = max_ticks(build_request(rendered, settings.xai))
     store = app.store()
-    analyst = app.build_model_analyst(settings, store, run_id, version=version, role="again", seed=question.menu.seed)
+    analyst = app.build_model_analyst(
+        settings, store, run_id, version=version, role=AnswerRole.AGAIN, seed=question.menu.seed
+    )
     requests = settings.analyst.samples * settings.xai.attempts
     price = f"R{run_id} again with {version}: about {rendered.tokens:,} tokens to {settings.xai.model}, "
     app.warn(f"{price}at most {format_cost(cost)} a request and {requests} requests")

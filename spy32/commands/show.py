@@ -7,6 +7,7 @@ import typer
 
 from spy32.commands.common import Json, get_app, parse_since, view_with_proposal
 from spy32.commands.completion import complete_ids
+from spy32.domain.proposals import AnswerRole
 from spy32.errors import BadUsage
 
 if TYPE_CHECKING:
@@ -238,11 +239,11 @@ def _load_raw(store: "Store", view: "RunView") -> "RawTexts":
             role=answer.role, analyst=answer.recommendation.analyst, request=answer.request, response=answer.response
         )
         for answer in store.decisions.raw_answers(run_id)
-        if not (view.hides_models and answer.role == "shadow" and not answer.recommendation.is_of_rule)
+        if not (view.hides_models and answer.role is AnswerRole.SHADOW and not answer.recommendation.is_of_rule)
     )
     attempts = tuple(
         call
         for call in store.model_calls.select_by_run(run_id)
-        if not (view.hides_models and call.attempt.role == "shadow")
+        if not (view.hides_models and call.attempt.role is AnswerRole.SHADOW)
     )
     return RawTexts(answers=answers, attempts=attempts, documents=store.documents.summaries(run_id))

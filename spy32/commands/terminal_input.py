@@ -79,12 +79,12 @@ class TerminalInput:
 
     def read_line(self) -> str:
         """One whole line. A line that the end of input cuts off was not finished, so it is no answer."""
-        raw = self._read(lambda: sys.stdin.buffer.readline(MAX_LINE))
+        raw = self._await_input(lambda: sys.stdin.buffer.readline(MAX_LINE))
         if not raw.endswith(b"\n"):
             raise InputClosed
         return raw.decode(errors="replace")
 
-    def _read(self, read: Callable[[], Answer]) -> Answer:
+    def _await_input(self, read: Callable[[], Answer]) -> Answer:
         self._is_reading = True
         try:
             if self._has_changed:
@@ -169,7 +169,7 @@ class Keyboard(TerminalInput):
         """Whether a key comes within so many seconds."""
         import select
 
-        return bool(self._typed or self._read(lambda: select.select([sys.stdin.fileno()], [], [], seconds)[0]))
+        return bool(self._typed or self._await_input(lambda: select.select([sys.stdin.fileno()], [], [], seconds)[0]))
 
     def forget_typed(self) -> None:
         self._typed = b""
@@ -177,7 +177,7 @@ class Keyboard(TerminalInput):
 
     def _more(self) -> None:
         try:
-            raw = self._read(lambda: os.read(sys.stdin.fileno(), MAX_LINE))
+            raw = self._await_input(lambda: os.read(sys.stdin.fileno(), MAX_LINE))
         except InputClosed:
             raw = b""
         if not raw:

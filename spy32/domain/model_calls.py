@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from spy32.domain.proposals import AnswerRole
 from spy32.domain.units import RunId
 from spy32.domain.value import value
 
@@ -13,7 +14,7 @@ ANSWERED = "answered"
 class ModelRequest:
     """The request, stored before it is sent."""
 
-    role: str
+    role: AnswerRole
     """`chosen` (decides the run), `shadow` (for comparison) or `again` (asked later by `replay`)."""
     sample: int
     """From 1; higher when one question is asked several times (`analyst.samples`)."""
@@ -105,7 +106,7 @@ class ModelCall:
 class UsageSummary:
     """Totals over the requests of one role and prompt in one run."""
 
-    role: str
+    role: AnswerRole
     prompt: str
     attempts: int
     unanswered: int

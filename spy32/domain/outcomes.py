@@ -106,15 +106,3 @@ class MenuChoice:
     def plan_share(self) -> float | None:
         """The same under the exit plan."""
         return 0.0 if self.candidate_id is None else self.outcome.plan_share if self.outcome is not None else None
-
-
-@value
-class MenuMean:
-    """The mean result of a run's candidates, each as a share of its maximum loss: what a blind pick would have had."""
-
-    count: int
-    """Candidates whose outcomes are final."""
-    expiry_share: float
-    """Held to expiration."""
-    plan_share: float | None
-    """Under the exit plan; None when no plan could be followed."""

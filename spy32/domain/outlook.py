@@ -1,22 +1,10 @@
 """What a candidate is worth and how it may end: probabilities and expected values, each with its law and horizon."""
 
 from datetime import date
-from enum import StrEnum
 
 from spy32.domain.market import Right
 from spy32.domain.units import Dollars, ModelDollars
 from spy32.domain.value import value
-
-
-class Law(StrEnum):
-    """The distribution of the underlying's returns that a number is computed under."""
-
-    MARKET = "market"
-    """The density that the option prices imply. It holds a premium for risk, so it is a price and no forecast."""
-    HISTORY = "history"
-    """SPY's returns since 1993, scaled by the VIX of today over the VIX of then, with their drift."""
-    NO_DRIFT = "history_without_drift"
-    """The same, tilted to a mean return of zero over the forward."""
 
 
 @value

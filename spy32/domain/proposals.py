@@ -17,12 +17,30 @@ CLOCK_TOLERANCE = timedelta(seconds=120)
 machine is within a second, so two minutes means that a clock is wrong."""
 
 
+class ProposalKind(StrEnum):
+    """What a proposal does. The value is stored and appears in JSON."""
+
+    OPEN = "open"
+    CLOSE = "close"
+
+
 class Decision(StrEnum):
     """The decision of an analyst. The value is stored and appears in JSON."""
 
     TRADE = "trade"
     ABSTAIN = "abstain"
     FAILED = "failed"
+
+
+class AnswerRole(StrEnum):
+    """What an answer is for. The value is stored and appears in JSON."""
+
+    CHOSEN = "chosen"
+    """It decides the run."""
+    SHADOW = "shadow"
+    """For comparison."""
+    AGAIN = "again"
+    """Asked for later, by `replay`."""
 
 
 @value
@@ -257,7 +275,7 @@ class ProposalTerms:
     needs a new approval."""
 
     run_id: RunId
-    kind: str
+    kind: ProposalKind
     """`open` or `close`."""
     mode: Mode
     account: str
@@ -319,7 +337,8 @@ class ProposalTerms:
     @property
     def trade_text(self) -> str:
         """The trade as a trader says it, such as `sell 2 SPY 30 Sep 621/616 put spread for 0.56`."""
-        verb = {("open", True): "sell", ("open", False): "buy", ("close", False): "buy back"}.get(
+        opening, closing = ProposalKind.OPEN, ProposalKind.CLOSE
+        verb = {(opening, True): "sell", (opening, False): "buy", (closing, False): "buy back"}.get(
             (self.kind, self.limit_price > 0), "sell off"
         )
         return f"{verb} {self.quantity} {spread_description(self.underlying, self.legs)} for {abs(self.limit_price)}"

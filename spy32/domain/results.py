@@ -83,7 +83,7 @@ class TradeResult:
     """Realised loss as a share of the maximum loss by what was filled; None for a profit."""
 
     @property
-    def realized(self) -> Dollars:
+    def realized_profit(self) -> Dollars:
         return sum((part.amount for part in self.realizations), Decimal(0))
 
     @property

@@ -116,10 +116,6 @@ class SyntheticMarket(BaseMarket):
     def earnings(self, underlying: str) -> tuple[ScheduledEvent, ...] | None:
         return ()
 
-    def fair_prices(self, expiration: date, right: Right, strikes: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The prices before they are rounded to quotes, dollars per share, shape of `strikes`."""
-        return self._prices(expiration, right, strikes, self.spot(), self._clock())
-
     def _quotes(
         self, expiration: date, right: Right, strikes: NDArray[np.float64], spot: float, now: datetime
     ) -> list[OptionQuote]:

@@ -13,7 +13,7 @@ from spy32.domain.notices import NoticeKind, NoticeText
 from spy32.lifecycle import OrderState, ProposalState
 from spy32.ops.last_account import last_known_account
 from spy32.records.trades import OPEN_STATES
-from spy32.rules import notices
+from spy32.rules import notices, trade_notices
 from spy32.sessions import market_date, previous_session, week_start
 from spy32.settings import Settings
 
@@ -61,12 +61,12 @@ def _lapsing(store: "Store", now: datetime) -> Iterator[NoticeText]:
         until = approval.until if approval is not None else proposal.lapses_at
         window = APPROVAL_WINDOW if is_approved else REVIEW_WINDOW
         if not proposal.is_recorded and now < until <= now + window:
-            yield notices.lapsing_notice(proposal, until, is_approved=is_approved)
+            yield trade_notices.lapsing_notice(proposal, until, is_approved=is_approved)
 
 
 def _unknown_orders(store: "Store") -> Iterator[NoticeText]:
     for order in store.orders.select(OrderState.UNKNOWN):
-        yield notices.unknown_order_notice(order)
+        yield trade_notices.unknown_order_notice(order)
 
 
 def _week_loss(store: "Store", settings: Settings, now: datetime) -> Iterator[NoticeText]:

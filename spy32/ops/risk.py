@@ -5,7 +5,7 @@ from decimal import ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING
 
 from spy32.domain.book import book_max_loss, proposed_position
-from spy32.domain.proposals import Proposal
+from spy32.domain.proposals import Proposal, ProposalKind
 from spy32.domain.spreads import CENT, Account, Mode
 from spy32.domain.units import Dollars
 from spy32.domain.value import value
@@ -81,6 +81,6 @@ def _waiting_opening(store: "Store", now: datetime) -> Proposal | None:
     waiting = [
         proposal
         for proposal in store.proposals.select(ProposalState.PROPOSED)
-        if proposal.kind == "open" and not proposal.is_over(now)
+        if proposal.kind is ProposalKind.OPEN and not proposal.is_over(now)
     ]
     return waiting[-1] if waiting else None

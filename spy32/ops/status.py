@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from spy32.domain.orders import Order, OrderKind
-from spy32.domain.proposals import Proposal
+from spy32.domain.proposals import Proposal, ProposalKind
 from spy32.domain.results import ResultTotals
 from spy32.domain.runs import Cause, Outcome, Run, RunSummary
 from spy32.domain.spreads import Mode
@@ -303,7 +303,7 @@ def _pending_review(proposal: Proposal) -> PendingItem:
 
 def _terms(proposal: Proposal) -> str:
     """Return the trade and its maximum loss, rounded up to the dollar; of a close its ceiling and its reason."""
-    if proposal.kind == "close":
+    if proposal.kind is ProposalKind.CLOSE:
         reason = f" ({proposal.reason.words})" if proposal.reason is not None else ""
         return f"{proposal.trade_text}, {abs(proposal.floor_price)} at most, to close T{proposal.trade_id}{reason}"
     return f"{proposal.trade_text}, max loss ${proposal.max_loss.to_integral_value(ROUND_CEILING):,}"

@@ -48,7 +48,7 @@ class AmericanContract:
     """Years before which it cannot be exercised; 0 means from now on."""
 
     @property
-    def paid(self) -> tuple[tuple[float, float], ...]:
+    def remaining_dividends(self) -> tuple[tuple[float, float], ...]:
         """The dividends between now and expiration."""
         return tuple(each for each in self.dividends if 0.0 < each[0] <= self.years)
 
@@ -59,7 +59,7 @@ class AmericanContract:
 
     def escrow(self, at: float, *, include_now: bool = True) -> float:
         """Return the value at time `at` of the dividends from then to expiration, dollars."""
-        later = (each for each in self.paid if each[0] > at or (include_now and each[0] == at))
+        later = (each for each in self.remaining_dividends if each[0] > at or (include_now and each[0] == at))
         return sum(amount * exp(-self.rate * (when - at)) for when, amount in later)
 
 
@@ -149,7 +149,7 @@ def _step_ends(contract: AmericanContract) -> list[float]:
     does not remove it.
     """
     graded = {contract.years * (step / _STEPS) ** _GRADING for step in range(_STEPS + 1)}
-    breaks = {when for when, _ in contract.paid} | {contract.first_exercise}
+    breaks = {when for when, _ in contract.remaining_dividends} | {contract.first_exercise}
     return sorted(graded | {each for each in breaks if 0.0 < each < contract.years})
 
 

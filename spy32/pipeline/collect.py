@@ -78,7 +78,7 @@ def collect(context: RunContext, account: Account | None) -> StepResult[CheckedM
 
 def _expiration_words(collected: CollectedMarket) -> str:
     """The expiration that is taken; where it is not the nearest, why not that one."""
-    taken, nearest = collected.snapshot, next(iter(collected.judged), None)
+    taken, nearest = collected.snapshot, next(iter(collected.tradabilities), None)
     words = f"{taken.target} ({taken.dte} days)"
     if nearest is None or nearest.day == taken.target:
         return words
@@ -109,7 +109,9 @@ def collect_market(sources: Sources, request: CollectRequest, report: Callable[[
             raise gathered.error
         rejections = [_rejection(each) for each in offers if each.nearest.checked is None]
         tried = (*gathered.attempts, *first.choice_attempts, *rejections)
-        return CollectedMarket(replace(first.nearest.snapshot, tried=tried), None, first.nearest.quality, first.judged)
+        return CollectedMarket(
+            replace(first.nearest.snapshot, tried=tried), None, first.nearest.quality, first.tradabilities
+        )
     target = record.snapshot.target
     others = {each: each.find_usable(target) for each in offers if each is not offer}
     rejections = [_rejection(each, target) for each, market in others.items() if market is None]
@@ -118,7 +120,7 @@ def collect_market(sources: Sources, request: CollectRequest, report: Callable[[
     if second is not None:
         snapshot = replace(snapshot, second=second.snapshot.chain.select_expirations(target))
     market, quality = _compare_sources(replace(record.checked, snapshot=snapshot), settings)
-    return CollectedMarket(snapshot, market, quality, offer.judged)
+    return CollectedMarket(snapshot, market, quality, offer.tradabilities)
 
 
 def _offer_of_record(offers: list[SourceOffer], gathered: SourceAnswers) -> SourceOffer | None:

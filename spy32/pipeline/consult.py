@@ -1,6 +1,6 @@
 """The consult step: the analyst chooses a candidate of the menu or abstains. Shadow analysts answer for the record."""
 
-from spy32.domain.proposals import Decision, Recommendation, RiskDecision
+from spy32.domain.proposals import AnswerRole, Decision, Recommendation, RiskDecision
 from spy32.domain.runs import Cause, Outcome, StepState
 from spy32.domain.spreads import Account, Menu
 from spy32.errors import HOPELESS, ExitCode
@@ -25,7 +25,7 @@ def consult(
             unasked = f"so {context.analyst.name} was not asked"
             return RunEnd.no_trade(refusal_cause(refusal), *refusal.reasons, unasked)
     chosen = context.analyst.choose(market.snapshot, menu, market.briefing)
-    context.store.decisions.save_answer(context.run_id, chosen, role="chosen", at=context.clock())
+    context.store.decisions.save_answer(context.run_id, chosen, role=AnswerRole.CHOSEN, at=context.clock())
     if chosen.decision is Decision.FAILED:
         return _handle_failed_answer(context, chosen, shadows)
     if chosen.decision is Decision.ABSTAIN:
@@ -58,13 +58,13 @@ def _refusal_of_all(
 def ask_shadow_models(context: RunContext, market: CheckedMarket, menu: Menu) -> None:
     """Ask the paid shadow analysts after the run has ended, so that nothing waits for them."""
     assert market.briefing is not None
-    chosen = [answer for role, answer in context.store.decisions.answers(context.run_id) if role == "chosen"]
+    chosen = [answer for role, answer in context.store.decisions.answers(context.run_id) if role is AnswerRole.CHOSEN]
     if not chosen or chosen[-1].exit_code in HOPELESS:
         return
     for shadow in context.shadows:
         if shadow.name not in RULE_ANALYSTS:
             answer = shadow.choose(market.snapshot, menu, market.briefing)
-            context.store.decisions.save_answer(context.run_id, answer, role="shadow", at=context.clock())
+            context.store.decisions.save_answer(context.run_id, answer, role=AnswerRole.SHADOW, at=context.clock())
 
 
 def _ask_shadow_rules(context: RunContext, market: CheckedMarket, menu: Menu) -> list[Recommendation]:
@@ -76,7 +76,7 @@ def _ask_shadow_rules(context: RunContext, market: CheckedMarket, menu: Menu) ->
         if shadow.name in RULE_ANALYSTS
     ]
     for answer in answers:
-        context.store.decisions.save_answer(context.run_id, answer, role="shadow", at=context.clock())
+        context.store.decisions.save_answer(context.run_id, answer, role=AnswerRole.SHADOW, at=context.clock())
     return answers
 
 

@@ -4,7 +4,8 @@ from spy32.domain.notices import NoticeKind, NoticeText
 from spy32.domain.proposals import Proposal
 from spy32.domain.runs import Cause, Outcome
 from spy32.pipeline.context import RunContext, RunEnd, StepResult
-from spy32.rules.notices import ending_notice, proposal_notice
+from spy32.rules.notices import ending_notice
+from spy32.rules.trade_notices import proposal_notice
 
 
 def notify(context: RunContext, ending: Proposal | RunEnd) -> StepResult[int]:

@@ -36,7 +36,7 @@ class CollectedMarket:
         self.snapshot = snapshot
         self.checked = checked
         self.quality = quality
-        self.judged = judged
+        self.tradabilities = judged
         """The expirations that were looked at before this one was taken, in that order."""
 
 
@@ -78,7 +78,7 @@ class SourceOffer:
         return market if market is not None and market.checked is not None else None
 
     @cached_property
-    def judged(self) -> tuple[Tradability, ...]:
+    def tradabilities(self) -> tuple[Tradability, ...]:
         """The expirations that were looked at, nearest first, until none of the rest could be better."""
         judged: list[Tradability] = []
         for day in (self._chain.target, *self._chain.others):
@@ -97,15 +97,15 @@ class SourceOffer:
     @cached_property
     def best(self) -> CollectedMarket | None:
         """The market of the expiration that can be traded best; None when a gate stops every one."""
-        taken = most_tradable(self.judged)
+        taken = most_tradable(self.tradabilities)
         return self.find(taken.day) if taken is not None else None
 
     @property
     def choice_attempts(self) -> tuple[SourceAttempt, ...]:
         """A line for each expiration that was looked at; none when the nearest was good enough at once."""
-        if len(self.judged) < 2:
+        if len(self.tradabilities) < 2:
             return ()
-        taken = most_tradable(self.judged)
+        taken = most_tradable(self.tradabilities)
         return tuple(
             SourceAttempt(
                 datum="expiration",
@@ -113,7 +113,7 @@ class SourceOffer:
                 ok=not each.stopped_by,
                 detail=f"{each.day} ({each.dte} days){' taken' if each is taken else ''}: {each.words}",
             )
-            for each in self.judged
+            for each in self.tradabilities
         )
 
     def _collect(self, chain: SourceChain) -> CollectedMarket:

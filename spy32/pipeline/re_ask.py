@@ -2,7 +2,7 @@
 
 from spy32.domain.briefing import Briefing
 from spy32.domain.market import MarketSnapshot
-from spy32.domain.proposals import Recommendation
+from spy32.domain.proposals import AnswerRole, Recommendation
 from spy32.domain.spreads import Menu
 from spy32.domain.value import value
 from spy32.errors import BadUsage
@@ -35,7 +35,7 @@ class StoredQuestion:
             raise BadUsage(
                 f"R{run_id} had no menu to choose from ({run.cause or run.outcome}); there is nothing to ask"
             )
-        chosen = [answer for role, answer in store.decisions.answers(run_id) if role == "chosen"]
+        chosen = [answer for role, answer in store.decisions.answers(run_id) if role is AnswerRole.CHOSEN]
         return cls(
             run_id=run_id,
             snapshot=store.decisions.snapshot(run_id),
@@ -51,5 +51,5 @@ def ask_model_again(
 ) -> Recommendation:
     """Ask, store and return the answer, with the role `again` beside the run's own answers."""
     answer = analyst.choose(question.snapshot, question.menu, question.briefing)
-    store.decisions.save_answer(run_id, answer, role="again", at=clock())
+    store.decisions.save_answer(run_id, answer, role=AnswerRole.AGAIN, at=clock())
     return answer

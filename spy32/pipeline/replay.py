@@ -10,7 +10,7 @@ from typing import Any
 from spy32.domain.briefing import Briefing
 from spy32.domain.codec import encode
 from spy32.domain.market import MarketSnapshot
-from spy32.domain.proposals import Decision, Finding, Proposal, Recommendation, RiskDecision
+from spy32.domain.proposals import AnswerRole, Decision, Finding, Proposal, Recommendation, RiskDecision
 from spy32.domain.spreads import Account, ExpectedValue, Greeks, Menu
 from spy32.domain.value import value
 from spy32.errors import BadUsage
@@ -27,7 +27,7 @@ from spy32.settings import Settings
 from spy32.settings.deciding import restore_settings
 from spy32.store import Store
 
-RecordedAnalystLookup = Callable[[str, Recommendation, Settings, int], "tuple[Analyst, list[str]] | None"]
+RecordedAnalystLookup = Callable[[AnswerRole, Recommendation, Settings, int], "tuple[Analyst, list[str]] | None"]
 """Role, answer, settings and seed -> an analyst that gives the recorded response, and the differences of its requests
 from the recorded ones; None when no model was asked."""
 ROUNDING_TOLERANCE = 1e-9
@@ -97,26 +97,20 @@ def _compare_steps(  # noqa: PLR0913, PLR0917 - what a run consists of
     briefing = build_briefing(snapshot, market, quality)
     is_old = bool(menu.candidates) and all(candidate.outlook is None for candidate in menu.candidates)
     if is_old:
-        yield "menu without figures of its smile", _model_free(menu), _model_free(recomputed_menu)
+        yield "menu without figures of its smile", _drop_smile_figures(menu), _drop_smile_figures(recomputed_menu)
         if recorded_briefing is not None:
-            briefing = _with_smile_figures(briefing, recorded_briefing)
+            briefing = _restore_smile_figures(briefing, recorded_briefing)
     else:
         yield "menu", menu, recomputed_menu
     if recorded_briefing is not None:
-        # Positions and account of that day are recorded only in the briefing, so take them from there.
-        briefing = replace(
-            briefing,
-            held=recorded_briefing.held,
-            open_risk=recorded_briefing.open_risk,
-            net_liquidation=recorded_briefing.net_liquidation,
-        )
+        briefing = _restore_account(briefing, recorded_briefing)
         yield "briefing", recorded_briefing, briefing
     answers = store.decisions.answers(run_id)
     for role, answer in answers:
         if answer.analyst in RULE_ANALYSTS:
             recomputed = build_rule_analyst(answer.analyst, settings).choose(snapshot, menu, briefing)
             yield f"{role} of the rule {answer.analyst}", answer, recomputed
-        elif find_recorded_analyst is not None and role in ("chosen", "shadow"):
+        elif find_recorded_analyst is not None and role is not AnswerRole.AGAIN:
             recorded_analyst = find_recorded_analyst(role, answer, settings, menu.seed)
             if recorded_analyst is not None:
                 model, differences = recorded_analyst
@@ -161,7 +155,7 @@ DELTA_RULES = frozenset({"delta", "not_nearest", "menu_full"})
 """Rules of the menu whose figure is a delta."""
 
 
-def _model_free(menu: Menu) -> Menu:
+def _drop_smile_figures(menu: Menu) -> Menu:
     """Return the menu without what rests on the smile: runs before 0.4 took each vol from its own quote."""
     nothing = Greeks(delta=0.0, gamma=0.0, theta=0.0, vega=0.0)
     candidates = (
@@ -182,26 +176,31 @@ def _model_free(menu: Menu) -> Menu:
     return replace(menu, candidates=tuple(candidates), dropped=tuple(dropped))
 
 
-def _with_smile_figures(briefing: Briefing, recorded: Briefing) -> Briefing:
+def _restore_account(briefing: Briefing, recorded: Briefing) -> Briefing:
+    """Return the briefing with positions and account of that day, which are recorded only there."""
+    return replace(briefing, held=recorded.held, open_risk=recorded.open_risk, net_liquidation=recorded.net_liquidation)
+
+
+def _restore_smile_figures(briefing: Briefing, recorded: Briefing) -> Briefing:
     """Return the briefing with the recorded figures of the smile; its order stays."""
     kept = {f"market.{name}" for name in SMILE_FIGURES} & recorded.figures.keys()
     figures = {path: recorded.figures[path] if path in kept else metric for path, metric in briefing.figures.items()}
     return replace(briefing, figures=figures)
 
 
-def _account_then(account: Account, ruling: RiskDecision) -> Account:
+def _account_of_ruling(account: Account, ruling: RiskDecision) -> Account:
     """The account of a ruling; until 0.3.0 only what the limits said of it tells whether its level carries spreads."""
     if account.permits_spreads is not None or any(finding.rule == "unknown" for finding in ruling.findings):
         return account
     return replace(account, permits_spreads=not any(finding.rule == "options_level" for finding in ruling.findings))
 
 
-def _deciding_answer(answers: Sequence[tuple[str, Recommendation]]) -> Recommendation | None:
+def _deciding_answer(answers: Sequence[tuple[AnswerRole, Recommendation]]) -> Recommendation | None:
     """Return the answer that decided the run: the analyst's, or the fixed rule's if the analyst failed."""
-    chosen = next((answer for role, answer in answers if role == "chosen"), None)
+    chosen = next((answer for role, answer in answers if role is AnswerRole.CHOSEN), None)
     if chosen is None or chosen.decision is not Decision.FAILED:
         return chosen
-    return next((answer for role, answer in answers if role == "shadow" and answer.analyst == "rules"), None)
+    return next((answer for role, answer in answers if role is AnswerRole.SHADOW and answer.analyst == "rules"), None)
 
 
 def _compare_decision(  # noqa: PLR0913, PLR0917 - what a decision consists of
@@ -220,7 +219,12 @@ def _compare_decision(  # noqa: PLR0913, PLR0917 - what a decision consists of
     if chosen.vetoes:
         return
     recomputed = assess_risk(
-        candidate, snapshot, _account_then(ruling.account, ruling), ruling.exposure, settings=settings, now=ruling.at
+        candidate,
+        snapshot,
+        _account_of_ruling(ruling.account, ruling),
+        ruling.exposure,
+        settings=settings,
+        now=ruling.at,
     )
     price_findings = tuple(finding for finding in ruling.findings if finding.rule in pricing.PRICE_RULES)
     yield "checks", ruling.findings, (*price_findings, *recomputed.findings)

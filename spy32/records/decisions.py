@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from spy32.domain.codec import canonical_json, encode
 from spy32.domain.market import MarketSnapshot, QualityReport
-from spy32.domain.proposals import Recommendation, RiskDecision
+from spy32.domain.proposals import AnswerRole, Recommendation, RiskDecision
 from spy32.domain.run_view import MarketSummary
 from spy32.domain.spreads import Candidate, Menu, RejectedSpread
 from spy32.domain.value import value
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 class RawAnswer:
     """One answer with its exact request and response."""
 
-    role: str
+    role: AnswerRole
     at: datetime
     recommendation: Recommendation
     request: str
@@ -118,11 +118,12 @@ class Decisions:
         row = self._core.row("select line from snapshot where run_id = ?", run_id)
         return decode_body(MarketSummary, row["line"], f"the market of R{run_id}") if row is not None else None
 
-    def answers(self, run_id: int) -> tuple[tuple[str, Recommendation], ...]:
+    def answers(self, run_id: int) -> tuple[tuple[AnswerRole, Recommendation], ...]:
         """Return every answer with its role, oldest first."""
         self._runs.get_row(run_id)
         rows = self._core.rows("select role, body from answer where run_id = ? order by id", run_id)
-        return tuple((row["role"], decode_body(Recommendation, row["body"], f"an answer of R{run_id}")) for row in rows)
+        where = f"an answer of R{run_id}"
+        return tuple((AnswerRole(row["role"]), decode_body(Recommendation, row["body"], where)) for row in rows)
 
     def answers_of_prompts(self, versions: tuple[str, ...]) -> tuple[tuple[int, Recommendation], ...]:
         """Return every answer to these prompt versions with its run, oldest first; without those of runs whose
@@ -208,7 +209,7 @@ class Decisions:
         run_id: int,
         recommendation: Recommendation,
         *,
-        role: str,
+        role: AnswerRole,
         at: datetime,
         request: str = "",
         response: str = "",
@@ -256,7 +257,7 @@ def parse_briefing(text: str | None, run_id: int) -> "Briefing | None":
 @row_decoder("answer")
 def _raw_answer(row: sqlite3.Row) -> RawAnswer:
     return RawAnswer(
-        role=row["role"],
+        role=AnswerRole(row["role"]),
         at=parse_instant(row["at"]),
         recommendation=decode_body(Recommendation, row["body"], f"answer {row['id']}"),
         request=row["request"],

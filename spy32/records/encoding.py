@@ -109,14 +109,14 @@ def row_decoder(noun: str) -> "Callable[[Callable[[sqlite3.Row], T]], Callable[[
     """Decorate a function that decodes a row, so that undecodable columns raise `StoreDamaged` with the row."""
 
     def decorate(make: "Callable[[sqlite3.Row], T]") -> "Callable[[sqlite3.Row], T]":
-        def read(row: "sqlite3.Row") -> T:
+        def decode_row(row: "sqlite3.Row") -> T:
             try:
                 return make(row)
             except DECODE_ERRORS as error:
                 number = f" {row['id']}" if "id" in row.keys() else ""  # noqa: SIM118 - `in row` looks at its values
                 raise unreadable_error(f"{noun}{number}", error) from error
 
-        return read
+        return decode_row
 
     return decorate
 

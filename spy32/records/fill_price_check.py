@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from spy32.domain.codec import canonical_json
 from spy32.domain.orders import Fill, OrderKind, Trade, spreads_filled
-from spy32.domain.proposals import ExitPlan
+from spy32.domain.proposals import ExitPlan, ProposalKind
 from spy32.domain.spreads import Leg
 from spy32.records.attention import add_attention
 from spy32.records.base import Database, WriteTransaction
@@ -60,7 +60,7 @@ class FillPriceCheck:
         # A broker reports the average price of a leg to four decimals.
         if net is None or not net < bound - E4_UNIT * len(legs):
             return
-        if proposal.kind != "open":
+        if proposal.kind is not ProposalKind.OPEN:
             message = f"T{trade.id} was closed at {-net} a share, above the approved ceiling of {-bound}"
         elif is_target:
             message = f"the profit target of T{trade.id} was filled at {-net} a share, above its limit of {-bound}"

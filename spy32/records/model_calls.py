@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from spy32.domain.codec import canonical_json
+from spy32.domain.proposals import AnswerRole
 from spy32.errors import BadUsage, Refused
 from spy32.records.base import Database
 from spy32.records.encoding import (
@@ -158,7 +159,7 @@ def _model_call(row: sqlite3.Row) -> "ModelCall":
 
     where = f"attempt {row['id']} of R{row['run_id']}"
     attempt = ModelRequest(
-        role=row["role"],
+        role=AnswerRole(row["role"]),
         sample=row["sample"],
         attempt=row["attempt"],
         prompt=row["prompt"],
@@ -214,7 +215,7 @@ def _usage_summary(row: sqlite3.Row) -> "UsageSummary":
     from spy32.domain.model_calls import UsageSummary
 
     return UsageSummary(
-        role=row["role"],
+        role=AnswerRole(row["role"]),
         prompt=row["prompt"],
         attempts=row["attempts"],
         unanswered=row["unanswered"],

@@ -136,7 +136,7 @@ def add_notice(store: Database, change: WriteTransaction, text: NoticeText, *, r
 
 def add_end_notice(store: Database, change: WriteTransaction, trade: Trade, proposals: "Proposals") -> None:
     """Add the notice of a trade that has just ended, inside the transaction of its end."""
-    from spy32.rules.notices import ended_notice
+    from spy32.rules.trade_notices import ended_notice
 
     underlying = proposals.get(trade.proposal_id).underlying
     add_notice(store, change, ended_notice(trade, underlying), run_id=trade.run_id)

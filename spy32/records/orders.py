@@ -5,7 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from spy32.domain.orders import BrokerOrder, Fill, Order, OrderKind, OrderTicket
-from spy32.domain.proposals import ExitPlan
+from spy32.domain.proposals import ExitPlan, ProposalKind
 from spy32.domain.spreads import Action, Mode
 from spy32.errors import BadUsage, Refused
 from spy32.lifecycle import IN_FLIGHT, ORDER_TRANSITIONS, EndedBy, OrderState, ProposalState, TradeState, advance
@@ -211,7 +211,7 @@ class Orders:
         exits = proposal.exit
         if trade is not None and trade["exits"] is not None:
             exits = decode_body(ExitPlan, trade["exits"], f"the exits of T{trade['id']}")
-        if proposal.kind != "open" or not exits.rests_target or order.limit != -exits.profit_target:
+        if proposal.kind is not ProposalKind.OPEN or not exits.rests_target or order.limit != -exits.profit_target:
             raise Refused(f"order {order.reference} is not the profit target that was approved with P{proposal.id}")
         approval = self._core.row(
             "select hash from approval where id = ? and proposal_id = ?", order.approval_id, proposal.id

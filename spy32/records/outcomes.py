@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import cache
 
 from spy32.domain.codec import canonical_json
-from spy32.domain.outcomes import DailyClose, MenuChoice, MenuMean, Outcome, PlanOutcome, Who
+from spy32.domain.outcomes import DailyClose, MenuChoice, Outcome, PlanOutcome, Who
 from spy32.domain.proposals import ExitReason
 from spy32.domain.spreads import Strategy
 from spy32.domain.value import value
@@ -51,9 +51,6 @@ _TRADED = f"""select run.started_at, '{Who.TRADED}' as analyst, null as prompt, 
     from trade join proposal on proposal.id = trade.proposal_id join run on run.id = proposal.run_id
     left join outcome on outcome.run_id = proposal.run_id and outcome.candidate_id = picked
     where run.started_at >= ? and picked is not null order by trade.id"""
-_MEANS = f"""select run_id, count(*) as count, avg(1.0 * expiry_e4 / max_loss_e4) as expiry_share,
-    avg(1.0 * plan_e4 / max_loss_e4) as plan_share from outcome
-    where known = 1 and max_loss_e4 > 0 and {_OF_RUNS} group by run_id"""
 _RECORDED_TIME = """select max(at) as at from (
     select max(json_extract(line, '$.as_of')) as at from snapshot where json_extract(line, '$.is_recorded')
     union all select max(mark.at) from mark join trade on trade.id = mark.trade_id
@@ -116,11 +113,6 @@ class Outcomes:
         """Return the outcomes of a run's candidates, in the order of the menu; empty before the first refresh."""
         return select_outcomes(self._core, run_id)
 
-    def known(self, since: date | None = None) -> tuple[Outcome, ...]:
-        """Return every final outcome, of runs that started on this New York day or later, by run."""
-        query = f"{_OUTCOMES} where known = 1 and {_OF_RUNS} order by run_id, id"
-        return tuple(map(_outcome, self._core.rows(query, _start(since))))
-
     def open_runs(self, since: date | None = None) -> tuple[OpenRun, ...]:
         """Return the runs whose outcomes are not all final, oldest first."""
         return tuple(map(_open_run, self._core.rows(_OPEN_RUNS, _start(since))))
@@ -177,10 +169,6 @@ class Outcomes:
             rows = (*self._core.rows(_CHOICES, start), *self._core.rows(_TRADED, start))
         found = {(choice.run_id, choice.chooser): choice for choice in map(_choice, rows)}
         return tuple(found[key] for key in sorted(found))
-
-    def menu_means(self, since: date | None = None) -> Mapping[int, MenuMean]:
-        """Return the means of the menus of which every outcome is final, by run."""
-        return {row["run_id"]: _menu_mean(row) for row in self._core.rows(_MEANS, _start(since))}
 
     # Writing
 
@@ -297,8 +285,3 @@ def _choice(row: sqlite3.Row) -> MenuChoice:
         outcome=_outcome(row) if row["candidate_id"] is not None else None,
         stated=row["stated"],
     )
-
-
-@row_decoder("outcome")
-def _menu_mean(row: sqlite3.Row) -> MenuMean:
-    return MenuMean(count=row["count"], expiry_share=row["expiry_share"], plan_share=row["plan_share"])

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import fields, replace
 from datetime import datetime
 
-from spy32.domain.proposals import Approval, ApprovalTerms, Draft, Proposal, ProposalTerms
+from spy32.domain.proposals import Approval, ApprovalTerms, Draft, Proposal, ProposalKind, ProposalTerms
 from spy32.errors import BadUsage, Refused
 from spy32.lifecycle import IN_FLIGHT, PROPOSAL_TRANSITIONS, ProposalState, TradeState, advance
 from spy32.records.attention import add_attention
@@ -113,7 +113,7 @@ class Proposals:
 
     def _insert(self, change: WriteTransaction, proposal: ProposalTerms, body: str, state: ProposalState) -> int:
         self._core.require_mode(proposal.mode)
-        if proposal.kind == "open":
+        if proposal.kind is ProposalKind.OPEN:
             self._lapse_older_proposals(change, proposal)
         elif proposal.trade_id is not None and (live := self.find_live_close(proposal.trade_id)) is not None:
             raise Refused(f"P{live.id} closes T{proposal.trade_id} already, and it is {live.state}")
@@ -201,7 +201,9 @@ class Proposals:
             "select 1 from viewing where proposal_id = ? union all select 1 from approval where proposal_id = ?"
         )
         if proposal.is_over(parse_instant(change.at)) and self._core.row(seen_query, proposal_id, proposal_id) is None:
-            consequence = "the week's trade is lost" if proposal.kind == "open" else f"T{proposal.trade_id} stays open"
+            consequence = (
+                "the week's trade is lost" if proposal.kind is ProposalKind.OPEN else f"T{proposal.trade_id} stays open"
+            )
             message = f"P{proposal_id} lapsed and nobody had looked at it: {proposal.trade_text}; {consequence}"
             add_attention(self._core, change, f"P{proposal_id}", ATTENTION_LAPSED, message)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from spy32.domain.market import QualityReport
 from spy32.domain.orders import Fill, Order, Trade
-from spy32.domain.proposals import Approval, ExitReason, Proposal
+from spy32.domain.proposals import AnswerRole, Approval, ExitReason, Proposal
 from spy32.domain.run_view import MarketSummary, RunView
 from spy32.domain.runs import RunSummary
 from spy32.lifecycle import ProposalState
@@ -77,10 +77,10 @@ class RunViews:
                 "select line, quality, deciding, briefing from snapshot where run_id = ?", run_id
             )
             answers = self._decisions.answers(run_id)
-            chosen = [answer for role, answer in answers if role == "chosen"]
+            chosen = [answer for role, answer in answers if role is AnswerRole.CHOSEN]
             proposal = self._proposals.find_by_run(run_id)
             approval, orders, fills, trade = self._proposal_results(proposal)
-            shadows = tuple(answer for role, answer in answers if role == "shadow")
+            shadows = tuple(answer for role, answer in answers if role is AnswerRole.SHADOW)
             rules = tuple(answer for answer in shadows if answer.is_of_rule)
             is_decided = proposal is None or proposal.state is not ProposalState.PROPOSED
             return RunView(

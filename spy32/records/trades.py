@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from spy32.domain.codec import canonical_json
 from spy32.domain.orders import Fill, OrderKind, Trade, spreads_filled
-from spy32.domain.proposals import ExitPlan, ExitReason
+from spy32.domain.proposals import ExitPlan, ExitReason, ProposalKind
 from spy32.domain.spreads import MULTIPLIER, Leg, Mode
 from spy32.domain.value import value
 from spy32.errors import BadUsage, Refused
@@ -208,7 +208,7 @@ class Trades:
     def update(self, change: WriteTransaction, order: sqlite3.Row, assumption: str = "") -> None:
         """Update and return the trade of an order after its fills or fees changed."""
         proposal = self._proposals.get(order["proposal_id"])
-        if proposal.kind == "open" and order["kind"] != OrderKind.TARGET:
+        if proposal.kind is ProposalKind.OPEN and order["kind"] != OrderKind.TARGET:
             self._open_trade(change, order["proposal_id"], assumption)
         trade = self.find_by_proposal(order["proposal_id"])
         if trade is not None:

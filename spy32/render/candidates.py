@@ -93,13 +93,13 @@ def _outlook_fact(path: str, words: Callable[[Any], str]) -> Callable[[Candidate
     """What is at a path of attributes of the outlook, in words; empty where one of them is not there."""
     names = path.split(".")
 
-    def read(entry: Candidate) -> str:
+    def describe_fact(entry: Candidate) -> str:
         found: Any = entry.outlook
         for name in names:
             found = None if found is None else getattr(found, name)
         return "" if found is None else words(found)
 
-    return read
+    return describe_fact
 
 
 OUTLOOK_FACTS: Mapping[str, Callable[[Candidate], str]] = {

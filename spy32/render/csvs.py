@@ -12,7 +12,7 @@ from spy32.domain.spreads import Candidate, Menu, RejectedSpread
 from spy32.domain.units import Points
 from spy32.domain.value import value
 from spy32.render import report_documents  # noqa: F401 - the part of a trade
-from spy32.render.document_parts import published
+from spy32.render.document_parts import published_candidate
 from spy32.render.encoder import Key, Part
 from spy32.render.formatting import format_price, single_line
 
@@ -93,7 +93,9 @@ def rejected_csv(menu: Menu | None) -> str:
 
 def candidates_csv(menu: Menu | None, chosen: str | None) -> str:
     entries = () if menu is None else menu.candidates
-    return _table(CANDIDATE, (MenuRow(candidate=published(entry), is_chosen=entry.id == chosen) for entry in entries))
+    return _table(
+        CANDIDATE, (MenuRow(candidate=published_candidate(entry), is_chosen=entry.id == chosen) for entry in entries)
+    )
 
 
 def _table(part: Part, rows: Iterable[Any]) -> str:

@@ -139,7 +139,7 @@ def _forecasts(entry: Candidate) -> Iterator[Forecast | None]:
         yield from (None,) * 3 if forecasts is None else (forecasts.market, forecasts.history, forecasts.no_drift)
 
 
-def _by_law(entry: Candidate, name: str) -> LawProbabilities:
+def _law_probabilities(entry: Candidate, name: str) -> LawProbabilities:
     found = [None if forecast is None else getattr(forecast.probabilities, name) for forecast in _forecasts(entry)]
     market, history, no_drift, plan_market, plan, plan_no_drift = found
     return LawProbabilities(
@@ -148,28 +148,28 @@ def _by_law(entry: Candidate, name: str) -> LawProbabilities:
     )  # fmt: skip
 
 
-def _by_history(entry: Candidate, name: str) -> HistoryEstimates:
+def _history_estimates(entry: Candidate, name: str) -> HistoryEstimates:
     found = [None if forecast is None else getattr(forecast, name) for forecast in _forecasts(entry)]
     _, history, no_drift, _, plan, plan_no_drift = found
     return HistoryEstimates(expiry=history, plan=plan, expiry_without_drift=no_drift, plan_without_drift=plan_no_drift)
 
 
-def published(entry: Candidate) -> Candidate:
+def published_candidate(entry: Candidate) -> Candidate:
     """The candidate with its outlook under the keys of 0.3.0. The market's expected value is no judgement: it is null,
     and `cost_of_trading` has what it said."""
     if entry.outlook is None:
         return entry
-    found = _by_history(entry, "ev")
+    found = _history_estimates(entry, "ev")
     ev = ExpectedValue(
         history_expiry=None if found.expiry is None else found.expiry.mean,
         history_plan=None if found.plan is None else found.plan.mean,
     )
-    profit = _by_law(entry, "profit")
+    profit = _law_probabilities(entry, "profit")
     return replace(entry, pop_market=entry.p_profit, pop_history=profit.history, ev=ev)
 
 
 def _probability(name: str, what: str) -> Key:
-    return Key(LawProbabilities, lambda entry: _by_law(entry, name), f"Probability that {what}.")
+    return Key(LawProbabilities, lambda entry: _law_probabilities(entry, name), f"Probability that {what}.")
 
 
 Part(
@@ -182,10 +182,12 @@ Part(
     inner="spread",
     pop=Key(
         Annotated[Candidate, POP],
-        published,
+        published_candidate,
         "p_profit.market and p_profit.history; of runs before 0.4 the market's before costs.",
     ),
-    ev=Key(ExpectedValue, lambda entry: published(entry).ev, "market_* is null since 0.4: see cost_of_trading."),
+    ev=Key(
+        ExpectedValue, lambda entry: published_candidate(entry).ev, "market_* is null since 0.4: see cost_of_trading."
+    ),
     p_worthless=_probability(
         "worthless", "every leg expires out of the money; null under the plan, which closes before"
     ),
@@ -194,10 +196,10 @@ Part(
     p_max_loss=_probability("max_loss", "the largest loss is made at expiration; null under the plan"),
     p_touch=_probability("touch", "a short strike is reached before the end"),
     p_stopped=_probability("stopped", "the plan closes at its stop; null to expiration. The rest closes by time"),
-    ev_history=Key(HistoryEstimates, lambda entry: _by_history(entry, "ev")),
+    ev_history=Key(HistoryEstimates, lambda entry: _history_estimates(entry, "ev")),
     shortfall=Key(
         HistoryEstimates,
-        lambda entry: _by_history(entry, "shortfall"),
+        lambda entry: _history_estimates(entry, "shortfall"),
         "Mean profit of the worst twentieth, negative for a loss.",
     ),
 )

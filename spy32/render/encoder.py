@@ -115,12 +115,12 @@ def _source(name: str, key: Key) -> Callable[[Any], Any]:
         return key.source
     names = (key.source or name).split(".")
 
-    def read(value: Any) -> Any:
+    def read_path(value: Any) -> Any:
         for item in names:
             value = None if value is None else getattr(value, item)
         return value
 
-    return read
+    return read_path
 
 
 def to_document(part: Part, noun: Any) -> Document:
@@ -211,12 +211,12 @@ def _nullable(hint: Any) -> Shape:
 def _typed_writer(kind: Any, write: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """`write` for values of this type only; TypeError otherwise, since a null where none is promised is a defect."""
 
-    def written(found: Any) -> Any:
+    def write_typed(found: Any) -> Any:
         if not isinstance(found, kind):
             raise TypeError(f"{type(found).__name__} where a document promises {kind}")
         return write(found)
 
-    return written
+    return write_typed
 
 
 def _number(found: float) -> float:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from spy32.domain.market import SYNTHETIC
+from spy32.domain.proposals import ProposalKind
 from spy32.domain.runs import Cause, Outcome
 from spy32.domain.spreads import Mode
 from spy32.lifecycle import OrderState, ProposalState, TradeState
@@ -173,7 +174,8 @@ def next_commands(view: "RunView", *, now: datetime) -> tuple[str, ...]:
 
 def _proposal_commands(proposal: "Proposal", view: "RunView", now: datetime) -> tuple[str, ...]:
     name, live = f"P{proposal.id}", " --live" if proposal.mode is Mode.LIVE else ""
-    again = RUN_AGAIN if proposal.kind == "open" else (f"spy32 manage T{proposal.trade_id} (judges its exits again)",)
+    is_opening = proposal.kind is ProposalKind.OPEN
+    again = RUN_AGAIN if is_opening else (f"spy32 manage T{proposal.trade_id} (judges its exits again)",)
     if is_proposal_expired(proposal, now):
         return again
     commands = {

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from spy32.domain.proposals import Decision, Finding, Recommendation
+from spy32.domain.proposals import AnswerRole, Decision, Finding, Recommendation
 from spy32.render.candidates import CANDIDATE_FACTS, name_spreads, spread_words
 from spy32.render.explain import analyst_name
 from spy32.render.formatting import (
@@ -47,7 +47,7 @@ def answer_parts(view: "RunView") -> list[Part]:
             parts.append(cited_grid(recommendation, view.menu))
     if view.shadows:
         parts.append(shadows_grid(view))
-    if view.hides_models and any(tally.role == "shadow" for tally in view.attempts_summary):
+    if view.hides_models and any(tally.role is AnswerRole.SHADOW for tally in view.attempts_summary):
         parts.append(Pairs(items=(pair("other prompts", "their choices are shown once this proposal is decided"),)))
     if view.attempts_summary:
         parts.append(_requests_part(view.attempts_summary))

@@ -6,7 +6,7 @@ from decimal import ROUND_CEILING, Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 from spy32.domain.events import EventKind, ScheduledEvent
-from spy32.domain.proposals import ExitPlan, ProposalTerms, spread_description
+from spy32.domain.proposals import ExitPlan, ProposalKind, ProposalTerms, spread_description
 from spy32.domain.spreads import CENT, MULTIPLIER, Candidate, ExitAuthority, Leg, max_width
 from spy32.render.formatting import (
     calendar_day,
@@ -75,7 +75,7 @@ def run_surroundings(view: "RunView") -> Surroundings:
 
 def trade_sentence(result: ProposalTerms) -> str:
     """`SELL 2 SPY 30 Sep 621/616 put spread @ 0.56 cr (floor 0.55)`."""
-    if result.kind == "open":
+    if result.kind is ProposalKind.OPEN:
         verb = "SELL" if result.limit_price > 0 else "BUY"
     else:
         verb = "BUY TO CLOSE" if result.limit_price < 0 else "SELL TO CLOSE"
@@ -214,7 +214,7 @@ def closing_result_words(result: ProposalTerms) -> str:
 def surrounding_items(result: ProposalTerms, around: Surroundings, entry: Candidate | None = None) -> list[Item]:
     """The market, what may happen before the exit, and the book, a line each."""
     items = [pair("Market", market_words(around))]
-    if result.kind == "open":
+    if result.kind is ProposalKind.OPEN:
         items.append(pair("Events", _events(result, around.briefing, around.now)))
         items.append(pair("Book", f"{book_words(around)} · BP effect {format_dollars(result.max_loss)}"))
     return [*items, *plan_items(result, entry)]
@@ -222,7 +222,7 @@ def surrounding_items(result: ProposalTerms, around: Surroundings, entry: Candid
 
 def plan_items(result: ProposalTerms, entry: Candidate | None = None) -> list[Item]:
     """The exit plan, and that the approval of an opening covers its closes when it does."""
-    is_covering = result.kind == "open" and result.exit.authority is ExitAuthority.PLAN
+    is_covering = result.kind is ProposalKind.OPEN and result.exit.authority is ExitAuthority.PLAN
     covers = [pair("Covers", COVERS_EXITS, "warn")] if is_covering else []
     costs = entry.costs_round_trip if entry is not None else None
     return [pair("Exit", exit_words(result.exit, result, costs)), *covers]
@@ -292,7 +292,7 @@ def exit_words(plan: ExitPlan, opening: "ProposalTerms | Trade | None" = None, c
 
     def words(debit: Decimal) -> str:
         result = ""
-        if isinstance(opening, ProposalTerms) and opening.kind == "open" and costs is not None:
+        if isinstance(opening, ProposalTerms) and opening.kind is ProposalKind.OPEN and costs is not None:
             amount = ((opening.limit_price - debit) * MULTIPLIER - costs) * opening.quantity
             result = f" ({format_whole(amount)})"
         return f"{format_price(abs(debit))}{result}"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import date
 
-from spy32.domain.proposals import Proposal, ProposalTerms
+from spy32.domain.proposals import Proposal, ProposalKind, ProposalTerms
 from spy32.domain.spreads import max_width
 from spy32.render.figures import watch_words
 from spy32.render.formatting import (
@@ -24,7 +24,7 @@ def order_pairs(result: ProposalTerms, *, more: Iterable[Item] = ()) -> Pairs:
         *legs,
         *more,
         pair("price plan", _price_plan(result)),
-        *([pair("if assigned", describe_assignment(result))] if result.kind == "open" else []),
+        *([pair("if assigned", describe_assignment(result))] if result.kind is ProposalKind.OPEN else []),
         pair("account", f"{mask_account(result.account)}, {result.mode}"),
         pair("chosen by", f"{single_line(result.chosen_by)} from quotes of {format_both_zones(result.quoted_at)}"),
         pair("lapses", format_both_zones(result.lapses_at)),

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from spy32.domain.market import Gate, QualityReport, Verdict
 from spy32.domain.orders import Order, Trade
-from spy32.domain.proposals import Decision, Proposal, spread_description
+from spy32.domain.proposals import Decision, Proposal, ProposalKind, spread_description
 from spy32.domain.results import TradeResult
 from spy32.domain.run_view import RunView
 from spy32.domain.runs import Cause, Outcome
@@ -73,7 +73,7 @@ def run_page(view: RunView, *, now: datetime, also: tuple[Proposal, ...] = ()) -
     `also` are proposals of other runs that wait.
     """
     result = view.proposal
-    if result is not None and result.kind == "close":
+    if result is not None and result.kind is ProposalKind.CLOSE:
         view = _view_of_close(view, result)
     parts: list[Part] = []
     if result is not None:
@@ -86,7 +86,11 @@ def run_page(view: RunView, *, now: datetime, also: tuple[Proposal, ...] = ()) -
 
 def _successor_commands(result: Proposal | None, also: tuple[Proposal, ...]) -> tuple[str, ...]:
     """What the close needs that took the place of this one, which has ended."""
-    if result is None or result.kind != "close" or result.state not in (ProposalState.LAPSED, ProposalState.DECLINED):
+    if (
+        result is None
+        or result.kind is not ProposalKind.CLOSE
+        or result.state not in (ProposalState.LAPSED, ProposalState.DECLINED)
+    ):
         return ()
     live = (close_command(other) for other in also if other.trade_id == result.trade_id)
     return tuple(f"{command} (in its place)" for command in live if command is not None)
@@ -197,7 +201,7 @@ def _page(view: RunView, heading: str, parts: Iterable[Part], following: tuple[s
 
 def _heading(view: RunView) -> str:
     close = view.proposal
-    if close is not None and close.kind == "close":
+    if close is not None and close.kind is ProposalKind.CLOSE:
         return f"P{close.id} closes T{close.trade_id} of R{view.run.id}: proposed, {new_york_words(close.quoted_at)}"
     run, late = view.run, " · started LATE" if view.run.late else ""
     is_older = run.outcome is Outcome.SKIPPED and run.slot is not None and run.slot != market_date(run.started_at)
@@ -212,7 +216,7 @@ def trade_parts(result: Proposal, view: RunView, *, now: datetime) -> list[Part]
     state = f"P{result.id} {result.state}: {PROPOSAL_STATES[result.state]}"
     if is_proposal_expired(result, now):
         state = f"P{result.id} {result.state}, but its session is over"
-    is_open = result.kind == "open"
+    is_open = result.kind is ProposalKind.OPEN
     today, legs = (
         market_date(view.run.started_at if is_open else result.quoted_at),
         pair("Legs", legs_words(result.legs, result.quantity)),
@@ -244,7 +248,7 @@ def _closing_surroundings(close: Proposal, view: RunView) -> list[Item]:
 
 def _summary(view: RunView, now: datetime) -> Iterator[Item]:
     """The outcome of the run and its reasons, in a line or two each."""
-    run, is_opening = view.run, view.proposal is not None and view.proposal.kind == "open"
+    run, is_opening = view.run, view.proposal is not None and view.proposal.kind is ProposalKind.OPEN
     if view.proposal is None:
         yield pair("Meaning", explain_outcome(run))
     left = len(run.reasons) - REASONS
@@ -288,7 +292,7 @@ def _choice(view: RunView) -> Iterator[Item]:
     same = ", as the fixed rule" if is_same and answer.analyst != "rules" else ""
     yield pair("Choice", f"{analyst_name(answer)} {VERBS[answer.decision]}{what}{same}{vetoed}", tone)
     result = view.proposal
-    if result is not None and result.kind == "open" and result.chosen_by == "person":
+    if result is not None and result.kind is ProposalKind.OPEN and result.chosen_by == "person":
         yield pair("Taken", f"{format_legs(result.legs)}, by a person", "strong")
     if len(answer.reason) > 0 and view.run.cause != Cause.ABSTAINED:  # an abstention is the reason of its run
         yield pair("Why", shorten(name_spreads(answer.reason, view.menu)))

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from spy32.domain.proposals import AnswerRole
+
 if TYPE_CHECKING:
     from spy32.domain.documents import DocumentSummary
     from spy32.domain.model_calls import ModelCall
@@ -10,7 +12,7 @@ if TYPE_CHECKING:
 class StoredAnswer(NamedTuple):
     """One stored answer with the exact texts that went out and came back."""
 
-    role: str
+    role: AnswerRole
     analyst: str
     request: str
     response: str

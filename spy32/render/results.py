@@ -21,7 +21,7 @@ def result_items(result: TradeResult) -> Iterator[Item]:
     if result.realizations:
         reason = f" by {humanise(result.exit_reason)}" if result.exit_reason is not None else ""
         held = f", held {format_count(result.days_held, 'day')}" if result.days_held is not None else ""
-        yield pair("Realised", ", ".join([f"{format_gain(result.realized)}{reason}{held}", *shares]))
+        yield pair("Realised", ", ".join([f"{format_gain(result.realized_profit)}{reason}{held}", *shares]))
     if result.unrealized is not None:
         yield pair("Unrealised", f"{format_gain(result.unrealized)} by the newest usable mark")
     costs = [f"fees {format_dollars(result.fees)}"]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from spy32.domain.proposals import ProposalKind
 from spy32.domain.spreads import Candidate, ExitAuthority, Mode
 from spy32.lifecycle import ProposalState
 from spy32.render.candidates import SIDES, candidate_grid, sorted_menu, spread_words
@@ -72,7 +73,7 @@ def decision_page(review: "Review", *, rows: int = HANDFUL, compact: bool = Fals
     result = review.proposal
     parts: list[Part] = []
     entries = sorted_menu(review.menu.candidates)
-    if entries and (result is None or result.kind == "open"):
+    if entries and (result is None or result.kind is ProposalKind.OPEN):
         parts += [nearby_rows(review, entries, rows), *([] if compact else [Prose(title="", text="")])]
     alerts = Pairs(items=warnings(review))
     parts += [alerts] if result is None else _facts(review, result, alerts, scrolls=scrolls)
@@ -119,7 +120,7 @@ def review_surroundings(review: "Review") -> Surroundings:
 
 def _facts(review: "Review", result: "ProposalTerms", alerts: Pairs, *, scrolls: bool) -> list[Part]:
     where = review_surroundings(review)
-    is_open = result.kind == "open"
+    is_open = result.kind is ProposalKind.OPEN
     if not is_open:
         return [closing_facts(result, review.trade), Pairs(items=tuple(closing_items(review, result))), alerts]
     first = opening_facts(result, review.candidate, where)
@@ -247,12 +248,12 @@ def risk_page(review: "Review") -> Page:
     parts: list[Part] = []
     if result is not None:
         items = [pair("spread", legs_words(result.legs, result.quantity))]
-        if result.kind == "open":
+        if result.kind is ProposalKind.OPEN:
             items.append(pair("breakeven", breakeven_words(result, review_surroundings(review))))
             items.append(pair("on top", f"of the max loss {settlement_fee_words(result.legs)}, at expiration"))
         parts.append(Pairs(name="risk", items=tuple(items)))
-        parts += [_scenario_grid(review, result)] if result.kind == "open" else []
-        if result.kind == "open" and review.candidate is not None:
+        parts += [_scenario_grid(review, result)] if result.kind is ProposalKind.OPEN else []
+        if result.kind is ProposalKind.OPEN and review.candidate is not None:
             parts.append(
                 Pairs(
                     name="number",
@@ -260,7 +261,7 @@ def risk_page(review: "Review") -> Page:
                     items=number_items(review.candidate),
                 )
             )
-        parts.append(_book(review, result))
+        parts.append(_book(review))
     return _page(review, "risk", parts)
 
 
@@ -280,7 +281,7 @@ def _scenario_grid(review: "Review", result: "ProposalTerms") -> Grid:
     return Grid(name="at", title=title, columns=columns, rows=rows)
 
 
-def _book(review: "Review", result: "ProposalTerms") -> Grid:
+def _book(review: "Review") -> Grid:
     """Open risk, trades, buying power, greeks and gaps without this trade and with it."""
     from spy32.render.risk import gap_rows, greek_rows
     from spy32.rules.book_risk import add_position, assess_book
@@ -326,7 +327,7 @@ def order_page(review: "Review") -> Page:
     if result is None:
         return _page(review, "order and exits", [])
     items, allowed, quote = [], review.max_quantity, review.current_quote
-    if allowed is not None and result.kind == "open":
+    if allowed is not None and result.kind is ProposalKind.OPEN:
         items.append(pair("quantity", f"the limits allow up to {allowed}"))
     if quote is not None:
         items.append(pair("quotes", f"natural {format_credit(quote.natural)}, mid {format_credit(quote.mid)}"))
@@ -352,7 +353,7 @@ def approval_words(review: "Review") -> str:
     way = "down" if result.limit_price > 0 else "up"
     band = f"{format_credit(result.limit_price)} {way} to {format_price(abs(result.floor_price))}"
     verb = trade_sentence(result).partition(" @ ")[0]
-    if result.kind != "open":
+    if result.kind is not ProposalKind.OPEN:
         return (
             f"{verb}, expiring {result.expiration}, {band}; result of T{result.trade_id} {closing_result_words(result)}"
         )
@@ -378,7 +379,7 @@ def decided_lines(view: "RunView", result: "Proposal") -> tuple[str, ...]:
         return (f"P{result.id} is {result.state}{simulated}",)
     live = " --live" if result.mode is Mode.LIVE else ""
     until = approval.until.astimezone(NEW_YORK)
-    is_open = result.kind == "open"
+    is_open = result.kind is ProposalKind.OPEN
     outcome = (
         f"max loss {format_dollars(result.max_loss)}"
         if is_open

@@ -6,7 +6,7 @@ from spy32.domain.documents import DocumentSummary
 from spy32.domain.market import QualityReport
 from spy32.domain.model_calls import ModelCall
 from spy32.domain.outcomes import Outcome, PlanOutcome
-from spy32.domain.proposals import Approval, Recommendation, RiskDecision
+from spy32.domain.proposals import AnswerRole, Approval, Recommendation, RiskDecision
 from spy32.domain.run_view import MarketSummary, RunView
 from spy32.domain.runs import Run, RunSummary
 from spy32.domain.spreads import Candidate, Menu
@@ -96,8 +96,8 @@ def whole_run(view: RunView, *, raw: "RawTexts | None", rejected: bool) -> FullR
         else tuple(MenuEntry(candidate=each, outcome=view.outcomes.get(each.id)) for each in view.menu.candidates),
         menu_notes=() if view.menu is None else view.menu.notes,
         rejected=view.menu if rejected else None,
-        recommendation=None if view.recommendation is None else _choice(view, "chosen", view.recommendation),
-        shadows=tuple(_choice(view, "shadow", shadow) for shadow in view.shadows),
+        recommendation=None if view.recommendation is None else _choice(view, AnswerRole.CHOSEN, view.recommendation),
+        shadows=tuple(_choice(view, AnswerRole.SHADOW, shadow) for shadow in view.shadows),
         ruling=view.ruling,
         proposal=None if view.proposal is None else proposal_view(view, view.proposal),
         trade=None if view.trade is None else TradeView(trade=view.trade, mark=view.marks[-1] if view.marks else None),
@@ -110,7 +110,7 @@ def whole_run(view: RunView, *, raw: "RawTexts | None", rejected: bool) -> FullR
     )
 
 
-def _choice(view: RunView, role: str, recommendation: Recommendation) -> Choice:
+def _choice(view: RunView, role: AnswerRole, recommendation: Recommendation) -> Choice:
     """With what asking for it came to: the tally of its role and prompt."""
     found = (tally for tally in view.attempts_summary if (tally.role, tally.prompt) == (role, recommendation.prompt))
     return Choice(recommendation=recommendation, tally=next(found, None))

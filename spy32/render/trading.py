@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from spy32.domain.orders import Trade
-from spy32.domain.proposals import Proposal
+from spy32.domain.proposals import Proposal, ProposalKind
 from spy32.domain.run_view import RunView
 from spy32.domain.spreads import Mode
 from spy32.lifecycle import ProposalState
@@ -56,7 +56,7 @@ def _execution_lines(view: RunView, proposal: Proposal) -> Iterable[str]:
         filled = f"{order.filled} of {order.quantity} filled{why}"
         yield f"  {order.reference}  {order.state}  at {format_credit(order.limit)}  {filled}"
     trade = view.trade
-    if trade is not None and proposal.kind == "close":
+    if trade is not None and proposal.kind is ProposalKind.CLOSE:
         yield from _closing_lines(trade, proposal)
     elif trade is not None:
         price = f"{abs(trade.credit)} {'credit' if trade.credit > 0 else 'debit'}"

@@ -5,7 +5,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from spy32.domain.marks import Mark
 from spy32.domain.orders import Trade
-from spy32.domain.proposals import ExitPlan, ExitReason, PricePlan, Proposal, ProposalTerms
+from spy32.domain.proposals import ExitPlan, ExitReason, PricePlan, Proposal, ProposalKind, ProposalTerms
 from spy32.domain.spreads import CENT
 from spy32.errors import Refused, Unavailable
 from spy32.rules.marks import closing_result
@@ -43,7 +43,7 @@ def closing_proposal(
     worst = closing_result(trade, -plan.limit, trade.remaining, settings)
     terms = ProposalTerms(
         run_id=opening.run_id,
-        kind="close",
+        kind=ProposalKind.CLOSE,
         mode=opening.mode,
         account=opening.account,
         profile=opening.profile,

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from spy32.domain.orders import DryRun
-from spy32.domain.proposals import Finding, ProposalTerms
+from spy32.domain.proposals import Finding, ProposalKind, ProposalTerms
 from spy32.domain.spreads import CENT, MULTIPLIER, Leg, Mode, value_bounds
 from spy32.rules.pricing import closing_costs, opening_costs
 from spy32.settings import Settings
@@ -28,7 +28,7 @@ def check_dry_run(proposal: ProposalTerms, dry: DryRun, settings: Settings) -> t
         *_check_warnings(dry),
     ]
     findings += _check_fees(proposal, dry, settings)
-    if proposal.kind == "open":
+    if proposal.kind is ProposalKind.OPEN:
         findings += _check_margin(proposal, dry)
         findings += _check_buying_power(proposal, dry)
     return tuple(findings)
@@ -77,7 +77,7 @@ def _check_warnings(dry: DryRun) -> Iterator[Finding]:
 
 
 def _check_fees(proposal: ProposalTerms, dry: DryRun, settings: Settings) -> Iterator[Finding]:
-    costs_per_contract = opening_costs if proposal.kind == "open" else closing_costs
+    costs_per_contract = opening_costs if proposal.kind is ProposalKind.OPEN else closing_costs
     quantity, legs = proposal.quantity, proposal.legs
     ours = costs_per_contract(quantity, settings.costs, legs[0].root, len(legs)) * quantity
     yield from _check_amount("echo_fees", "fees", dry.fees, ours, max(ROUNDING_TOLERANCE, FEES_TOLERANCE * ours))

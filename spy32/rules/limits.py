@@ -11,7 +11,7 @@ from math import isnan
 
 from spy32.domain.market import MarketSnapshot
 from spy32.domain.orders import BrokerOrder, Order
-from spy32.domain.proposals import CLOCK_TOLERANCE, Finding, ProposalTerms, Recommendation, RiskDecision
+from spy32.domain.proposals import CLOCK_TOLERANCE, Finding, ProposalKind, ProposalTerms, Recommendation, RiskDecision
 from spy32.domain.spreads import Account, Candidate, Exposure, Leg, Mode, Position
 from spy32.lifecycle import FINAL
 from spy32.rules import conditions
@@ -36,7 +36,7 @@ def assess_risk(
 ) -> RiskDecision:
     """Return the decision by conditions, limits and size. Price moves since the menu are checked in `pricing`."""
     condition_findings, halve = conditions.check_conditions(snapshot, candidate, settings, now)
-    limit_findings = check_entry(candidate, account, exposure, settings, now)
+    limit_findings = check_entry(candidate, account, exposure, settings)
     size = size_position(candidate, account, exposure, settings, halve=halve, snapshot=snapshot)
     findings = (*condition_findings, *limit_findings, *sizing_findings(size))
     return RiskDecision(
@@ -44,9 +44,7 @@ def assess_risk(
     )
 
 
-def check_entry(
-    candidate: Candidate, account: Account, exposure: Exposure, settings: Settings, now: datetime
-) -> tuple[Finding, ...]:
+def check_entry(candidate: Candidate, account: Account, exposure: Exposure, settings: Settings) -> tuple[Finding, ...]:
     """Return every violated limit on opening this spread at all. `sizing` decides the number of contracts."""
     unknown = tuple(_check_known_figures(account, exposure, {"the max loss": candidate.max_loss}))
     return unknown or tuple(_check_entry_limits(candidate.spread.legs, account, exposure, settings.limits))
@@ -60,7 +58,7 @@ def check_proposal(
     `exposure` excludes the proposal itself. A closing order reduces risk, so only session and account limit it.
     """
     findings = [*check_time(proposal, settings, now), *_check_account(proposal, account, settings)]
-    if proposal.kind != "open":
+    if proposal.kind is not ProposalKind.OPEN:
         return tuple(findings)
     unknown = tuple(_check_known_figures(account, exposure, {"the max loss": proposal.max_loss}))
     if unknown:
@@ -77,7 +75,7 @@ def check_time(proposal: ProposalTerms, settings: Settings, now: datetime) -> It
         end = trading_end(proposal.legs[0].root, proposal.expiration)
         message = f"the options of {proposal.expiration} have stopped trading; what is held waits for its settlement"
         yield _violation("session", message, f"{now:%Y-%m-%d %H:%M} UTC", f"before {end:%Y-%m-%d %H:%M} UTC")
-    if proposal.kind == "open":
+    if proposal.kind is ProposalKind.OPEN:
         yield from conditions.check_late_entry(now, settings, is_recorded=proposal.is_recorded)
 
 
@@ -102,7 +100,7 @@ def check_held_contracts(proposal: ProposalTerms, positions: Sequence[Position])
     The order would open or reverse a position. For an opening there is none.
     """
     held = Counter({position.symbol: position.quantity for position in positions})
-    for leg in proposal.legs if proposal.kind == "close" else ():
+    for leg in proposal.legs if proposal.kind is ProposalKind.CLOSE else ():
         # Buying to close has the sign -1 and needs a short position.
         needed = leg.action.sign * leg.quantity * proposal.quantity
         if not held[leg.symbol] * leg.action.sign >= abs(needed):

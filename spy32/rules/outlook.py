@@ -67,11 +67,11 @@ def fill_outlooks(
     outlooks = [_market_outlook(candidate, model, settings, missing, today) for candidate in menu.candidates]
     if missing is None and history is not None and level is not None:
         outlooks = _add_history(menu.candidates, outlooks, model, settings, history, level, today)
-    filled = (_with_outlook(*pair) for pair in zip(menu.candidates, outlooks, strict=True))
+    filled = (_attach_outlook(*pair) for pair in zip(menu.candidates, outlooks, strict=True))
     return replace(menu, candidates=tuple(filled))
 
 
-def _with_outlook(candidate: Candidate, outlook: Outlook) -> Candidate:
+def _attach_outlook(candidate: Candidate, outlook: Outlook) -> Candidate:
     expiry, plan = outlook.expiry.history, outlook.plan.history if outlook.plan is not None else None
     ev = replace(
         candidate.ev,
@@ -164,7 +164,9 @@ def _add_history(  # noqa: PLR0913, PLR0917 - the market, the past, and the cand
             outlook,
             expiry=replace(
                 expiry,
-                market=_with_touch(outlook.expiry.market, expiry.market, is_debit=candidate.spread.strategy.is_debit),
+                market=_replace_touch(
+                    outlook.expiry.market, expiry.market, is_debit=candidate.spread.strategy.is_debit
+                ),
             ),
             plan=plan,
             score=plan.history.ev.low / float(candidate.max_loss) if plan.history and plan.history.ev else None,
@@ -175,19 +177,19 @@ def _add_history(  # noqa: PLR0913, PLR0917 - the market, the past, and the cand
     ]
 
 
-def _with_touch(density: Forecast, weighted: Forecast, *, is_debit: bool) -> Forecast:
+def _replace_touch(density: Forecast, weighted: Forecast, *, is_debit: bool) -> Forecast:
     """Return the density's forecast with the touch of the weighted scenarios.
 
     Only the probability that a short strike is touched and yet not reached at the end is theirs, so that a touch is
     never less likely than an end in the money.
     """
     by_density, by_weights = density.probabilities, weighted.probabilities
-    returned = max((by_weights.touch or 0.0) - _reached(by_weights, is_debit=is_debit), 0.0)
-    touch = min(_reached(by_density, is_debit=is_debit) + returned, 1.0)
+    returned = max((by_weights.touch or 0.0) - _probability_in_the_money(by_weights, is_debit=is_debit), 0.0)
+    touch = min(_probability_in_the_money(by_density, is_debit=is_debit) + returned, 1.0)
     return replace(density, probabilities=replace(by_density, touch=touch))
 
 
-def _reached(found: Probabilities, *, is_debit: bool) -> float:
+def _probability_in_the_money(found: Probabilities, *, is_debit: bool) -> float:
     """Return the probability that a short strike is in the money at the end: there a debit spread earns the most, and a
     credit spread does where none is."""
     return found.max_profit if is_debit else 1.0 - found.max_profit

@@ -10,7 +10,7 @@ from typing import Any
 from spy32.domain.codec import digest
 from spy32.domain.market import RECORDED, MarketSnapshot, is_recorded_source
 from spy32.domain.orders import OrderKind
-from spy32.domain.proposals import ExitPlan, PricePlan, ProposalTerms, RiskDecision
+from spy32.domain.proposals import ExitPlan, PricePlan, ProposalKind, ProposalTerms, RiskDecision
 from spy32.domain.runs import Run
 from spy32.domain.spreads import (
     MULTIPLIER,
@@ -192,7 +192,7 @@ def build_proposal(
     spread = candidate.spread
     terms = ProposalTerms(
         run_id=run.id,
-        kind="open",
+        kind=ProposalKind.OPEN,
         mode=ruling.account.mode,
         account=ruling.account.number,
         profile=run.profile,
@@ -273,7 +273,7 @@ def change_floor(proposal: ProposalTerms, floor: Decimal, settings: Settings) ->
 
 
 def _require_opening(proposal: ProposalTerms) -> None:
-    if proposal.kind != "open":
+    if proposal.kind is not ProposalKind.OPEN:
         raise Refused(f"this proposal closes T{proposal.trade_id}: its size and price follow the trade")
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from math import isfinite, isnan, nan
 
 from spy32.domain.market import LegQuotes
-from spy32.domain.proposals import Approval, Finding, Proposal
+from spy32.domain.proposals import Approval, Finding, Proposal, ProposalKind
 from spy32.domain.spreads import Mode
 from spy32.rules import pricing
 from spy32.rules.leg_greeks import leg_greeks
@@ -37,7 +37,7 @@ def check(
     if prices is None:
         return (*findings, *pricing.check_two_sided(proposal.legs, quotes))
     wide = tuple(pricing.check_leg_widths(proposal.legs, quotes, settings.choice))
-    if proposal.kind == "open" and wide:
+    if proposal.kind is ProposalKind.OPEN and wide:
         return (*findings, *wide)
     # A closing order may be sent in a wide market too; the approved ceiling still limits its price.
     findings += [replace(finding, blocks=False) for finding in wide]
@@ -49,7 +49,7 @@ def check(
         findings.append(
             Finding(rule="floor", message=message, figure=f"{proposal.floor_price}", limit=f"{mid}", blocks=False)
         )
-    if proposal.kind == "open":
+    if proposal.kind is ProposalKind.OPEN:
         findings += _check_short_delta(short_delta(proposal, quotes, settings, now), settings)
     return tuple(findings)
 

@@ -90,7 +90,7 @@ def result_totals(results: Sequence[TradeResult], today: date, *, earlier: Decim
         unmarked=tuple(result.trade_id for result in open_results if result.unrealized is None),
         week=realized_profit(results, week, today),
         month=realized_profit(results, month, today),
-        total=earlier + sum((result.realized for result in results), Decimal(0)),
+        total=earlier + sum((result.realized_profit for result in results), Decimal(0)),
         week_start=week,
         month_start=month,
     )

@@ -15,6 +15,7 @@ from spy32.domain.proposals import (
     Draft,
     Finding,
     Proposal,
+    ProposalKind,
     ProposalTerms,
     RiskDecision,
     spread_description,
@@ -153,7 +154,7 @@ def preview(context: TradingContext, shown: Review, candidate: Candidate) -> Rev
     kept = shown.proposal
     version = kept.replace_terms(result) if isinstance(kept, Proposal) else result
     draft = Draft(proposal=version, body="", was_hash=_reviewed_hash(shown) if kept is not None else "")
-    return review_preview(context, shown, draft, candidate, ruling)
+    return review_preview(shown, draft, candidate, ruling)
 
 
 def change_quantity(context: TradingContext, review: Review, quantity: int) -> Review:
@@ -320,7 +321,7 @@ def _refuse_if_blocked(findings: tuple[Finding, ...], message: str) -> None:
 
 
 def _check_is_opening(proposal: ProposalTerms, change: str) -> None:
-    if proposal.kind != "open":
+    if proposal.kind is not ProposalKind.OPEN:
         raise Refused(f"this proposal closes T{proposal.trade_id} as a whole; {change} is not for it")
 
 

@@ -16,7 +16,7 @@ from spy32.domain.orders import OrderKind, Trade
 from spy32.domain.proposals import CLOCK_TOLERANCE, ExitReason, Proposal, ProposalTerms
 from spy32.errors import LockHeld, Refused, Spy32Error, Unavailable
 from spy32.lifecycle import ProposalState, TradeState
-from spy32.rules import exercise, notices, plan, references
+from spy32.rules import exercise, plan, references, trade_notices
 from spy32.rules.assignment import assignment_notes
 from spy32.rules.closing import closing_proposal, is_outdated, trade_exits
 from spy32.rules.exits import ExitCheck, ExitInput, check_exits
@@ -265,7 +265,7 @@ def _queue_notice(context: TradingContext, state: ManagedTrade, known: Proposal 
     """Queue the notice of a close that waits for a person, unless one for the same reason was `known` before."""
     close = state.proposal
     if close is not None and (known is None or known.reason is not close.reason):
-        text = notices.exit_due_notice(state.trade, close, message)
+        text = trade_notices.exit_due_notice(state.trade, close, message)
         context.store.notices.add(text, context.clock(), run_id=close.run_id)
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from spy32.domain.codec import digest
 from spy32.domain.orders import Order, OrderKind, OrderTicket
-from spy32.domain.proposals import Approval
+from spy32.domain.proposals import Approval, ProposalKind
 from spy32.domain.value import value
 from spy32.errors import Refused, Spy32Error, Unavailable, Unresolved, Unusable
 from spy32.lifecycle import IN_FLIGHT, NEVER_AT_BROKER, OrderState
@@ -169,7 +169,8 @@ def _order_kind(context: TradingContext, approval: Approval, reference: str) -> 
     name = parse_reference(reference)
     if name is not None and name.is_target:
         return OrderKind.TARGET
-    return OrderKind.ENTRY if context.store.proposals.get(approval.proposal_id).kind == "open" else OrderKind.EXIT
+    proposal = context.store.proposals.get(approval.proposal_id)
+    return OrderKind.ENTRY if proposal.kind is ProposalKind.OPEN else OrderKind.EXIT
 
 
 def _build_order(

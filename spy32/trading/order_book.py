@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from spy32.domain.codec import digest
 from spy32.domain.orders import Fill, Order, OrderKind, OrderTicket, Trade, spreads_filled
-from spy32.domain.proposals import Approval, Proposal
+from spy32.domain.proposals import Approval, Proposal, ProposalKind
 from spy32.domain.spreads import Leg
 from spy32.errors import Refused
 from spy32.lifecycle import IN_FLIGHT, OrderState
@@ -47,7 +47,7 @@ class OrderBook:
         return next((order for order in self.targets if order.state in IN_FLIGHT), None)
 
     @property
-    def filled(self) -> int:
+    def filled_quantity(self) -> int:
         """Whole spreads filled over all orders of the proposal."""
         return spreads_filled(self.fills, self.proposal.legs)
 
@@ -77,7 +77,7 @@ class OrderBook:
 
         A close is for no more than the spreads still `held`, which a profit target may have reduced since.
         """
-        kind = OrderKind.ENTRY if self.proposal.kind == "open" else OrderKind.EXIT
+        kind = OrderKind.ENTRY if self.proposal.kind is ProposalKind.OPEN else OrderKind.EXIT
         quantity = self.proposal.quantity if held is None else min(self.proposal.quantity, held)
         reference = references.order_reference(approval, attempt=1)
         return self._ticket(approval.id, reference, kind, self.proposal.limit_price, quantity, at)

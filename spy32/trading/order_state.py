@@ -7,7 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from spy32.domain.orders import BrokerOrder, Order, OrderKind, spreads_filled
-from spy32.domain.proposals import ExitPlan, Proposal
+from spy32.domain.proposals import ExitPlan, Proposal, ProposalKind
 from spy32.domain.spreads import Mode
 from spy32.errors import BrokerRefused, Refused, Spy32Error, Unavailable, Unresolved
 from spy32.lifecycle import FINAL, IN_FLIGHT, ORDER_TRANSITIONS, EndedBy, OrderState, ProposalState
@@ -307,7 +307,7 @@ def conclude_proposal(context: TradingContext, proposal_id: int, *, reason: str 
     """
     book = load_order_book(context, proposal_id)
     if book.proposal.state is not ProposalState.SENT or book.live_orders:
-        return book.filled
+        return book.filled_quantity
     if book.is_uneven:
         raise Unresolved(
             f"P{proposal_id} has an {uneven_fill_text(book.fills, book.proposal.legs)}; "
@@ -315,10 +315,10 @@ def conclude_proposal(context: TradingContext, proposal_id: int, *, reason: str 
             "nothing more is sent for it"
         )
     reason = report_overfill(context, book) or reason
-    state = ProposalState.DONE if book.filled > 0 else ProposalState.PROPOSED
+    state = ProposalState.DONE if book.filled_quantity > 0 else ProposalState.PROPOSED
     context.store.proposals.finish(proposal_id, now=state, at=context.clock(), reason=reason)
     _queue_notice(context, book.proposal, reason, is_filled=state is ProposalState.DONE)
-    return book.filled
+    return book.filled_quantity
 
 
 def _queue_notice(context: TradingContext, proposal: Proposal, reason: str, *, is_filled: bool) -> None:
@@ -326,16 +326,16 @@ def _queue_notice(context: TradingContext, proposal: Proposal, reason: str, *, i
 
     The end of a trade tells of a whole close.
     """
-    from spy32.rules import notices
+    from spy32.rules import trade_notices
 
     trades = context.store.trades
     trade = trades.get(proposal.trade_id) if proposal.trade_id is not None else trades.find_by_proposal(proposal.id)
     if not is_filled:
-        text = notices.not_filled_notice(proposal, reason)
-    elif proposal.kind == "open" and trade is not None:
-        text = notices.filled_notice(trade, proposal, trade.exits or proposal.exit)
+        text = trade_notices.not_filled_notice(proposal, reason)
+    elif proposal.kind is ProposalKind.OPEN and trade is not None:
+        text = trade_notices.filled_notice(trade, proposal, trade.exits or proposal.exit)
     elif trade is not None and trade.state in OPEN_STATES:
-        text = notices.part_closed_notice(trade, proposal)
+        text = trade_notices.part_closed_notice(trade, proposal)
     else:
         return
     context.store.notices.add(text, context.clock(), run_id=proposal.run_id)
@@ -344,9 +344,11 @@ def _queue_notice(context: TradingContext, proposal: Proposal, reason: str, *, i
 def report_overfill(context: TradingContext, book: OrderBook) -> str:
     """Raise an attention item when more was filled than approved; return its message, or an empty text."""
     proposal = book.proposal
-    if book.filled <= proposal.quantity:
+    if book.filled_quantity <= proposal.quantity:
         return ""
-    message = f"{book.filled} spreads were filled and {proposal.quantity} approved: look at the broker's own view"
+    message = (
+        f"{book.filled_quantity} spreads were filled and {proposal.quantity} approved: look at the broker's own view"
+    )
     context.report(f"LOOK AT THIS: P{proposal.id}: {message}")
     context.store.attention.raise_item(f"P{proposal.id}", OVERFILL, message, context.clock())
     return message

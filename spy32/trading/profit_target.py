@@ -1,6 +1,7 @@
 """The resting profit target: one closing GTC order at the broker while the trade is open."""
 
 from spy32.domain.orders import Order
+from spy32.domain.proposals import ProposalKind
 from spy32.errors import NotPermitted, Refused, Spy32Error
 from spy32.lifecycle import IN_FLIGHT, OrderState, ProposalState, TradeState
 from spy32.trading import order_state
@@ -24,7 +25,11 @@ def place_target(context: TradingContext, proposal_id: int) -> Order | None:
     book = load_order_book(context, proposal_id)
     proposal, earlier_targets = book.proposal, book.targets
     trade = context.store.trades.find_by_proposal(proposal_id)
-    if proposal.kind != "open" or not proposal.exit.rests_target or proposal.state is not ProposalState.DONE:
+    if (
+        proposal.kind is not ProposalKind.OPEN
+        or not proposal.exit.rests_target
+        or proposal.state is not ProposalState.DONE
+    ):
         return None
     if trade is None or trade.state is not TradeState.OPEN:
         return None

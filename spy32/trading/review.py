@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from spy32.domain.book import BookPosition, proposed_position
 from spy32.domain.orders import Trade
-from spy32.domain.proposals import Draft, Finding, Proposal, ProposalTerms, Recommendation, RiskDecision, Sizing
+from spy32.domain.proposals import (
+    Draft,
+    Finding,
+    Proposal,
+    ProposalKind,
+    ProposalTerms,
+    Recommendation,
+    RiskDecision,
+    Sizing,
+)
 from spy32.domain.run_view import MarketSummary, RunView
 from spy32.domain.runs import Run
 from spy32.domain.spreads import CENT, MULTIPLIER, Account, Candidate, Exposure, Leg, Menu, Spread
@@ -88,7 +97,7 @@ class Review:
     @property
     def added_position(self) -> BookPosition | None:
         """What an opening would add to the book."""
-        if self.proposal is None or self.proposal.kind != "open":
+        if self.proposal is None or self.proposal.kind is not ProposalKind.OPEN:
             return None
         return proposed_position(self.name, self.proposal, self.candidate, self.market)
 
@@ -155,9 +164,7 @@ def review_draft(context: TradingContext, draft: Draft, sizing: Sizing | None) -
     return replace(_build_review(context, draft.proposal, sizing), draft=draft)
 
 
-def review_preview(
-    context: TradingContext, shown: Review, draft: Draft, candidate: Candidate, ruling: RiskDecision
-) -> Review:
+def review_preview(shown: Review, draft: Draft, candidate: Candidate, ruling: RiskDecision) -> Review:
     """Return the review of another candidate at the run's quotes; no request is made, and it cannot be approved."""
     then = _run_quote(shown.view, candidate)
     return replace(
@@ -183,7 +190,7 @@ def _build_review(context: TradingContext, proposal: ProposalTerms, sizing: Sizi
     now = context.clock()
     run_quote = _run_quote(view, candidate)
     current_quote, stale_reason = _fetch_quote(
-        context, proposal.underlying, proposal.legs, opens=proposal.kind == "open"
+        context, proposal.underlying, proposal.legs, opens=proposal.kind is ProposalKind.OPEN
     )
     quote = current_quote or run_quote
     account = context.account.facts()
@@ -304,7 +311,7 @@ def expiration_scenarios(proposal: ProposalTerms, spot: float) -> tuple[PriceSce
     """
     from spy32.options.spreads import exact_payoff
 
-    if proposal.kind != "open":
+    if proposal.kind is not ProposalKind.OPEN:
         return ()
     spot_price, shares = Decimal(str(spot)), MULTIPLIER * proposal.quantity
     spread = Spread(underlying=proposal.underlying, strategy=proposal.strategy, legs=proposal.legs)

@@ -8,6 +8,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spy32.domain.proposals import AnswerRole
 from spy32.domain.spreads import Mode
 from spy32.errors import BadSettings, BadUsage, Unusable
 from spy32.settings import Settings
@@ -115,7 +116,7 @@ class App(AppBase):
         run_id: int,
         *,
         version: str,
-        role: str,
+        role: AnswerRole,
         seed: int,
         until: float = math.inf,
     ) -> "Analyst":
@@ -169,7 +170,7 @@ class App(AppBase):
             shadows.append(self.rule("trend", settings))
         versions = analysts.shadow_versions(settings) if name == "grok" else ()
         shadows += [
-            self.build_model_analyst(settings, store, run_id, version=version, role="shadow", seed=seed)
+            self.build_model_analyst(settings, store, run_id, version=version, role=AnswerRole.SHADOW, seed=seed)
             for version in versions
         ]
         return tuple(shadows)
@@ -368,7 +369,9 @@ def _build_grok(app: App, settings: Settings, store: "Store", run_id: int, seed:
     from spy32.wiring import analysts
 
     version = analysts.prompt_version(settings)
-    return app.build_model_analyst(settings, store, run_id, version=version, role="chosen", seed=seed, until=until)
+    return app.build_model_analyst(
+        settings, store, run_id, version=version, role=AnswerRole.CHOSEN, seed=seed, until=until
+    )
 
 
 def _build_rules(app: App, settings: Settings, *_: object) -> "Analyst":

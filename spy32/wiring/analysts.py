@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from spy32.domain.proposals import AnswerRole
 from spy32.settings import Settings
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def build_recorded_lookup(
     attempts = store.model_calls.select_by_run(run_id)
 
     def find_analyst(
-        role: str, answer: "Recommendation", settings: Settings, seed: int
+        role: AnswerRole, answer: "Recommendation", settings: Settings, seed: int
     ) -> "tuple[Analyst, list[str]] | None":
         asked = [each for each in attempts if each.attempt.role == role and each.attempt.prompt == answer.prompt]
         if not asked or answer.failure in FAILURES_WITHOUT_REQUEST:

@@ -374,7 +374,7 @@ def test_a_secret_in_a_header_or_a_parameter_never_shows(
         return None if answer.status == 200 else error_kind(answer.status)("/x")
 
     with pytest.raises(Spy32Error) as told:
-        http.read("/x", ask, error, lambda answer: parse_strict_json(answer.body), seconds=0.3)
+        http.read_answer("/x", ask, error, lambda answer: parse_strict_json(answer.body), seconds=0.3)
     assert server.requests[0].query["token"] == SECRET
     assert SECRET not in "".join(traceback.format_exception(told.value))
     assert SECRET not in repr(told.value.args)

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from spy32.analysts import prompt
 from spy32.commands import prompts
 from spy32.domain.model_calls import ModelCall, ModelRequest
+from spy32.domain.proposals import AnswerRole
 from spy32.errors import BadSettings, BadUsage
 from spy32.settings import Environment, Settings
 from tests.support import builders as b
@@ -74,7 +75,7 @@ def asked(number: int = 1, *, version: str = FULL, request: str | None = None) -
         "text": {"format": {"type": "json_schema", "schema": {"type": "object"}}},
     }
     attempt = ModelRequest(
-        role="chosen",
+        role=AnswerRole.CHOSEN,
         sample=1,
         attempt=number,
         prompt=version,
@@ -223,7 +224,7 @@ def test_what_both_said_stands_below_the_difference(tmp_path: Path, width: int |
     with stores.opened(tmp_path / "paper.db") as store:
         run = stores.begun(store)
         store.decisions.save_menu(run.id, b.menu(), b.NOW)
-        for version, role in ((FULL, "chosen"), (SHORT, "shadow")):
+        for version, role in ((FULL, AnswerRole.CHOSEN), (SHORT, AnswerRole.SHADOW)):
             answer = b.recommendation(prompt=version, reason=f"because of {b.candidate().id}")
             store.decisions.save_answer(run.id, answer, role=role, at=b.NOW)
         terms = b.experiment_terms(champion=f"grok {FULL}", challenger=f"grok {SHORT}")

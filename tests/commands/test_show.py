@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 
 from spy32.domain.market import RawDocument
-from spy32.domain.proposals import Decision, ExitReason
+from spy32.domain.proposals import AnswerRole, Decision, ExitReason
 from spy32.domain.runs import Outcome, Trigger
 from spy32.domain.spreads import Mode
 from spy32.errors import BadUsage
@@ -172,8 +172,8 @@ def test_what_another_model_chose_is_seen_nowhere_until_the_proposal_is_decided(
     with stores.opened(tmp_path / "paper.db") as store:
         run = stores.whole_run(store)
         other = b.recommendation(prompt="v1-simplified", reason="MARK of the other prompt")
-        stores.asked(store, run.id, role="shadow", prompt="v1-simplified", request='{"input": "MARK asked"}')
-        store.decisions.save_answer(run.id, other, role="shadow", at=b.NOW, request="MARK", response="MARK")
+        stores.asked(store, run.id, role=AnswerRole.SHADOW, prompt="v1-simplified", request='{"input": "MARK asked"}')
+        store.decisions.save_answer(run.id, other, role=AnswerRole.SHADOW, at=b.NOW, request="MARK", response="MARK")
         made = stores.proposed(store, run_id=run.id)
         store.runs.finish(run.id, outcome=Outcome.PROPOSED, at=b.later(minutes=1))
         if state is not None:
@@ -210,7 +210,7 @@ def asked(home: Path) -> Path:
         stores.asked(store, run.id, stores.heard(outcome="rate_limit", status=429, response="slow down", text=None))
         stores.asked(store, run.id, attempt=2, request='{"asked":  "as it was"}')
         store.decisions.save_answer(
-            run.id, run_views.word(decision=Decision.ABSTAIN, reason="no edge"), role="chosen", at=b.NOW
+            run.id, run_views.word(decision=Decision.ABSTAIN, reason="no edge"), role=AnswerRole.CHOSEN, at=b.NOW
         )
         store.runs.finish(
             run.id, outcome=Outcome.NO_TRADE, cause="abstained", at=b.later(9), reasons=("grok: no edge",)
@@ -239,7 +239,7 @@ def test_a_run_that_asked_a_model_says_why_and_what_it_cost(asked: Path) -> None
 
 def test_the_conditions_of_an_entry_are_those_that_the_run_decided_by(asked: Path) -> None:
     with stores.opened(asked / "paper.db") as store:
-        store.decisions.save_answer(3, run_views.word(), role="chosen", at=b.NOW)
+        store.decisions.save_answer(3, run_views.word(), role=AnswerRole.CHOSEN, at=b.NOW)
     knobs = Settings()
     text = ask(ReadingApp(asked), "show", "R3", "--full")
     assert f"entry no entry after: {knobs.execution.no_entry_after} New York" in text

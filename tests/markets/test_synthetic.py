@@ -1,9 +1,10 @@
 """The synthetic market has no arbitrage, and is the shipped history at every open and close."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from spy32.domain.market import Right
 from spy32.markets import bundled_history
@@ -25,13 +26,20 @@ def market_at(day: str, clock_time: str = "15:00") -> SyntheticMarket:
     return SyntheticMarket(ManualClock(at=datetime.fromisoformat(f"{day}T{clock_time}:00+00:00")))
 
 
+def fair_prices(
+    market: SyntheticMarket, expiration: date, right: Right, strikes: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The prices before they are rounded to quotes."""
+    return market._prices(expiration, right, strikes, market.spot(), market._clock())
+
+
 @pytest.mark.parametrize("day", DAYS)
 def test_prices_are_monotone_and_convex_in_the_strike_and_puts_match_calls(day: str) -> None:
     market = market_at(day)
     spot = market.spot()
     strikes = np.arange(round(spot * 0.75), round(spot * 1.25), dtype=np.float64)
     for expiration in market.expirations("SPY")[1:]:
-        puts, calls = (market.fair_prices(expiration, right, strikes) for right in (Right.PUT, Right.CALL))
+        puts, calls = (fair_prices(market, expiration, right, strikes) for right in (Right.PUT, Right.CALL))
         tolerance = 1e-9 * spot
         assert (np.diff(puts) >= -tolerance).all() and (np.diff(calls) <= tolerance).all()
         assert (np.diff(puts, 2) >= -tolerance).all() and (np.diff(calls, 2) >= -tolerance).all()
@@ -59,7 +67,7 @@ def test_every_quote_holds_its_price() -> None:
     assert len(chain.quotes) > 200
     for right in Right:
         quotes = [quote for quote in chain.quotes if quote.right is right]
-        mids = market.fair_prices(expiration, right, np.array([float(quote.strike) for quote in quotes]))
+        mids = fair_prices(market, expiration, right, np.array([float(quote.strike) for quote in quotes]))
         assert all(
             quote.bid is not None and quote.ask is not None and quote.bid <= mid <= quote.ask and quote.bid < quote.ask
             for quote, mid in zip(quotes, mids, strict=True)

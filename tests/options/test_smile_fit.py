@@ -16,9 +16,10 @@ from spy32.options import smile_fit
 from spy32.options.european import build_contracts, greeks
 from spy32.options.smile_fit import QuotedVols, SmileCurve, fit_curve
 from spy32.options.surface import Smile, build_smile
-from spy32.sessions import market_date, years_to_expiration
+from spy32.sessions import market_date
 from tests.support.paths import DATA
 from tests.support.smile_checks import calendar_shortfall, misses, quoted_strikes, steepest_fall
+from tests.support.snapshots import recorded_smile
 
 FORWARD = 600.0
 CHAINS = [SHIPPED_CHAIN, *sorted((DATA / "chains").glob("SP[XY]_*.csv.gz"))]
@@ -64,16 +65,6 @@ def recorded(days: range = range(25, 46)) -> Iterator[tuple[str, Smile]]:
                 smile = recorded_smile(market, day, earlier)
                 earlier = smile.curve
                 yield f"{path.name} {day}", smile
-
-
-def recorded_smile(market: RecordedMarket, day: date, earlier: SmileCurve | None) -> Smile:
-    chain, rate = market.chain(market.underlying, [day]), market.rate().value
-    assert rate is not None
-    # SPX lists two roots on a day; a run takes one.
-    root = max({quote.root for quote in chain.quotes}, key=lambda name: sum(q.root == name for q in chain.quotes))
-    quotes = [quote for quote in chain.quotes if quote.root == root]
-    years = years_to_expiration(market.as_of, day)
-    return build_smile(quotes, spot=chain.spot, years=years, rate=rate, expiration=day, earlier=earlier)
 
 
 @given(vol=st.floats(0.05, 1.0), years=st.floats(0.005, 1.0))

@@ -79,7 +79,7 @@ def test_a_whole_nearest_chain_is_taken_and_no_other_is_asked_for() -> None:
     assert found.snapshot.target == FRIDAY
     assert source.days == [(WEDNESDAY, FRIDAY, MONDAY)]
     assert choice_lines(found) == []
-    assert [each.day for each in found.judged] == [FRIDAY]
+    assert [each.day for each in found.tradabilities] == [FRIDAY]
 
 
 @pytest.mark.parametrize("harm", [hole, without_interest, wide])
@@ -93,13 +93,13 @@ def test_a_day_with_holes_wide_quotes_or_no_open_interest_loses_to_the_one_besid
     lines = choice_lines(found)
     assert lines[0].startswith(f"{FRIDAY} (32 days): ") and " of 24 spreads well quoted" in lines[0]
     assert lines[1].startswith(f"{WEDNESDAY} (30 days) taken: ") and "less 2 for 2 days off" in lines[1]
-    assert found.judged[1].quoted > found.judged[0].quoted
+    assert found.tradabilities[1].quoted > found.tradabilities[0].quoted
 
 
 def test_it_is_the_side_that_is_sold_that_must_be_quoted() -> None:
     source = CountingSource(chain_now=market(wide(FRIDAY)))
     found = taken(source, strategies=(Strategy.CALL_CREDIT,))
-    assert (found.snapshot.target, found.judged[0].wanted) == (FRIDAY, 12)
+    assert (found.snapshot.target, found.tradabilities[0].wanted) == (FRIDAY, 12)
 
 
 def test_a_day_that_a_gate_stops_is_passed_over() -> None:
@@ -164,4 +164,4 @@ def test_a_wide_tolerance_asks_for_a_bounded_number_of_days() -> None:
 def test_the_order_of_the_quotes_changes_nothing() -> None:
     chain = market(hole(FRIDAY))
     turned = replace(chain, quotes=chain.quotes[::-1])
-    assert taken(CountingSource(chain_now=chain)).judged == taken(CountingSource(chain_now=turned)).judged
+    assert taken(CountingSource(chain_now=chain)).tradabilities == taken(CountingSource(chain_now=turned)).tradabilities

@@ -16,13 +16,13 @@ from spy32.cli import app
 from spy32.domain.briefing import Briefing
 from spy32.domain.market import Chain, Dividend, MarketSnapshot, QualityReport
 from spy32.domain.proposals import Decision, Recommendation
-from spy32.domain.runs import STEPS, Outcome, Step, StepState
+from spy32.domain.runs import STEPS, Outcome, Run, Step, StepState
 from spy32.domain.spreads import Menu, Mode, Position, Strategy
 from spy32.errors import BrokerRefused, Unavailable, Unusable
 from spy32.lifecycle import ProposalState
 from spy32.markets.bundled_history import total_returns
 from spy32.options.history import DailyHistory
-from spy32.pipeline.replay import diff_values, replay
+from spy32.pipeline.replay import ReplayResult, diff_values, replay
 from spy32.pipeline.run import run
 from spy32.quality import checks
 from spy32.settings.model import Choice
@@ -179,6 +179,15 @@ def test_a_small_account_ends_in_limits_and_says_what_would_do(monday: Monday) -
     assert "would do" in done.reasons[0]
 
 
+def replay_offline(monday: Monday, done: Run) -> ReplayResult:
+    return replay(
+        monday.store,
+        done.id,
+        find_history=total_returns,
+        build_rule_analyst=lambda name, settings: RulesAnalyst(settings),
+    )
+
+
 def test_calls_over_an_ex_date_are_dropped_with_that_rule_and_never_offered(monday: Monday) -> None:
     # The planned exit of 2025-11-07 is 2025-10-17.
     paying = Dividend(ex_date=date(2025, 10, 15), amount=Decimal("1.85"))
@@ -200,12 +209,7 @@ def test_calls_over_an_ex_date_are_dropped_with_that_rule_and_never_offered(mond
     assert any(
         "call credit spreads left out by the rule ex_dividend, none is left" in note for note in offered[0].notes
     )
-    again = replay(
-        monday.store,
-        done.id,
-        find_history=total_returns,
-        build_rule_analyst=lambda name, settings: RulesAnalyst(settings),
-    )
+    again = replay_offline(monday, done)
     assert again.differences == ()
 
 
@@ -221,12 +225,7 @@ def test_a_replay_uses_the_history_that_the_run_knew(monday: Monday) -> None:
     outlook = monday.menu(done).candidates[0].outlook
     assert outlook is not None
     assert outlook.history_until == until
-    again = replay(
-        monday.store,
-        done.id,
-        find_history=total_returns,
-        build_rule_analyst=lambda name, settings: RulesAnalyst(settings),
-    )
+    again = replay_offline(monday, done)
     assert "menu" in again.checked
     assert again.differences == ()
 
@@ -240,12 +239,7 @@ def test_a_candidate_whose_leg_is_held_is_dropped_and_the_others_are_offered(mon
     menu = monday.menu(done)
     assert len(menu.candidates) == len(before.candidates) - len(with_it)
     assert menu.counts["duplicate"] == len(with_it)
-    again = replay(
-        monday.store,
-        done.id,
-        find_history=total_returns,
-        build_rule_analyst=lambda name, settings: RulesAnalyst(settings),
-    )
+    again = replay_offline(monday, done)
     assert again.differences == ()
 
 
@@ -363,12 +357,7 @@ def test_nothing_in_a_run_sends_an_order(monday: Monday) -> None:
 
 def test_a_run_replays_from_its_record_without_a_difference(monday: Monday) -> None:
     done = monday.run()
-    again = replay(
-        monday.store,
-        done.id,
-        find_history=total_returns,
-        build_rule_analyst=lambda name, settings: RulesAnalyst(settings),
-    )
+    again = replay_offline(monday, done)
     assert again.differences == ()
     assert set(again.checked) >= {"gates", "menu", "shadow of the rule rules", "checks", "size", "proposal", "order"}
 
@@ -376,12 +365,7 @@ def test_a_run_replays_from_its_record_without_a_difference(monday: Monday) -> N
 def test_a_replay_uses_the_settings_of_the_run_not_those_of_today(monday: Monday) -> None:
     monday.settings = replace(monday.settings, choice=replace(monday.settings.choice, per_side=2))
     done = monday.run()
-    again = replay(
-        monday.store,
-        done.id,
-        find_history=total_returns,
-        build_rule_analyst=lambda name, settings: RulesAnalyst(settings),
-    )
+    again = replay_offline(monday, done)
     assert again.differences == ()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from spy32.domain.experiments import PairMetric
-from spy32.domain.proposals import Decision
+from spy32.domain.proposals import AnswerRole, Decision
 from spy32.errors import Refused
 from spy32.store import Store
 from tests.support import builders
@@ -61,10 +61,10 @@ def test_the_choices_are_of_the_profile_since_then_and_name_who_chose(store: Sto
     other = begun(store, at=later(60), profile="other")
     run = begun(store, at=later(120))
     for number in (early.id, other.id, run.id):
-        store.decisions.save_answer(number, recommendation(), role="chosen", at=later(200))
+        store.decisions.save_answer(number, recommendation(), role=AnswerRole.CHOSEN, at=later(200))
     rule = recommendation(analyst="rules", prompt=None, decision=Decision.ABSTAIN)
-    store.decisions.save_answer(run.id, rule, role="shadow", at=later(200))
-    store.decisions.save_answer(run.id, recommendation(prompt="again"), role="again", at=later(300))
+    store.decisions.save_answer(run.id, rule, role=AnswerRole.SHADOW, at=later(200))
+    store.decisions.save_answer(run.id, recommendation(prompt="again"), role=AnswerRole.AGAIN, at=later(300))
     found = store.experiments.choices("default", later(60))
     assert [(each.run_id, each.chooser, each.candidate_id, each.stated) for each in found] == [
         (run.id, "grok comprehensive", builders.candidate().id, 0.8),
@@ -76,7 +76,7 @@ def test_the_choices_are_of_the_profile_since_then_and_name_who_chose(store: Sto
 @pytest.mark.parametrize("over", [{"vetoes": ("a strange probability",)}, {"decision": Decision.FAILED}])
 def test_an_answer_that_failed_or_was_vetoed_trades_nothing(store: Store, over: dict[str, object]) -> None:
     run = begun(store)
-    store.decisions.save_answer(run.id, recommendation(**over), role="chosen", at=NOW)
+    store.decisions.save_answer(run.id, recommendation(**over), role=AnswerRole.CHOSEN, at=NOW)
     (found,) = store.experiments.choices("default", NOW)
     assert found.candidate_id is None
 

@@ -16,6 +16,7 @@ from spy32.domain.briefing import Briefing, OpenSpread
 from spy32.domain.events import EventKind, ScheduledEvent
 from spy32.domain.market import Dividend, RawDocument
 from spy32.domain.model_calls import ModelResponse, ResponseCheck
+from spy32.domain.proposals import AnswerRole
 from spy32.domain.runs import Outcome
 from spy32.errors import BadUsage, Refused, StoreError
 from spy32.ports import ModelRequestLog
@@ -132,7 +133,7 @@ def test_a_run_that_has_ended_may_be_asked_about_again_and_an_answer_may_come_la
     number = store.model_calls.begin(run.id, asking(), NOW)
     store.runs.finish(run.id, outcome=Outcome.FAILED, at=later(5))
     store.model_calls.end(number, heard(), later(9))
-    asked(store, run.id, role="again")
+    asked(store, run.id, role=AnswerRole.AGAIN)
     assert [one.attempt.role for one in store.model_calls.select_by_run(run.id)] == ["chosen", "again"]
 
 
@@ -260,7 +261,7 @@ def test_tallies_go_by_role_and_prompt(store: Store) -> None:
     run = begun(store)
     asked(store, run.id, heard(outcome="rate_limit", model=None, cost_ticks=0, input_tokens=0, output_tokens=0))
     asked(store, run.id, attempt=2)
-    store.model_calls.begin(run.id, asking(role="shadow", prompt="v1-simplified"), later(20))
+    store.model_calls.begin(run.id, asking(role=AnswerRole.SHADOW, prompt="v1-simplified"), later(20))
     chosen, shadow = store.model_calls.usage_summaries(run.id)
     assert (chosen.role, chosen.attempts, chosen.unanswered, chosen.is_estimate) == ("chosen", 2, 0, False)
     assert (chosen.input_tokens, chosen.output_tokens, chosen.cost_ticks) == (6_100, 900, 241_500_000)
@@ -274,10 +275,10 @@ def test_the_same_question_within_a_week_is_told(store: Store) -> None:
     store.model_calls.begin(old, asking(), NOW - timedelta(days=7, minutes=1))
     store.model_calls.begin(first, asking(), NOW)
     store.model_calls.begin(first, asking(attempt=2), NOW)
-    store.model_calls.begin(second, asking(role="shadow"), later(60))
+    store.model_calls.begin(second, asking(role=AnswerRole.SHADOW), later(60))
     store.model_calls.begin(third, asking(input_hash="c3" * 32), later(60))
-    store.model_calls.begin(third, asking(role="shadow", prompt_hash="d4" * 32), later(60))
-    store.model_calls.begin(third, asking(role="again"), later(60 * 24 * 6))
+    store.model_calls.begin(third, asking(role=AnswerRole.SHADOW, prompt_hash="d4" * 32), later(60))
+    store.model_calls.begin(third, asking(role=AnswerRole.AGAIN), later(60 * 24 * 6))
     assert [store.model_calls.usage_summaries(run)[0].asked_before for run in (old, first, second)] == [
         (),
         (),
@@ -371,7 +372,9 @@ def test_a_damaged_briefing_is_named(store: Store) -> None:
 
 def test_words_of_an_answer_that_no_column_can_hold_do_not_lose_it(store: Store) -> None:
     run = begun(store)
-    store.decisions.save_answer(run.id, replace(builders.recommendation(), analysis="a\ud800b"), role="chosen", at=NOW)
+    store.decisions.save_answer(
+        run.id, replace(builders.recommendation(), analysis="a\ud800b"), role=AnswerRole.CHOSEN, at=NOW
+    )
     assert store.decisions.answers(run.id)[0][1].analysis == "a?b"
     ended = store.runs.finish(run.id, outcome=Outcome.FAILED, at=NOW, reasons=("grok: \udfff",))
     assert ended.reasons == ("grok: ?",)

@@ -4,13 +4,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
-from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
 from spy32.domain.outcomes import Who
-from spy32.domain.proposals import Decision
+from spy32.domain.proposals import AnswerRole, Decision
 from spy32.store import Store
 from tests.support import builders, outcomes, stores
 from tests.support.builders import NOW, later
@@ -34,8 +33,6 @@ def test_an_outcome_comes_back_as_it_was(store: Store) -> None:
     )
     assert store.outcomes.save([outcomes.outcome(), waiting], NOW)
     assert store.outcomes.select(1) == (outcomes.outcome(), waiting)
-    assert store.outcomes.known() == (outcomes.outcome(),)
-    assert store.outcomes.known(date(2025, 10, 7)) == ()
     assert [*store.history.view(1).outcomes] == [outcomes.outcome().candidate_id, "P63505"]
 
 
@@ -64,9 +61,11 @@ def test_a_close_stays_and_gets_its_vix_once(store: Store) -> None:
 
 def test_each_choice_finds_its_outcome_and_no_trade_is_zero(store: Store) -> None:
     store.decisions.save_answer(
-        1, builders.recommendation(decision=Decision.ABSTAIN, prompt="v2"), role="shadow", at=NOW
+        1, builders.recommendation(decision=Decision.ABSTAIN, prompt="v2"), role=AnswerRole.SHADOW, at=NOW
     )
-    store.decisions.save_answer(1, builders.recommendation(candidate_id="gone", prompt="v3"), role="again", at=NOW)
+    store.decisions.save_answer(
+        1, builders.recommendation(candidate_id="gone", prompt="v3"), role=AnswerRole.AGAIN, at=NOW
+    )
     store.outcomes.save([outcomes.outcome()], NOW)
     found = {choice.chooser: choice for choice in store.outcomes.choices()}
     assert found.keys() == {"grok comprehensive", "grok v2", "rules comprehensive"}
@@ -82,7 +81,7 @@ def test_a_choice_before_the_first_refresh_has_no_outcome(store: Store) -> None:
 
 
 def test_the_newest_choice_of_a_chooser_counts(store: Store) -> None:
-    store.decisions.save_answer(1, builders.recommendation(candidate_id="other"), role="chosen", at=later(1))
+    store.decisions.save_answer(1, builders.recommendation(candidate_id="other"), role=AnswerRole.CHOSEN, at=later(1))
     found = {choice.chooser: choice.candidate_id for choice in store.outcomes.choices()}
     assert found["grok comprehensive"] == "other"
 
@@ -93,20 +92,6 @@ def test_what_was_traded_is_a_choice(tmp_path: Path) -> None:
         (choice,) = store.outcomes.choices()
         assert (choice.chooser, choice.candidate_id) == (Who.TRADED, builders.proposal().candidate_id)
         assert store.outcomes.trades(1) == {choice.candidate_id: 1}
-
-
-def test_the_mean_of_a_menu_is_that_of_its_final_outcomes(store: Store) -> None:
-    results = [(D("51.74"), D("448.26")), (D("-180.00"), D("170.00")), (D("9.10"), D("420.00"))]
-    rows = [
-        outcomes.outcome(candidate_id=f"K{place}", expiry=expiry, max_loss=loss)
-        for place, (expiry, loss) in enumerate(results)
-    ]
-    waiting = outcomes.outcome(candidate_id="K9", expiry=D("1000"), is_final=False)
-    store.outcomes.save([*rows, waiting], NOW)
-    mean = store.outcomes.menu_means()[1]
-    shares = [Fraction(expiry) / Fraction(loss) for expiry, loss in results]
-    assert (mean.count, mean.expiry_share) == (3, pytest.approx(float(sum(shares) / 3)))
-    assert mean.plan_share == pytest.approx(sum(each.plan_share or 0.0 for each in rows) / 3)
 
 
 def test_a_run_is_due_when_it_is_new_and_when_a_session_has_closed_since(store: Store) -> None:

@@ -57,8 +57,8 @@ def test_a_close_has_the_mid_of_its_own_approval(store: Store) -> None:
     mid = builders.candidate().mid
     assert (found.opening_slippage, found.closing_slippage) == ((mid - D("0.58")) * 200, D("4.00"))
     assert (found.premium, found.closing_cost, found.fees) == (D("116.00"), D("60.00"), D("5.04"))
-    assert (found.realized, found.open_cash, found.exit_reason) == (D("50.96"), 0, ExitReason.TIME)
-    assert found.realized == store.trades.get(trade.id).result
+    assert (found.realized_profit, found.open_cash, found.exit_reason) == (D("50.96"), 0, ExitReason.TIME)
+    assert found.realized_profit == store.trades.get(trade.id).result
 
 
 def test_a_resting_target_has_no_mid(store: Store) -> None:
@@ -85,7 +85,12 @@ def test_an_adopted_expiration_is_a_settlement_and_keeps_the_credit(store: Store
     _, trade = filled(store)
     adopted(store, trade, TradeState.EXPIRED, line(1, SHORT, OVER), line(2, LONG, OVER))
     found = store.results.get(trade.id)
-    assert (found.realized, found.credit_kept, found.settlement_fees, found.days_held) == (D("111.48"), 1.0, 0, 32)
+    assert (found.realized_profit, found.credit_kept, found.settlement_fees, found.days_held) == (
+        D("111.48"),
+        1.0,
+        0,
+        32,
+    )
 
 
 def test_a_settlement_in_cash_and_a_close_by_hand_are_told_apart(store: Store) -> None:
@@ -93,11 +98,11 @@ def test_a_settlement_in_cash_and_a_close_by_hand_are_told_apart(store: Store) -
     lines = (line(1, SHORT, TransactionKind.ASSIGNMENT, fees=D(5), net_value=D(-1005)), line(2, LONG, OVER))
     adopted(store, settled, TradeState.CLOSED, *lines)
     found = store.results.get(settled.id)
-    assert (found.settlement_fees, found.closing_fees, found.realized) == (D(5), 0, D("-893.52"))
+    assert (found.settlement_fees, found.closing_fees, found.realized_profit) == (D(5), 0, D("-893.52"))
     _, closed = filled(store)
     adopted(store, closed, TradeState.CLOSED, line(3, SHORT, TransactionKind.TRADE, fees=D(5), net_value=D(-65)))
     found = store.results.get(closed.id)
-    assert (found.settlement_fees, found.closing_fees, found.realized) == (0, D(5), D("46.48"))
+    assert (found.settlement_fees, found.closing_fees, found.realized_profit) == (0, D(5), D("46.48"))
 
 
 def test_what_became_of_shares_is_part_of_the_settlement(store: Store) -> None:
@@ -118,7 +123,7 @@ def test_what_became_of_shares_is_part_of_the_settlement(store: Store) -> None:
     assert flows[-1].at == sale.at
     assert store.results.adopted_lines(date(2025, 11, 8)) == ((trade.id, sale),)
     assert [found.id for _, found in store.results.adopted_lines(builders.TODAY)] == ["1", "2", "3"]
-    assert store.results.get(trade.id).realized == 0
+    assert store.results.get(trade.id).realized_profit == 0
 
 
 def test_unrealised_is_by_the_newest_mark_that_may_decide(store: Store) -> None:
@@ -258,14 +263,14 @@ class Accounting(RuleBasedStateMachine):
     @invariant()
     def all_cash_is_accounted_for(self) -> None:
         results = [self.store.results.compute(trade) for trade in self.store.trades.select()]
-        realized = sum((result.realized for result in results), D(0))
+        realized = sum((result.realized_profit for result in results), D(0))
         still_open = sum((result.open_cash for result in results), D(0))
         assert self.store.paper.cash() == CASH + realized + still_open
         assert self.store.results.booked_cash() == realized + still_open
         assert self.store.results.totals(builders.TODAY).total == realized
         for trade, result in zip(self.store.trades.select(), results, strict=True):
             if trade.state in (TradeState.CLOSED, TradeState.EXPIRED):
-                assert (result.open_cash, result.realized) == (0, trade.result)
+                assert (result.open_cash, result.realized_profit) == (0, trade.result)
             share = (result.premium - result.opening_fees) * trade.remaining / trade.quantity
             # Each part was rounded to the cent.
             assert abs(result.open_cash - share) <= D("0.005") * len(result.realizations)

@@ -114,7 +114,7 @@ def test_a_loss_that_is_only_marked_blocks_an_entry_and_both_parts_are_named(sto
         alone = replace(exposure(store), open_symbols=frozenset())
         return [
             finding.message
-            for finding in limits.check_entry(builders.candidate(), account, alone, Settings(), builders.NOW)
+            for finding in limits.check_entry(builders.candidate(), account, alone, Settings())
             if finding.rule == "week_loss"
         ]
 

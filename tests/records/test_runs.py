@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from spy32.domain.proposals import Decision
+from spy32.domain.proposals import AnswerRole, Decision
 from spy32.domain.runs import Outcome, Run, StepState, Trigger
 from spy32.domain.spreads import Mode
 from spy32.errors import BadSettings, BadUsage, Refused, StoreError
@@ -152,9 +152,11 @@ def test_the_settings_that_decided_come_back_equal(store: Store) -> None:
 def test_words_are_kept_to_the_letter(store: Store) -> None:
     run = begun(store)
     asked, said = 'line\nwith "quotes" and é ✓', "```json\n{}\n``` \t"
-    store.decisions.save_answer(run.id, builders.recommendation(), role="attempt", at=NOW, request=asked, response=said)
+    store.decisions.save_answer(
+        run.id, builders.recommendation(), role=AnswerRole.AGAIN, at=NOW, request=asked, response=said
+    )
     (words,) = store.decisions.raw_answers(run.id)
-    assert (words.request, words.response, words.role, words.at) == (asked, said, "attempt", NOW)
+    assert (words.request, words.response, words.role, words.at) == (asked, said, AnswerRole.AGAIN, NOW)
     assert words.recommendation == builders.recommendation()
 
 
@@ -191,7 +193,7 @@ def test_a_person_may_choose_after_the_run_has_ended(store: Store) -> None:
     run = whole_run(store)
     finish(store, run)
     other = builders.recommendation(analyst="person", candidate_id=builders.menu().candidates[1].id)
-    store.decisions.save_answer(run.id, other, role="chosen", at=later(60))
+    store.decisions.save_answer(run.id, other, role=AnswerRole.CHOSEN, at=later(60))
     store.decisions.save_ruling(run.id, builders.ruling(quantity=1), later(60))
     view = store.history.view(run.id)
     assert view.recommendation == other
@@ -335,7 +337,9 @@ def test_no_query_of_every_day_reads_a_whole_table(store: Store, sql: str, value
 
 def test_an_abstention_is_kept_as_one(store: Store) -> None:
     run = begun(store)
-    store.decisions.save_answer(run.id, builders.recommendation(decision=Decision.ABSTAIN), role="chosen", at=NOW)
+    store.decisions.save_answer(
+        run.id, builders.recommendation(decision=Decision.ABSTAIN), role=AnswerRole.CHOSEN, at=NOW
+    )
     view = store.history.view(run.id)
     assert view.recommendation is not None
     assert view.recommendation.candidate_id is None

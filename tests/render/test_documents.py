@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 
 from spy32.console import PlainConsole
-from spy32.domain.proposals import ExitReason
+from spy32.domain.proposals import AnswerRole, ExitReason
 from spy32.domain.runs import Outcome, RunSummary
 from spy32.domain.spreads import ExpectedValue
 from spy32.render.documents import emit, error_document, history_document, run_document
@@ -33,7 +33,7 @@ def test_the_document_of_every_stage_fits_its_schema(stage: str) -> None:
 
 
 def test_a_document_with_answers_and_rejected_spreads_fits_its_schema() -> None:
-    answers = (StoredAnswer(role="chosen", analyst="grok", request="asked", response="said"),)
+    answers = (StoredAnswer(role=AnswerRole.CHOSEN, analyst="grok", request="asked", response="said"),)
     document = run_document(run_views.proposed(), raw=RawTexts(answers=answers), rejected=True)
     check(document)
     assert document["rejected"]["counts"] == {"credit_to_width": 2}

@@ -10,7 +10,7 @@ import pytest
 from spy32 import track_record
 from spy32.domain.documents import DocumentSummary
 from spy32.domain.model_calls import ModelCall
-from spy32.domain.proposals import Citation, Decision, NumberCheck, Recommendation
+from spy32.domain.proposals import AnswerRole, Citation, Decision, NumberCheck, Recommendation
 from spy32.domain.run_view import RunView
 from spy32.domain.runs import Outcome, RunSummary
 from spy32.domain.spreads import Strategy
@@ -331,7 +331,7 @@ def hostile() -> RunView:
         unknown_events={HOSTILE: HOSTILE},
         flags=(HOSTILE,),
     )
-    tally = run_views.tally(role=HOSTILE, prompt=HOSTILE, asked=(HOSTILE,), answered=(HOSTILE,))
+    tally = run_views.tally(role=AnswerRole.CHOSEN, prompt=HOSTILE, asked=(HOSTILE,), answered=(HOSTILE,))
     decided_by: Any = {"execution": {"no_entry_after": HOSTILE}}
     return run_views.asked(
         recommendation=evil,
@@ -344,7 +344,7 @@ def hostile() -> RunView:
 
 def hostile_raw() -> RawTexts:
     asking = stores.asking(
-        role=HOSTILE, prompt=HOSTILE, prompt_hash=HOSTILE, input_hash=HOSTILE, model=HOSTILE, effort=HOSTILE,
+        role=AnswerRole.CHOSEN, prompt=HOSTILE, prompt_hash=HOSTILE, input_hash=HOSTILE, model=HOSTILE, effort=HOSTILE,
         request=HOSTILE,
     )  # fmt: skip
     heard = stores.heard(

@@ -14,7 +14,7 @@ from rich.cells import cell_len
 
 from spy32 import track_record
 from spy32.console import PlainConsole
-from spy32.domain.proposals import ExitReason
+from spy32.domain.proposals import AnswerRole, ExitReason
 from spy32.domain.run_view import RunView
 from spy32.domain.runs import Cause, Outcome, RunSummary
 from spy32.domain.spreads import Mode
@@ -68,7 +68,7 @@ PAGES: dict[str, Callable[[], Page]] = {
     "quality": lambda: menu_pages.quality_page(run_views.proposed()),
     "raw": lambda: raw_page(
         run_views.sent(),
-        RawTexts(answers=(StoredAnswer(role="chosen", analyst="grok", request="a\nb", response="{}"),)),
+        RawTexts(answers=(StoredAnswer(role=AnswerRole.CHOSEN, analyst="grok", request="a\nb", response="{}"),)),
     ),
     "history": history,
 }
@@ -337,7 +337,7 @@ def test_a_page_without_rows_says_none() -> None:
 
 
 def test_the_stored_texts_are_shown_whole() -> None:
-    answer = StoredAnswer(role="chosen", analyst="grok", request="x " * 500, response='{"decision": "none"}')
+    answer = StoredAnswer(role=AnswerRole.CHOSEN, analyst="grok", request="x " * 500, response='{"decision": "none"}')
     text = rendered(raw_page(run_views.sent(), RawTexts(answers=(answer,))), PLAIN)
     assert ("x " * 500).strip() in text
     assert '{"decision": "none"}' in text

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from spy32.domain.documents import DocumentSummary
 from spy32.domain.model_calls import ModelCall, ResponseCheck
+from spy32.domain.proposals import AnswerRole
 from spy32.render.documents import run_document
 from spy32.render.raw_page import raw_page
 from spy32.render.raw_texts import RawTexts, StoredAnswer
@@ -19,7 +20,7 @@ PASSED = ResponseCheck(parser=1, decision="trade", candidate_id="K7Q2", marks=("
 def raw() -> RawTexts:
     asking = stores.asking(request='{"a":  1}\n')
     return RawTexts(
-        answers=(StoredAnswer(role="chosen", analyst="grok", request="", response=""),),
+        answers=(StoredAnswer(role=AnswerRole.CHOSEN, analyst="grok", request="", response=""),),
         attempts=(
             ModelCall(id=7, at=b.NOW, attempt=asking, heard=stores.heard(response='{"b":[1, 2]}  '), checked=CHECKED),
             ModelCall(id=8, at=b.NOW, attempt=stores.asking(sample=2), heard=None),

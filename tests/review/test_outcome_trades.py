@@ -51,7 +51,7 @@ def test_a_trade_that_nobody_closes_comes_to_the_cents_of_its_candidate(tmp_path
     assert [trade.exit_reason for trade, _ in pairs] == [ExitReason.ASSIGNED] * 4
     for trade, outcome in pairs:
         assert trade.state is TradeState.CLOSED and trade.closed_at is not None
-        assert outcome.expiry == store.results.get(trade.id).realized
+        assert outcome.expiry == store.results.get(trade.id).realized_profit
         assert outcome.settlement is not None and outcome.settlement < trade.legs[1].strike
 
 
@@ -62,5 +62,5 @@ def test_a_trade_that_the_plan_closes_comes_to_the_cents_of_its_candidate(tmp_pa
     for trade, outcome in pairs:
         assert outcome.plan is not None and trade.closed_at is not None
         assert (outcome.plan.day, outcome.plan.reason) == (market_date(trade.closed_at), trade.exit_reason)
-        assert outcome.plan.result * trade.quantity == store.results.get(trade.id).realized
+        assert outcome.plan.result * trade.quantity == store.results.get(trade.id).realized_profit
         assert not outcome.plan.is_modelled

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from spy32.domain.outcomes import Outcome
-from spy32.domain.proposals import Decision, NumberCheck, Recommendation
+from spy32.domain.proposals import AnswerRole, Decision, NumberCheck, Recommendation
 from spy32.errors import BadUsage
 from spy32.lifecycle import ProposalState
 from spy32.review.experiments import load_experiments
@@ -38,7 +38,7 @@ def answered(store: Store, *answers: Recommendation) -> int:
     run = begun(store, at=later(60))
     store.decisions.save_menu(run.id, menu(), NOW)
     for number, answer in enumerate(answers):
-        store.decisions.save_answer(run.id, answer, role="shadow" if number else "chosen", at=NOW)
+        store.decisions.save_answer(run.id, answer, role=AnswerRole.SHADOW if number else AnswerRole.CHOSEN, at=NOW)
     return run.id
 
 
@@ -96,7 +96,7 @@ def test_each_prompt_has_its_decisions_violations_cost_and_scores(store: Store) 
 
 def test_what_was_asked_again_later_does_not_replace_what_the_run_heard(store: Store) -> None:
     run = answered(store, pick(FIRST, PUT.id), pick(SECOND, PUT.id))
-    store.decisions.save_answer(run, pick(SECOND, None), role="again", at=later(99))
+    store.decisions.save_answer(run, pick(SECOND, None), role=AnswerRole.AGAIN, at=later(99))
     assert compared(store).agreement["the same spread"] == 1
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from spy32.domain.proposals import Decision
+from spy32.domain.proposals import AnswerRole, Decision
 from spy32.domain.report import Report
 from spy32.review.report import build_report
 from spy32.schema import NO_DELETE
@@ -107,7 +107,7 @@ def test_only_abstentions(store: Store) -> None:
     for _ in range(12):
         run = stores.begun(store)
         out = builders.recommendation(decision=Decision.ABSTAIN, probability=None)
-        store.decisions.save_answer(run.id, out, role="chosen", at=later(1))
+        store.decisions.save_answer(run.id, out, role=AnswerRole.CHOSEN, at=later(1))
     found = report(store)
     (model,) = found.models
     assert (model.asked, model.abstained, model.traded) == (12, 12, 0)

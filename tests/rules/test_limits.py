@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spy32.domain.orders import BrokerOrder
-from spy32.domain.proposals import Finding, Proposal
+from spy32.domain.proposals import Finding, Proposal, ProposalKind
 from spy32.domain.spreads import Exposure, Mode, Position
 from spy32.lifecycle import FINAL, OrderState
 from spy32.rules import limits
@@ -21,8 +21,8 @@ SETTINGS = Settings()
 D = Decimal
 
 
-def checked(now: datetime = builders.NOW, account: Any = None, **book: Any) -> tuple[Finding, ...]:
-    return limits.check_entry(builders.candidate(), account or builders.account(), Exposure(**book), SETTINGS, now)
+def checked(account: Any = None, **book: Any) -> tuple[Finding, ...]:
+    return limits.check_entry(builders.candidate(), account or builders.account(), Exposure(**book), SETTINGS)
 
 
 def sent(
@@ -68,7 +68,7 @@ def test_the_limit_on_trades_says_how_many_are_not_ours() -> None:
 
 
 def test_an_assigned_trade_and_an_unknown_risk_stop_no_close() -> None:
-    close = builders.proposal(kind="close", trade_id=1)
+    close = builders.proposal(kind=ProposalKind.CLOSE, trade_id=1)
     assert sent(close, assigned_trades=1, unmeasured=("100 SPY short",)) == ()
 
 
@@ -86,7 +86,7 @@ def test_an_assigned_trade_and_an_unknown_risk_stop_no_close() -> None:
     ],
 )  # fmt: skip
 def test_a_close_needs_what_the_account_holds_leg_by_leg(short: int, long: int, refused: list[str]) -> None:
-    close = builders.proposal(kind="close", trade_id=1, legs=builders.close_proposal(1).legs, quantity=2)
+    close = builders.proposal(kind=ProposalKind.CLOSE, trade_id=1, legs=builders.close_proposal(1).legs, quantity=2)
     held = [Position(symbol=leg.symbol, quantity=count) for leg, count in zip(close.legs, (short, long), strict=True)]
     found = tuple(limits.check_held_contracts(close, held))
     assert [finding.message for finding in found] == refused

@@ -7,7 +7,7 @@ import pytest
 
 from spy32.domain.notices import EVENT_CLASSES, SHORT_LENGTH, EventClass, NoticeKind
 from spy32.domain.spreads import Mode
-from spy32.rules import notices
+from spy32.rules import notice_parts, notices, trade_notices
 from tests.support import builders, outlooks
 from tests.support.sample_notices import ACCOUNT, LONG, SAMPLES, golden_path, golden_text, stored
 
@@ -49,17 +49,17 @@ def test_words_that_are_too_long_are_cut_and_the_id_stays() -> None:
 def test_a_candidate_without_a_history_has_the_markets_probability() -> None:
     for found, chance in ((None, "79%"), (outlooks.without_history(), "80%")):
         entry = builders.candidate(outlook=found)
-        text = notices.proposal_notice(builders.proposal(), entry, None)
+        text = trade_notices.proposal_notice(builders.proposal(), entry, None)
         assert f", win {chance} if held, by option prices: spy32 approve P1" in text.short
         assert "average" not in text.body
-    text = notices.proposal_notice(builders.proposal(), builders.candidate(), None)
+    text = trade_notices.proposal_notice(builders.proposal(), builders.candidate(), None)
     assert "average       +15 dollars for the order, 90% sure -3 to +33\n" in text.body
 
 
 def test_foreign_words_move_no_cursor_and_begin_no_line() -> None:
     reason = "calm\x1b[2J\nSubject: hello\u202e 漢字 \U0001f600"
     chosen = builders.recommendation(reason=reason)
-    text = notices.proposal_notice(builders.proposal(), builders.candidate(), chosen)
+    text = trade_notices.proposal_notice(builders.proposal(), builders.candidate(), chosen)
     assert "漢字 \U0001f600" in text.body and "\x1b" not in text.body and "\u202e" not in text.body
     assert not [line for line in text.body.splitlines() if line.startswith("Subject")]
 
@@ -67,7 +67,7 @@ def test_foreign_words_move_no_cursor_and_begin_no_line() -> None:
 def test_a_condor_has_its_payoff_on_both_sides() -> None:
     put, call = builders.spread(), builders.spread("660", "665")
     legs = (*put.legs, *(replace(leg, right=type(leg.right)("C")) for leg in call.legs))
-    text = notices.proposal_payoff_text(builders.proposal(legs=legs))
+    text = notice_parts.proposal_payoff_text(builders.proposal(legs=legs))
     gains = [line.split()[1] for line in text.splitlines()[1:]]
     assert gains[0] == gains[-1] == "-$889" and "+$111" in gains[2:-2]
 

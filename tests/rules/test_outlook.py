@@ -1,5 +1,6 @@
 """The outlook of a menu: laws, walk-forward, repeatability, the cost of trading, and what is missing."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -10,14 +11,14 @@ import pytest
 
 from spy32.domain.codec import canonical_json
 from spy32.domain.market import MarketSnapshot
-from spy32.domain.outlook import Forecast, Forecasts, Outlook, Probabilities
+from spy32.domain.outlook import Estimate, Forecast, Forecasts, Outlook, Probabilities
 from spy32.domain.spreads import Candidate, Menu, Strategy
 from spy32.markets import bundled_history
 from spy32.options.history import DailyHistory, build_scenarios, count_windows
 from spy32.options.surface import Smile
 from spy32.rules.candidates import trading_cost
 from spy32.rules.endings import plan_endings
-from spy32.rules.outlook import MIN_WINDOWS, _with_touch, build_market_model, fill_outlooks, remaining_sessions
+from spy32.rules.outlook import MIN_WINDOWS, _replace_touch, build_market_model, fill_outlooks, remaining_sessions
 from spy32.sessions import market_date
 from spy32.settings import Settings
 from tests.support import builders
@@ -136,7 +137,7 @@ def test_the_market_s_touch_is_its_own_end_in_the_money_and_the_scenarios_return
     base = {"profit": 0.7, "max_loss": 0.1}
     density = Forecast(probabilities=Probabilities(worthless=0.70, max_profit=0.70, **base))
     weighted = Forecast(probabilities=Probabilities(worthless=0.80, max_profit=0.80, touch=0.25, **base))
-    touch = _with_touch(density, weighted, is_debit=False).probabilities.touch
+    touch = _replace_touch(density, weighted, is_debit=False).probabilities.touch
     assert touch == pytest.approx(0.30 + 0.05)
 
 
@@ -155,27 +156,28 @@ def test_means_lie_in_their_intervals_and_the_market_has_none(place: int) -> Non
         assert forecast.shortfall.mean < forecast.ev.mean
 
 
-def test_without_drift_puts_lose_and_calls_gain() -> None:
-    """SPY rose more than the forward since 1993."""
+def values_by_history() -> Iterator[tuple[Candidate, Estimate, Estimate]]:
+    """Each candidate with its expected value to expiration by history, and without drift."""
     for candidate in filled().candidates:
         found = outlook(candidate).expiry
         assert found.history is not None
         assert found.no_drift is not None
         assert found.history.ev is not None
         assert found.no_drift.ev is not None
+        yield candidate, found.history.ev, found.no_drift.ev
+
+
+def test_without_drift_puts_lose_and_calls_gain() -> None:
+    """SPY rose more than the forward since 1993."""
+    for candidate, history, no_drift in values_by_history():
         is_put = candidate.spread.strategy.value.startswith("put")
-        assert (found.history.ev.mean > found.no_drift.ev.mean) == is_put
+        assert (history.mean > no_drift.mean) == is_put
 
 
 def test_no_drift_has_a_narrower_interval_than_history() -> None:
     """The drift of 33 years is uncertain; a drift that is fixed is not."""
-    for candidate in filled().candidates:
-        found = outlook(candidate).expiry
-        assert found.history is not None
-        assert found.no_drift is not None
-        assert found.history.ev is not None
-        assert found.no_drift.ev is not None
-        assert found.no_drift.ev.high - found.no_drift.ev.low < found.history.ev.high - found.history.ev.low
+    for _, history, no_drift in values_by_history():
+        assert no_drift.high - no_drift.low < history.high - history.low
 
 
 def test_the_score_is_the_lower_end_under_the_plan_over_the_maximum_loss() -> None:

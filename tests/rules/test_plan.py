@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from spy32.domain.market import Right
 from spy32.domain.orders import OrderKind
-from spy32.domain.proposals import Proposal
+from spy32.domain.proposals import Proposal, ProposalKind
 from spy32.domain.spreads import Action, Leg, Mode
 from spy32.errors import Refused
 from spy32.lifecycle import ProposalState
@@ -221,7 +221,7 @@ def test_a_closing_keeps_its_size_and_price() -> None:
 # Hash
 
 CHANGES: dict[str, Any] = {
-    "kind": "close",
+    "kind": ProposalKind.CLOSE,
     "mode": Mode.LIVE,
     "account": "5WX01234",
     "underlying": "QQQ",

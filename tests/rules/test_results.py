@@ -69,7 +69,8 @@ TABLE = {
     "target": (
         ended("52.96"),
         (opening(), closing("0.29", mid="0.29")),
-        {"realized": "52.96", "premium": "116.00", "closing_cost": "58.00", "fees": "5.04", "opening_slippage": "1.00",
+        {"realized_profit": "52.96",
+         "premium": "116.00", "closing_cost": "58.00", "fees": "5.04", "opening_slippage": "1.00",
          "closing_slippage": "0.00", "days_held": 3, "credit_kept": 58 / 116, "of_max_profit": 52.96 / 111.48,
          "of_max_loss": None},
     ),
@@ -77,28 +78,31 @@ TABLE = {
     "stop": (
         ended("-237.04"),
         (opening(), closing("1.74", mid="1.72")),
-        {"realized": "-237.04", "closing_cost": "348.00", "closing_slippage": "4.00", "credit_kept": 1 - 348 / 116,
+        {"realized_profit": "-237.04",
+         "closing_cost": "348.00", "closing_slippage": "4.00", "credit_kept": 1 - 348 / 116,
          "of_max_profit": None, "of_max_loss": 237.04 / 888.52},
     ),
     # nothing to pay, nothing to close
     "expired": (
         ended("111.48", days=32, state=TradeState.EXPIRED),
         (opening(), settlement("0", spreads=2)),
-        {"realized": "111.48", "closing_cost": "0", "closing_slippage": None, "days_held": 32, "credit_kept": 1.0,
+        {"realized_profit": "111.48",
+         "closing_cost": "0", "closing_slippage": None, "days_held": 32, "credit_kept": 1.0,
          "of_max_profit": 1.0},
     ),
     # both legs in the money: 116.00 - 1,000.00 - 4.52 - 10.00, two legs at $5 whatever the quantity
     "maximum loss": (
         ended("-898.52", days=32),
         (opening(), settlement("-1000.00", "10.00", spreads=2)),
-        {"realized": "-898.52", "settlement_fees": "10.00", "fees": "14.52", "credit_kept": 1 - 1000 / 116,
+        {"realized_profit": "-898.52",
+         "settlement_fees": "10.00", "fees": "14.52", "credit_kept": 1 - 1000 / 116,
          "of_max_loss": 898.52 / 888.52},
     ),
     # assigned at 640, 200 shares sold at 638.50 a session later: 116.00 - 300.00 - 4.52 - 5.00
     "assigned and sold": (
         ended("-193.52", days=35),
         (opening(), settlement("-128000.00", "5.00"), settlement("127700.00", days=35)),
-        {"realized": "-193.52", "closing_cost": "300.00", "settlement_fees": "5.00", "days_held": 35,
+        {"realized_profit": "-193.52", "closing_cost": "300.00", "settlement_fees": "5.00", "days_held": 35,
          "of_max_loss": 193.52 / 888.52},
     ),
 }  # fmt: skip
@@ -119,7 +123,7 @@ def test_a_part_that_is_closed_has_its_share_and_the_rest_is_open() -> None:
     trade = run_views.trade(closed_quantity=1, state=TradeState.CLOSING)
     found = computed(trade, opening(), closing("0.30", 1, fees="0.26"), mark=mark("40.00"))
     # (116.00 - 4.52) / 2 - 30.00 - 0.26
-    assert (found.realized, found.open_cash) == (D("25.48"), D("55.74"))
+    assert (found.realized_profit, found.open_cash) == (D("25.48"), D("55.74"))
     assert found.unrealized == D("20.00")
     assert found.credit_kept == pytest.approx(28 / 58)
     assert found.of_max_profit == pytest.approx(25.48 / 55.74)
@@ -137,7 +141,7 @@ def test_shares_of_the_maximum_are_of_what_was_filled_not_of_the_approved_limit(
 
 def test_an_open_trade_has_earned_nothing_yet() -> None:
     found = computed(run_views.trade(), opening(), mark=mark("12.34"))
-    assert (found.realizations, found.realized, found.open_cash) == ((), 0, D("111.48"))
+    assert (found.realizations, found.realized_profit, found.open_cash) == ((), 0, D("111.48"))
     assert (found.unrealized, found.marked_at) == (D("12.34"), b.later(900))
     assert (found.credit_kept, found.of_max_profit, found.of_max_loss) == (None, None, None)
 
@@ -145,7 +149,7 @@ def test_an_open_trade_has_earned_nothing_yet() -> None:
 def test_an_assigned_trade_stays_as_last_marked_until_its_shares_are_sold() -> None:
     trade = run_views.trade(state=TradeState.ASSIGNED, closed_quantity=2)
     found = computed(trade, opening(), settlement("-128000.00", "5.00"), mark=mark("-200.00"))
-    assert (found.realized, found.unrealized) == (0, D("-200.00"))
+    assert (found.realized_profit, found.unrealized) == (0, D("-200.00"))
     assert (found.credit_kept, found.of_max_loss) == (None, None)
     assert found.open_cash == D("-127893.52")
 
@@ -182,7 +186,7 @@ def test_fees_that_become_known_later_count_on_the_day_of_the_end() -> None:
 def test_realised_and_open_cash_are_always_all_the_cash(quantity: int, closes: list[tuple[int, D, D]]) -> None:
     flows = [opening(quantity), *(closing(str(debit), n, fees=str(fees)) for n, debit, fees in closes)]
     found = computed(run_views.trade(quantity=quantity, closed_quantity=sum(n for n, _, _ in closes)), *flows)
-    assert found.realized + found.open_cash == sum(flow.amount - flow.fees for flow in flows)
+    assert found.realized_profit + found.open_cash == sum(flow.amount - flow.fees for flow in flows)
 
 
 def test_an_order_that_fills_over_days_is_a_flow_a_day() -> None:
@@ -272,7 +276,7 @@ def test_the_worked_example_is_computed() -> None:
         "fees": f"{found.fees:.2f}",
         "realised by the target": f"{found.realizations[0].amount:.2f}",
         "realised by the time exit": f"{found.realizations[1].amount:.2f}",
-        "result": f"{found.realized:.2f}",
+        "result": f"{found.realized_profit:.2f}",
         "slippage to open": f"{found.opening_slippage:.2f}",
         "slippage to close": f"{found.closing_slippage:.2f}",
         "credit kept": f"{(found.credit_kept or 0) * 100:.1f} %",

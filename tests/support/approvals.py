@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from spy32.domain.market import MarketSnapshot
-from spy32.domain.proposals import Decision, Proposal, Recommendation, RiskDecision
+from spy32.domain.proposals import AnswerRole, Decision, Proposal, Recommendation, RiskDecision
 from spy32.domain.runs import Outcome, Run
 from spy32.domain.spreads import Account, Exposure, Mode
 from spy32.rules import conditions, limits, plan, references, sizing
@@ -30,11 +30,11 @@ def a_run(
     line = b.market_line(is_recorded=seen.is_recorded, source=seen.source, as_of=seen.as_of)
     store.decisions.save_snapshot(run.id, seen, b.quality(), line, at)
     store.decisions.save_menu(run.id, b.menu(), at)
-    store.decisions.save_answer(run.id, answer, role="chosen", at=at)
+    store.decisions.save_answer(run.id, answer, role=AnswerRole.CHOSEN, at=at)
     rule = b.recommendation(
         analyst="rules", model=None, prompt=None, candidate_id=b.menu().candidates[1].id, cost_ticks=0
     )
-    store.decisions.save_answer(run.id, rule, role="shadow", at=at)
+    store.decisions.save_answer(run.id, rule, role=AnswerRole.SHADOW, at=at)
     return run
 
 
@@ -48,7 +48,7 @@ def proposed(store: Store, account: Account, *, snapshot: MarketSnapshot | None 
     size = sizing.size_position(candidate, account, Exposure(), settings, halve=halve, snapshot=seen)
     ruling = RiskDecision(
         quantity=size.quantity,
-        findings=(*found, *limits.check_entry(candidate, account, Exposure(), settings, b.NOW)),
+        findings=(*found, *limits.check_entry(candidate, account, Exposure(), settings)),
         sizing=size,
         account=account,
         exposure=Exposure(),

@@ -43,6 +43,7 @@ from spy32.domain.proposals import (
     Finding,
     PricePlan,
     Proposal,
+    ProposalKind,
     ProposalTerms,
     Recommendation,
     RiskDecision,
@@ -446,7 +447,7 @@ def proposal_terms(**over: Any) -> ProposalTerms:
     plan: PricePlan = over.get("plan", price_plan())
     base: dict[str, Any] = {
         "run_id": 1,
-        "kind": "open",
+        "kind": ProposalKind.OPEN,
         "mode": Mode.PAPER,
         "account": ACCOUNT,
         "profile": "default",
@@ -475,7 +476,9 @@ def close_proposal(trade_id: int, **over: Any) -> Proposal:
     """The exit of a trade of the default spread: bought back for 0.30, at most 0.34."""
     legs = tuple(replace(part, action=part.action.closing) for part in spread().legs)
     plan = price_plan(start=Decimal("-0.30"), limit=Decimal("-0.34"))
-    return proposal(**{"kind": "close", "legs": legs, "plan": plan, "trade_id": trade_id, "candidate_id": None, **over})
+    return proposal(
+        **{"kind": ProposalKind.CLOSE, "legs": legs, "plan": plan, "trade_id": trade_id, "candidate_id": None, **over}
+    )
 
 
 def mark(trade_id: int, **over: Any) -> Mark:
@@ -551,7 +554,7 @@ def order(made: Proposal, yes: Approval | None, **over: Any) -> OrderTicket:
         "proposal_id": made.id,
         "approval_id": yes.id if yes else 0,
         "reference": reference,
-        "kind": OrderKind.ENTRY if made.kind == "open" else OrderKind.EXIT,
+        "kind": OrderKind.ENTRY if made.kind is ProposalKind.OPEN else OrderKind.EXIT,
         "mode": made.mode,
         "account": made.account,
         "body": body,

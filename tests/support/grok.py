@@ -14,7 +14,7 @@ from spy32.clients.http import HttpClient
 from spy32.clients.xai import XaiClient
 from spy32.domain.briefing import Briefing
 from spy32.domain.model_calls import ModelRequest, ModelResponse, ResponseCheck
-from spy32.domain.proposals import Decision, Recommendation
+from spy32.domain.proposals import AnswerRole, Decision, Recommendation
 from spy32.domain.spreads import Menu
 from spy32.settings.knob import Secret
 from spy32.settings.services import AnalystKnobs
@@ -149,7 +149,7 @@ class GrokDesk:
             knobs=AnalystKnobs(**knobs),
             journal=self.journal,
             run_id=31,
-            role="chosen",
+            role=AnswerRole.CHOSEN,
             seed=100,
             clock=self.clock,
             sleep=self.clock.sleep,

@@ -27,7 +27,7 @@ from hypothesis.stateful import (
 from spy32.brokers.paper import parse_order_body
 from spy32.domain.market import Chain, LegQuotes, OptionQuote, Right
 from spy32.domain.orders import Order, OrderKind, Trade, spreads_filled
-from spy32.domain.proposals import ExitReason, Proposal
+from spy32.domain.proposals import ExitReason, Proposal, ProposalKind
 from spy32.domain.spreads import MULTIPLIER, Candidate, ExitAuthority, Leg, Mode
 from spy32.errors import Spy32Error
 from spy32.lifecycle import FINAL, IN_FLIGHT, OrderState, ProposalState, TradeState
@@ -322,7 +322,7 @@ class OrderMachine(RuleBasedStateMachine):
         self.market.cents = (0, 0, 25, -20)[which]
 
     def openings(self) -> int:
-        return sum(made.kind == "open" for made in self.proposals())
+        return sum(made.kind is ProposalKind.OPEN for made in self.proposals())
 
     def add(self, **over: Any) -> None:
         run = self.store.runs.begin(trigger=builders.run().trigger, mode=Mode.PAPER, profile="default", at=self.clock())
@@ -556,7 +556,7 @@ class OrderMachine(RuleBasedStateMachine):
             if trade.state is TradeState.EXPIRED:
                 closes = self.store.proposals.select_closes(trade.id)
                 assert not any(close.state in (P.PROPOSED, P.APPROVED) for close in closes)
-            assert told or self.store.results.get(trade.id).realized == trade.result
+            assert told or self.store.results.get(trade.id).realized_profit == trade.result
         if not told:
             self.cash_is_equal()
         assert not self.store.integrity.check()

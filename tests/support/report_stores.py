@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from spy32.domain.outcomes import Outcome as KeptOutcome
-from spy32.domain.proposals import ExitReason
+from spy32.domain.proposals import AnswerRole, ExitReason
 from spy32.domain.runs import Outcome, Run
 from spy32.domain.spreads import Candidate
 from spy32.records.report import StatedAnswer
@@ -62,9 +62,9 @@ def decided_run(store: Store) -> Run:
     run = stores.begun(store, slot=builders.TODAY)
     store.decisions.save_snapshot(run.id, builders.snapshot(), builders.quality(), builders.market_line(), NOW)
     store.decisions.save_menu(run.id, builders.menu(), NOW)
-    store.decisions.save_answer(run.id, builders.recommendation(), role="chosen", at=NOW)
+    store.decisions.save_answer(run.id, builders.recommendation(), role=AnswerRole.CHOSEN, at=NOW)
     rule = builders.recommendation(analyst="rules", model=None, prompt=None, probability=None)
-    store.decisions.save_answer(run.id, rule, role="shadow", at=NOW)
+    store.decisions.save_answer(run.id, rule, role=AnswerRole.SHADOW, at=NOW)
     return run
 
 

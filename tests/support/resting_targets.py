@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+from spy32.domain.proposals import ProposalKind
 from spy32.trading.execute import execute
 from spy32.trading.order_book import load_order_book
 from tests.support import builders
@@ -30,7 +31,12 @@ def closing(desk: TradingDesk, trade: int, **over: Any) -> int:
     held(desk, short=-remaining, long=remaining)
     plan = builders.price_plan(start=D("-0.58"), limit=D("-0.62"))
     proposal = desk.proposed(
-        kind="close", legs=builders.close_proposal(trade).legs, plan=plan, trade_id=trade, candidate_id=None, **over
+        kind=ProposalKind.CLOSE,
+        legs=builders.close_proposal(trade).legs,
+        plan=plan,
+        trade_id=trade,
+        candidate_id=None,
+        **over,
     )
     mid = builders.candidate().mid
     desk.store.proposals.approve(builders.approval(proposal, mid=-mid, natural=-mid - D("0.04")))

@@ -10,7 +10,7 @@ from spy32.domain.events import EventKind, ScheduledEvent
 from spy32.domain.market import Dividend
 from spy32.domain.model_calls import UsageSummary
 from spy32.domain.orders import Trade
-from spy32.domain.proposals import Citation, Decision, NumberCheck, Proposal, Recommendation
+from spy32.domain.proposals import AnswerRole, Citation, Decision, NumberCheck, Proposal, Recommendation
 from spy32.domain.run_view import RunView
 from spy32.domain.runs import Outcome
 from spy32.lifecycle import OrderState, ProposalState, TradeState
@@ -155,7 +155,7 @@ def word(**over: Any) -> Recommendation:
 
 def tally(**over: Any) -> UsageSummary:
     base: dict[str, Any] = {
-        "role": "chosen", "prompt": "v1-comprehensive", "attempts": 2, "unanswered": 0, "ms": 17_200,
+        "role": AnswerRole.CHOSEN, "prompt": "v1-comprehensive", "attempts": 2, "unanswered": 0, "ms": 17_200,
         "input_tokens": 6_100, "cached_tokens": 1_000, "output_tokens": 900, "reasoning_tokens": 600,
         "cost_ticks": 241_500_000, "is_estimate": False, "asked": ("grok-4.3",), "answered": ("grok-4.3-0401",),
     }  # fmt: skip
@@ -187,7 +187,7 @@ def asked(**over: Any) -> RunView:
         "recommendation": word(),
         "shadows": shadows(),
         "briefing": briefing(),
-        "attempts_summary": (tally(), tally(role="shadow", prompt="v1-simplified", cost_ticks=50_000_000)),
+        "attempts_summary": (tally(), tally(role=AnswerRole.SHADOW, prompt="v1-simplified", cost_ticks=50_000_000)),
         "decided_by": DECIDED_BY,
     }
     return proposed(**{**base, **over})

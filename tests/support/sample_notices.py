@@ -12,8 +12,8 @@ from spy32.domain.proposals import ExitReason
 from spy32.domain.runs import Outcome, RunSummary
 from spy32.domain.spreads import Mode
 from spy32.lifecycle import TradeState
-from spy32.rules import notices
-from tests.support import builders
+from spy32.rules import notices, trade_notices
+from tests.support import builders, trades
 from tests.support.paths import DATA
 
 FOLDER = DATA / "notices"
@@ -25,21 +25,7 @@ LONG = "The level of 640 held three times; skew is steep – see https://evil.ex
 
 def trade(**over: object) -> Trade:
     """Two contracts of the default spread, open since ten."""
-    base = {
-        "id": 4,
-        "proposal_id": 1,
-        "run_id": 1,
-        "mode": Mode.PAPER,
-        "state": TradeState.OPEN,
-        "legs": builders.spread().legs,
-        "quantity": 2,
-        "credit": D("0.58"),
-        "fees": D("4.52"),
-        "opening_fees": D("4.52"),
-        "max_loss": D("888.52"),
-        "opened_at": builders.NOW,
-    }
-    return Trade(**{**base, **over})  # type: ignore[arg-type]
+    return trades.trade(**{"id": 4, "opened_at": builders.NOW, **over})
 
 
 def ended(state: TradeState, reason: ExitReason, **over: object) -> Trade:
@@ -74,13 +60,13 @@ def _samples() -> Mapping[str, NoticeText]:
         head="5c" * 32,
     )
     return {
-        "proposed": notices.proposal_notice(waiting, builders.candidate(), builders.recommendation()),
-        "proposed-live-long": notices.proposal_notice(
+        "proposed": trade_notices.proposal_notice(waiting, builders.candidate(), builders.recommendation()),
+        "proposed-live-long": trade_notices.proposal_notice(
             builders.proposal(mode=Mode.LIVE, account=ACCOUNT),
             builders.candidate(),
             builders.recommendation(reason=LONG),
         ),
-        "proposed-recorded": notices.proposal_notice(builders.proposal(market="recorded"), None, None),
+        "proposed-recorded": trade_notices.proposal_notice(builders.proposal(market="recorded"), None, None),
         "no-trade": notices.ending_notice(
             NoticeKind.NO_TRADE, 7, Mode.PAPER, "no_trade", "abstained", ("nothing on the menu pays for the risk",)
         ),
@@ -91,18 +77,18 @@ def _samples() -> Mapping[str, NoticeText]:
         "missed": notices.missed_notice(
             [replace(missed, reasons=("the slot of monday 2025-10-06 was missed: nothing was started",))]
         ),
-        "lapsing-proposal": notices.lapsing_notice(waiting, waiting.lapses_at, is_approved=False),
-        "lapsing-approval": notices.lapsing_notice(waiting, builders.later(minutes=60), is_approved=True),
-        "filled": notices.filled_notice(trade(), waiting, waiting.exit),
-        "not-filled": notices.not_filled_notice(waiting, "cancelled at the deadline"),
-        "part-closed": notices.part_closed_notice(
+        "lapsing-proposal": trade_notices.lapsing_notice(waiting, waiting.lapses_at, is_approved=False),
+        "lapsing-approval": trade_notices.lapsing_notice(waiting, builders.later(minutes=60), is_approved=True),
+        "filled": trade_notices.filled_notice(trade(), waiting, waiting.exit),
+        "not-filled": trade_notices.not_filled_notice(waiting, "cancelled at the deadline"),
+        "part-closed": trade_notices.part_closed_notice(
             trade(state=TradeState.CLOSING, closed_quantity=1, debit=D("0.28")), close
         ),
-        "exit-due": notices.exit_due_notice(trade(), close, "mid 1.80 at or above 1.74"),
-        "closed": notices.ended_notice(closed, "SPY"),
-        "expired": notices.ended_notice(ended(TradeState.EXPIRED, ExitReason.EXPIRED, result=D("111.48")), "SPY"),
-        "assigned": notices.ended_notice(ended(TradeState.ASSIGNED, ExitReason.ASSIGNED), "SPY"),
-        "unknown-order": notices.unknown_order_notice(unknown),
+        "exit-due": trade_notices.exit_due_notice(trade(), close, "mid 1.80 at or above 1.74"),
+        "closed": trade_notices.ended_notice(closed, "SPY"),
+        "expired": trade_notices.ended_notice(ended(TradeState.EXPIRED, ExitReason.EXPIRED, result=D("111.48")), "SPY"),
+        "assigned": trade_notices.ended_notice(ended(TradeState.ASSIGNED, ExitReason.ASSIGNED), "SPY"),
+        "unknown-order": trade_notices.unknown_order_notice(unknown),
         "week-loss": notices.week_loss_notice(Mode.PAPER, date(2025, 10, 6), D("3120.55"), D("3000")),
         "week": notices.week_notice(Mode.PAPER, week),
         "ping": notices.ping_notice(NoticeKind.PING_OK, builders.run(id=31, outcome=Outcome.PROPOSED)),

@@ -6,7 +6,7 @@ from typing import Any
 
 from spy32.domain.model_calls import ModelRequest, ModelResponse
 from spy32.domain.orders import Order, OrderKind, Trade
-from spy32.domain.proposals import Approval, Proposal
+from spy32.domain.proposals import AnswerRole, Approval, Proposal
 from spy32.domain.runs import Run, Trigger
 from spy32.domain.spreads import Mode
 from spy32.lifecycle import OrderState, ProposalState
@@ -38,9 +38,11 @@ def whole_run(store: Store) -> Run:
     store.runs.end_step(run.id, builders.step(), later(1))
     store.decisions.save_menu(run.id, builders.menu(), NOW)
     store.decisions.save_answer(
-        run.id, builders.recommendation(), role="chosen", at=NOW, request="asked", response="said"
+        run.id, builders.recommendation(), role=AnswerRole.CHOSEN, at=NOW, request="asked", response="said"
     )
-    store.decisions.save_answer(run.id, builders.recommendation(analyst="rules", model=None), role="shadow", at=NOW)
+    store.decisions.save_answer(
+        run.id, builders.recommendation(analyst="rules", model=None), role=AnswerRole.SHADOW, at=NOW
+    )
     store.decisions.save_ruling(run.id, builders.ruling(), NOW)
     return run
 
@@ -48,7 +50,7 @@ def whole_run(store: Store) -> Run:
 def asking(**over: Any) -> ModelRequest:
     """A first request of the analyst that counts."""
     base: dict[str, Any] = {
-        "role": "chosen",
+        "role": AnswerRole.CHOSEN,
         "sample": 1,
         "attempt": 1,
         "prompt": "v1-comprehensive",

@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 from spy32.domain.orders import Fill
+from spy32.domain.proposals import ProposalKind
 from spy32.errors import Unresolved
 from spy32.lifecycle import OrderState, ProposalState, TradeState
 from spy32.ops.status import StatusContext, load_status
@@ -171,7 +172,7 @@ def test_a_closing_above_its_ceiling_is_said_too(desk: TradingDesk) -> None:
     execute(desk.trading_context, entry)
     plan = builders.price_plan(start=D("-0.58"), limit=D("-0.62"))
     closing = desk.proposed(
-        kind="close", legs=builders.close_proposal(1).legs, plan=plan, trade_id=1, candidate_id=None
+        kind=ProposalKind.CLOSE, legs=builders.close_proposal(1).legs, plan=plan, trade_id=1, candidate_id=None
     )
     mid = builders.candidate().mid
     desk.store.proposals.approve(builders.approval(closing, mid=-mid, natural=-mid - D("0.04")))

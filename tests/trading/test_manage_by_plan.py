@@ -551,17 +551,20 @@ def test_a_damaged_store_stops_that_trade_in_live_mode(tmp_path: Path, monkeypat
 # Starts that die.
 
 
-def test_a_close_that_a_dead_start_approved_is_sent_by_the_next_one(
-    desk: ManagedDesk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    opened(desk, **LAST)
-
+def crash_before_sending(desk: ManagedDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     def die(*args: Any) -> None:
         raise Crash
 
     with monkeypatch.context() as patched, pytest.raises(Crash):
         patched.setattr(module, "execute", die)
         desk.start()
+
+
+def test_a_close_that_a_dead_start_approved_is_sent_by_the_next_one(
+    desk: ManagedDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened(desk, **LAST)
+    crash_before_sending(desk, monkeypatch)
     (close,) = desk.closes()
     assert (close.state, sent(desk)) == (P.APPROVED, 0)
     desk.orders.fills_at = FILLS
@@ -574,13 +577,7 @@ def test_an_approval_of_a_dead_start_that_has_ended_is_given_again(
     desk: ManagedDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened(desk, **LAST)
-
-    def die(*args: Any) -> None:
-        raise Crash
-
-    with monkeypatch.context() as patched, pytest.raises(Crash):
-        patched.setattr(module, "execute", die)
-        desk.start()
+    crash_before_sending(desk, monkeypatch)
     desk.orders.fills_at = FILLS
     assert desk.start(minutes=61).trade.state is TradeState.CLOSED
     assert len(desk.store.core.rows("select id from approval")) == 3

@@ -41,7 +41,7 @@ def test_the_first_ticket_is_the_approved_order_and_has_no_id_before_it_is_begun
     approval = desk.store.proposals.latest_approval(proposal)
     assert approval is not None
     book = load_order_book(desk.trading_context, proposal)
-    assert (book.orders, book.fills, book.filled, book.remaining()) == ((), (), 0, 2)
+    assert (book.orders, book.fills, book.filled_quantity, book.remaining()) == ((), (), 0, 2)
     ticket = book.first_ticket(approval, desk.clock())
     assert (ticket.kind, ticket.limit, ticket.quantity) == (OrderKind.ENTRY, book.proposal.limit_price, 2)
     assert (ticket.reference, ticket.approval_id) == (references.order_reference(approval, attempt=1), approval.id)
@@ -101,5 +101,5 @@ def test_a_book_is_what_was_read_and_a_new_one_shows_what_happened_since(desk: T
     desk.orders.fill(str(order.broker_id), 1)
     execute(desk.trading_context, book.proposal.id)
     later = load_order_book(desk.trading_context, book.proposal.id)
-    assert (book.filled, book.remaining(), book.remaining(excluding=order.id)) == (0, 0, 2)
-    assert (later.filled, later.live_orders, later.remaining(), later.is_uneven) == (1, (), 1, False)
+    assert (book.filled_quantity, book.remaining(), book.remaining(excluding=order.id)) == (0, 0, 2)
+    assert (later.filled_quantity, later.live_orders, later.remaining(), later.is_uneven) == (1, (), 1, False)

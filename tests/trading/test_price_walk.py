@@ -169,8 +169,7 @@ def test_a_step_in_which_more_would_be_alive_than_approved_is_not_sent(
 # Replacements that do not end the old order.
 
 
-def test_while_the_old_order_will_not_end_nothing_is_priced_and_both_are_cancelled(desk: TradingDesk) -> None:
-    proposal = desk.approved()
+def keep_replaced_orders_working(desk: TradingDesk) -> None:
     take = desk.orders.replace
 
     def lingering(broker_id: str, body: str) -> BrokerOrder:
@@ -179,6 +178,11 @@ def test_while_the_old_order_will_not_end_nothing_is_priced_and_both_are_cancell
         return made
 
     desk.orders.replace = lingering  # type: ignore[method-assign]
+
+
+def test_while_the_old_order_will_not_end_nothing_is_priced_and_both_are_cancelled(desk: TradingDesk) -> None:
+    proposal = desk.approved()
+    keep_replaced_orders_working(desk)
     with pytest.raises(NotFilled):
         execute(desk.trading_context, proposal)
     assert desk.orders.requests.count("replace") == 1
@@ -408,13 +412,7 @@ def test_an_interruption_before_anything_was_sent_just_ends(desk: TradingDesk) -
 
 def test_every_order_is_asked_to_cancel_before_the_one_that_would_not_end_is_said(desk: TradingDesk) -> None:
     proposal = desk.approved()
-    take = desk.orders.replace
-
-    def lingering(broker_id: str, body: str) -> BrokerOrder:
-        made = take(broker_id, body)
-        desk.orders.shows(broker_id, state=O.WORKING, status="Replace Requested")
-        return made
-
+    keep_replaced_orders_working(desk)
     cancel = desk.orders.cancel
 
     def stubborn(broker_id: str) -> BrokerOrder:
@@ -423,7 +421,7 @@ def test_every_order_is_asked_to_cancel_before_the_one_that_would_not_end_is_sai
             raise BrokerRefused("cannot_update_order")
         return cancel(broker_id)
 
-    desk.orders.replace, desk.orders.cancel = lingering, stubborn  # type: ignore[method-assign]
+    desk.orders.cancel = stubborn  # type: ignore[method-assign]
     with pytest.raises(Unresolved, match="still Replace Requested"):
         execute(desk.trading_context, proposal)
     assert desk.orders.requests.count("cancel") > 2, "a cancel that shows no effect is asked for again"

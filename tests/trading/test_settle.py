@@ -11,7 +11,7 @@ import pytest
 
 from spy32.domain.market import DailyBar
 from spy32.domain.orders import Adoption, Trade, TransactionKind
-from spy32.domain.proposals import ExitReason
+from spy32.domain.proposals import ExitReason, ProposalKind
 from spy32.domain.spreads import Action, Mode
 from spy32.errors import Unavailable
 from spy32.lifecycle import OrderState, ProposalState, TradeState
@@ -192,7 +192,9 @@ def test_a_close_that_waits_lapses_with_its_trade(at_broker: BrokerDesk) -> None
     store = at_broker.desk.store
     opening = store.proposals.get(trade.proposal_id)
     close = store.proposals.add(
-        replace(builders.proposal_terms(), run_id=opening.run_id, mode=Mode.LIVE, kind="close", trade_id=trade.id),
+        replace(
+            builders.proposal_terms(), run_id=opening.run_id, mode=Mode.LIVE, kind=ProposalKind.CLOSE, trade_id=trade.id
+        ),
         body="{}",
         at=at_broker.desk.clock(),
     )

@@ -123,7 +123,7 @@ class RestClient:
         def ask(until: float) -> HttpResponse:
             return self._send_with_token("GET", path, until, params=params)
 
-        document: dict[str, Any] = self.http.read(path, ask, error, parse, seconds=seconds)
+        document: dict[str, Any] = self.http.read_answer(path, ask, error, parse, seconds=seconds)
         return document
 
     def _send_with_token(

@@ -7,7 +7,7 @@ from spy32.domain.spreads import Mode
 from spy32.domain.value import value
 from spy32.errors import BadUsage, Spy32Error
 from spy32.ops.doctor import home, machine, notices, schedule, services
-from spy32.ops.doctor.base import Check, CheckResult, CheckStatus, Diagnosis, DoctorContext, failed
+from spy32.ops.doctor.base import Check, CheckResult, CheckStatus, Diagnosis, DoctorContext, failure
 
 GROUPS: Mapping[str, str] = {
     "install": "Installation",
@@ -107,4 +107,4 @@ def _diagnose(check: Check, context: DoctorContext) -> Diagnosis:
     try:
         return check.run(context)
     except Spy32Error as error:
-        return failed(error.message, "spy32 db check" if check.group in ("db", "state") else "spy32 doctor")
+        return failure(error.message, "spy32 db check" if check.group in ("db", "state") else "spy32 doctor")

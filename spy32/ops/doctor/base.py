@@ -42,19 +42,19 @@ class Diagnosis:
     """The command that repairs it, or the file to edit; None when nothing is to be repaired."""
 
 
-def passed(detail: str) -> Diagnosis:
+def success(detail: str) -> Diagnosis:
     return Diagnosis(status=CheckStatus.PASS, detail=detail)
 
 
-def skipped(reason: str) -> Diagnosis:
+def skip(reason: str) -> Diagnosis:
     return Diagnosis(status=CheckStatus.SKIP, detail=reason)
 
 
-def warned(detail: str, fix: str) -> Diagnosis:
+def warning(detail: str, fix: str) -> Diagnosis:
     return Diagnosis(status=CheckStatus.WARN, detail=detail, fix=fix)
 
 
-def failed(detail: str, fix: str) -> Diagnosis:
+def failure(detail: str, fix: str) -> Diagnosis:
     return Diagnosis(status=CheckStatus.FAIL, detail=detail, fix=fix)
 
 

@@ -7,7 +7,7 @@ from spy32.domain.runs import Outcome
 from spy32.domain.spreads import Mode
 from spy32.errors import StoreError
 from spy32.lifecycle import OrderState, TradeState
-from spy32.ops.doctor.base import UPGRADE, Diagnosis, DoctorContext, failed, passed, skipped, warned
+from spy32.ops.doctor.base import UPGRADE, Diagnosis, DoctorContext, failure, skip, success, warning
 from spy32.ops.switches import PAUSED
 from spy32.records.errors import backup_folder
 from spy32.records.maintenance import last_good_backup
@@ -27,18 +27,18 @@ def check_database(context: DoctorContext) -> Diagnosis:
     home = context.home
     if home.error is not None:
         if isinstance(home.error, StoreError):
-            return failed(home.error.message, _restore_command(home.path))
-        return failed(home.error.message, UPGRADE)
-    return skipped(f"{home.path} comes with the first run") if home.store is None else passed(f"{home.path} opens")
+            return failure(home.error.message, _restore_command(home.path))
+        return failure(home.error.message, UPGRADE)
+    return skip(f"{home.path} comes with the first run") if home.store is None else success(f"{home.path} opens")
 
 
 def check_integrity(context: DoctorContext) -> Diagnosis:
     home = context.home
     if home.store is None:
-        return skipped(NO_STORE)
+        return skip(NO_STORE)
     if home.fault is not None:
-        return failed(home.fault, _restore_command(home.path))
-    return passed("the pages and the newest events are as they were written; `spy32 db check` looks at all")
+        return failure(home.fault, _restore_command(home.path))
+    return success("the pages and the newest events are as they were written; `spy32 db check` looks at all")
 
 
 def _restore_command(path: Path) -> str:
@@ -50,42 +50,42 @@ def _restore_command(path: Path) -> str:
 def check_backup(context: DoctorContext) -> Diagnosis:
     store = context.home.sound
     if store is None:
-        return skipped(NO_STORE)
+        return skip(NO_STORE)
     files = list(backup_folder(context.home.path).glob(f"{context.home.path.stem}-*.db"))
     made = max((datetime.fromtimestamp(file.stat().st_mtime, UTC) for file in files), default=None)
     if made is None:
         if context.now - store.location.created_at() < timedelta(days=NEW_HOME_DAYS):
-            return passed("no backup yet of a home that is new")
-        return warned("there is no backup", "spy32 db backup")
+            return success("no backup yet of a home that is new")
+        return warning("there is no backup", "spy32 db backup")
     text = f"the newest backup is of {made:%Y-%m-%d}"
-    return warned(text, "spy32 db backup") if context.now - made > timedelta(days=BACKUP_DAYS) else passed(text)
+    return warning(text, "spy32 db backup") if context.now - made > timedelta(days=BACKUP_DAYS) else success(text)
 
 
 def check_place(context: DoctorContext) -> Diagnosis:
     store = context.home.sound
     if store is None:
-        return skipped(NO_STORE)
+        return skip(NO_STORE)
     former = store.location.former_place()
     if former is None:
-        return passed("the home is where it was")
+        return success("the home is where it was")
     text = f"this home was at {former}"
-    return failed(f"{text}; no live order is sent", "spy32 db adopt") if context.mode is Mode.LIVE else passed(text)
+    return failure(f"{text}; no live order is sent", "spy32 db adopt") if context.mode is Mode.LIVE else success(text)
 
 
 def check_halt(context: DoctorContext) -> Diagnosis:
     if context.halted is not None:
-        return warned(f"halted: {context.halted}; nothing is sent", "spy32 resume")
-    return passed("not halted")
+        return warning(f"halted: {context.halted}; nothing is sent", "spy32 resume")
+    return success("not halted")
 
 
 def check_pause(context: DoctorContext) -> Diagnosis:
     store = context.home.sound
     if store is None:
-        return skipped(NO_STORE)
+        return skip(NO_STORE)
     paused = store.flags.get(PAUSED)
     if paused is not None:
-        return warned(f"paused since {paused[1]:%Y-%m-%d}: scheduled runs are skipped", "spy32 resume")
-    return passed("not paused")
+        return warning(f"paused since {paused[1]:%Y-%m-%d}: scheduled runs are skipped", "spy32 resume")
+    return success("not paused")
 
 
 def check_runs(context: DoctorContext) -> Diagnosis:
@@ -93,20 +93,20 @@ def check_runs(context: DoctorContext) -> Diagnosis:
     store = context.home.sound
     run = store.runs.latest() if store is not None else None
     if run is None:
-        return skipped("there is no run yet")
+        return skip("there is no run yet")
     is_dead = run.outcome is None and context.locks.is_free(RUN_LOCK)
     if is_dead or run.outcome is Outcome.INTERRUPTED:
-        return warned(f"R{run.id} was interrupted; the next start goes on", "spy32 analyze")
+        return warning(f"R{run.id} was interrupted; the next start goes on", "spy32 analyze")
     if run.outcome is Outcome.FAILED:
-        return warned(f"R{run.id} failed", f"spy32 show R{run.id}")
-    return passed(f"R{run.id} is {run.outcome or 'at work'}")
+        return warning(f"R{run.id} failed", f"spy32 show R{run.id}")
+    return success(f"R{run.id} is {run.outcome or 'at work'}")
 
 
 def check_orders(context: DoctorContext) -> Diagnosis:
     """No order of ours is without a known outcome."""
     store = context.home.sound
     if store is None:
-        return skipped(NO_STORE)
+        return skip(NO_STORE)
     lost = [
         order
         for order in store.orders.select(OrderState.UNKNOWN, OrderState.SUBMITTING)
@@ -114,15 +114,15 @@ def check_orders(context: DoctorContext) -> Diagnosis:
     ]
     if lost:
         names = ", ".join(f"{order.reference} ({order.state})" for order in lost)
-        return failed(f"the outcome of {names} is not known", "spy32 reconcile")
-    return passed("the outcome of every order is known")
+        return failure(f"the outcome of {names} is not known", "spy32 reconcile")
+    return success("the outcome of every order is known")
 
 
 def check_trades(context: DoctorContext) -> Diagnosis:
     """No trade is over, assigned, or about to end; one on a recorded market has a clock of its own."""
     store = context.home.sound
     if store is None:
-        return skipped(NO_STORE)
+        return skip(NO_STORE)
     today = market_date(context.now)
     assigned = [trade.id for trade in store.trades.select(TradeState.ASSIGNED)]
     left = {
@@ -134,9 +134,9 @@ def check_trades(context: DoctorContext) -> Diagnosis:
     if over or assigned:
         texts = [f"T{number} is still open and its expiration is over" for number in over]
         texts += [f"T{number} was assigned" for number in assigned]
-        return failed("; ".join(texts), f"spy32 manage T{(over + assigned)[0]}")
+        return failure("; ".join(texts), f"spy32 manage T{(over + assigned)[0]}")
     soon = {number: end for number, (last, end) in left.items() if sessions_between(today, last) <= SOON_SESSIONS}
     if soon:
         listed = ", ".join(f"T{number} on {end}" for number, end in soon.items())
-        return warned(f"within {SOON_SESSIONS} sessions expires {listed}", f"spy32 exits T{next(iter(soon))}")
-    return passed(f"none of {len(left)} open trades on a live market expires within {SOON_SESSIONS} sessions")
+        return warning(f"within {SOON_SESSIONS} sessions expires {listed}", f"spy32 exits T{next(iter(soon))}")
+    return success(f"none of {len(left)} open trades on a live market expires within {SOON_SESSIONS} sessions")

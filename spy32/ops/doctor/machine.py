@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from spy32.domain.spreads import Mode
 from spy32.errors import Spy32Error
-from spy32.ops.doctor.base import UPGRADE, Diagnosis, DoctorContext, Package, failed, passed, skipped, warned
+from spy32.ops.doctor.base import UPGRADE, Diagnosis, DoctorContext, Package, failure, skip, success, warning
 from spy32.records.connection import MIN_FREE_BYTES
 from spy32.sessions import LAST_YEAR, market_date
 from spy32.settings.model import Environment
@@ -29,10 +29,10 @@ def check_packages(context: DoctorContext) -> Diagnosis:
     for package in context.machine.packages:
         fix = f"python -m pip install '{package.name}{package.needs}'"
         if package.installed is None:
-            return failed(f"{package.name} is not installed", fix)
+            return failure(f"{package.name} is not installed", fix)
         if not _fits(package):
-            return failed(f"{package.name} is {package.installed}, but {package.needs} is needed", fix)
-    return passed(f"Python {context.machine.python} and {len(context.machine.packages)} packages fit")
+            return failure(f"{package.name} is {package.installed}, but {package.needs} is needed", fix)
+    return success(f"Python {context.machine.python} and {len(context.machine.packages)} packages fit")
 
 
 def _fits(package: Package) -> bool:
@@ -55,8 +55,8 @@ def check_zone_data(context: DoctorContext) -> Diagnosis:
     is_usual = [(day.month, (day.day - 1) // 7 + 1, day.isoweekday()) for day in changes] == [(3, 2, 7), (11, 1, 7)]
     days = " and ".join(f"{day}" for day in changes) or "never"
     if not is_usual:
-        return failed(f"by the zone data New York changes its clock {days}", "python -m pip install --upgrade tzdata")
-    return passed(f"New York's clock changes {days}; this machine is on {context.machine.zone.name}")
+        return failure(f"by the zone data New York changes its clock {days}", "python -m pip install --upgrade tzdata")
+    return success(f"New York's clock changes {days}; this machine is on {context.machine.zone.name}")
 
 
 # Settings.
@@ -65,9 +65,9 @@ def check_zone_data(context: DoctorContext) -> Diagnosis:
 def check_settings(context: DoctorContext) -> Diagnosis:
     error = context.settings_error
     if error is not None:
-        return failed(error.message, f'"${{EDITOR:-vi}}" {context.locations.config}')
+        return failure(error.message, f'"${{EDITOR:-vi}}" {context.locations.config}')
     given = sum(source.kind != "default" for source in context.sources.values())
-    return passed(f"mode {context.mode}, {context.settings.environment}; settings away from their defaults: {given}")
+    return success(f"mode {context.mode}, {context.settings.environment}; settings away from their defaults: {given}")
 
 
 def check_environment(context: DoctorContext) -> Diagnosis:
@@ -75,27 +75,27 @@ def check_environment(context: DoctorContext) -> Diagnosis:
     names = sorted({source.where for source in context.sources.values() if source.kind == "environment"})
     if names:
         listed = ", ".join(names)
-        return warned(
+        return warning(
             f"only this shell sets {listed}; cron will not have it", f'"${{EDITOR:-vi}}" {context.locations.dotenv}'
         )
-    return passed("nothing comes from this shell alone")
+    return success("nothing comes from this shell alone")
 
 
 def check_credentials(context: DoctorContext) -> Diagnosis:
     """What the mode and the analyst cannot do without."""
     settings = context.settings
     if context.settings_error is not None:
-        return skipped("the settings cannot be read")
+        return skip("the settings cannot be read")
     broker = settings.tastytrade
     if context.mode is not Mode.PAPER and (broker.client_secret is None or broker.refresh_token is None):
-        return failed(f"mode {context.mode} needs the grant at tastytrade", "spy32 auth login")
+        return failure(f"mode {context.mode} needs the grant at tastytrade", "spy32 auth login")
     if settings.analyst.name == "grok" and settings.xai.api_key is None:
         # On paper one may go on with `--analyst rules`, as a new home does.
-        return (warned if context.mode is Mode.PAPER else failed)(
+        return (warning if context.mode is Mode.PAPER else failure)(
             "the analyst is grok, and XAI_API_KEY is not set: `analyze` ends 78",
             f"echo 'XAI_API_KEY=...' >> {context.locations.dotenv}",
         )
-    return passed(f"what mode {context.mode} and the analyst {settings.analyst.name} need is set")
+    return success(f"what mode {context.mode} and the analyst {settings.analyst.name} need is set")
 
 
 # Files.
@@ -105,37 +105,37 @@ def check_access(context: DoctorContext) -> Diagnosis:
     """Whoever can write there decides what is traded; on paper that is nobody's money."""
     fault, secrets = context.machine.access_fault, context.machine.secrets_fault
     if secrets is not None:
-        return (failed if context.mode is Mode.LIVE else warned)(secrets.problem, secrets.remedy)
+        return (failure if context.mode is Mode.LIVE else warning)(secrets.problem, secrets.remedy)
     if fault is not None:
-        return (failed if context.mode is Mode.LIVE else warned)(fault.problem, fault.remedy)
-    return passed("nobody else may read the secrets or change the home")
+        return (failure if context.mode is Mode.LIVE else warning)(fault.problem, fault.remedy)
+    return success("nobody else may read the secrets or change the home")
 
 
 def check_writable(context: DoctorContext) -> Diagnosis:
     folder = context.machine.read_only
     if folder is not None:
-        return failed(f"{folder} cannot be written; only looking works", f"chmod u+rwx {folder}")
-    return passed(f"{context.locations.data} can be written")
+        return failure(f"{folder} cannot be written; only looking works", f"chmod u+rwx {folder}")
+    return success(f"{context.locations.data} can be written")
 
 
 def check_space(context: DoctorContext) -> Diagnosis:
     free = context.machine.free_bytes
     if free is None:
-        return skipped("the free space cannot be told")
+        return skip("the free space cannot be told")
     text = f"{free >> 20} MB are free for {context.home.path}"
     if free < MIN_FREE_BYTES:
-        return failed(f"{text}; nothing is begun below {MIN_FREE_BYTES >> 20} MB", f"df -h {context.locations.data}")
-    return warned(text, f"df -h {context.locations.data}") if free < LOW_BYTES else passed(text)
+        return failure(f"{text}; nothing is begun below {MIN_FREE_BYTES >> 20} MB", f"df -h {context.locations.data}")
+    return warning(text, f"df -h {context.locations.data}") if free < LOW_BYTES else success(text)
 
 
 def check_file_system(context: DoctorContext) -> Diagnosis:
     kind = context.machine.file_system
     if not kind:
-        return skipped("the file system cannot be told")
+        return skip("the file system cannot be told")
     if kind in NETWORK_FILE_SYSTEMS:
         fix = "export SPY32_HOME=/a/folder/on/a/local/disk"
-        return warned(f"the database lies on {kind}, a network file system, where its locks do not hold", fix)
-    return passed(f"the database lies on {kind}")
+        return warning(f"the database lies on {kind}, a network file system, where its locks do not hold", fix)
+    return success(f"the database lies on {kind}")
 
 
 # Tables.
@@ -144,14 +144,14 @@ def check_file_system(context: DoctorContext) -> Diagnosis:
 def check_calendar(context: DoctorContext) -> Diagnosis:
     left = (LAST_YEAR - market_date(context.now).year) * 365
     text = f"the exchange calendar reaches to the end of {LAST_YEAR}"
-    return passed(text) if left >= CALENDAR_DAYS else failed(text, UPGRADE)
+    return success(text) if left >= CALENDAR_DAYS else failure(text, UPGRADE)
 
 
 def check_events(context: DoctorContext) -> Diagnosis:
     calendar, today = context.calendar, market_date(context.now)
     file = context.locations.config.parent / "events.toml"
     if isinstance(calendar, Spy32Error):
-        return failed(calendar.message, f'"${{EDITOR:-vi}}" {file}')
+        return failure(calendar.message, f'"${{EDITOR:-vi}}" {file}')
     known = {kind: calendar.known_to.get(kind) for kind in calendar.asked}
     short = [
         f"{kind} {f'to {day}' if day is not None else 'not at all'}"
@@ -159,19 +159,19 @@ def check_events(context: DoctorContext) -> Diagnosis:
         if day is None or day < today + timedelta(days=EVENT_DAYS)
     ]
     if short:
-        return warned(f"known for less than {EVENT_DAYS} days: {', '.join(short)} ({file} may add more)", UPGRADE)
-    return passed("; ".join(f"{kind} to {day}" for kind, day in known.items()))
+        return warning(f"known for less than {EVENT_DAYS} days: {', '.join(short)} ({file} may add more)", UPGRADE)
+    return success("; ".join(f"{kind} to {day}" for kind, day in known.items()))
 
 
 def check_dividends(context: DoctorContext) -> Diagnosis:
     age = (market_date(context.now) - context.last_dividend).days
     text = f"the last ex-date of SPY in the table is {context.last_dividend}"
-    return warned(f"{text}; the ones since are estimated", UPGRADE) if age > DIVIDEND_DAYS else passed(text)
+    return warning(f"{text}; the ones since are estimated", UPGRADE) if age > DIVIDEND_DAYS else success(text)
 
 
 def check_automation(context: DoctorContext) -> Diagnosis:
     if not context.settings.enable_automation:
-        return warned("ENABLE_AUTOMATION is off: scheduled runs are skipped", "unset ENABLE_AUTOMATION")
+        return warning("ENABLE_AUTOMATION is off: scheduled runs are skipped", "unset ENABLE_AUTOMATION")
     if context.settings.environment is Environment.DEVELOPMENT and context.mode is Mode.LIVE:
-        return warned("the environment is development in live mode", "export SPY32_ENVIRONMENT=production")
-    return passed("scheduled runs are made")
+        return warning("the environment is development in live mode", "export SPY32_ENVIRONMENT=production")
+    return success("scheduled runs are made")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from spy32.errors import BadSettings, StoreError
 from spy32.ops.cron import CronJob, Crontab, next_starts, parse_crontab
-from spy32.ops.doctor.base import Diagnosis, DoctorContext, failed, passed, skipped, warned
+from spy32.ops.doctor.base import Diagnosis, DoctorContext, failure, skip, success, warning
 
 INSTALL = "spy32 schedule install"
 NO_LINE = "no crontab line starts the weekly run"
@@ -15,81 +15,81 @@ def check_line(context: DoctorContext) -> Diagnosis:
     """The weekly run is started, by the lines that `schedule show` prints."""
     machine = context.machine
     if isinstance(machine.crontab, StoreError):
-        return failed(machine.crontab.message, "crontab -l")
+        return failure(machine.crontab.message, "crontab -l")
     if machine.crontab is None and not machine.timers:
-        return warned("this machine has neither cron nor a timer of spy32: nothing starts the weekly run", INSTALL)
+        return warning("this machine has neither cron nor a timer of spy32: nothing starts the weekly run", INSTALL)
     installed = {_normal(job.text) for job in _crontab(context).jobs}
     if not _weekly_jobs(context):
-        return passed(f"{', '.join(machine.timers)} starts it") if machine.timers else warned(NO_LINE, INSTALL)
+        return success(f"{', '.join(machine.timers)} starts it") if machine.timers else warning(NO_LINE, INSTALL)
     missing = [line for line in machine.cron_lines if _normal(line) not in installed]
     if missing:
-        return warned(f"the crontab differs from `schedule show`, which has: {missing[0]}", INSTALL)
-    return passed("the crontab has the lines of `schedule show`")
+        return warning(f"the crontab differs from `schedule show`, which has: {missing[0]}", INSTALL)
+    return success("the crontab has the lines of `schedule show`")
 
 
 def check_starts(context: DoctorContext) -> Diagnosis:
     """Each of the next ten slots has a start."""
     jobs = _weekly_jobs(context)
     if not jobs:
-        return skipped(_why_no_line(context))
+        return skip(_why_no_line(context))
     settings, zone = context.settings, context.machine.zone.zone
     starts = next_starts(jobs, zone, context.now, settings.schedule, settings.environment)
     missed = [start.slot.day for start in starts if start.start is None]
     if missed:
-        return failed(f"{len(missed)} of the next {len(starts)} slots get no start, first {missed[0]}", INSTALL)
+        return failure(f"{len(missed)} of the next {len(starts)} slots get no start, first {missed[0]}", INSTALL)
     late = sum(start.is_late for start in starts)
     if late:
-        return warned(f"{late} of the next {len(starts)} starts are late in their slot", INSTALL)
-    return passed(f"the next {len(starts)} slots have their starts")
+        return warning(f"{late} of the next {len(starts)} starts are late in their slot", INSTALL)
+    return success(f"the next {len(starts)} slots have their starts")
 
 
 def check_program(context: DoctorContext) -> Diagnosis:
     """The program of the line exists, and is the one that runs now."""
     jobs = _weekly_jobs(context)
     if not jobs:
-        return skipped(_why_no_line(context))
+        return skip(_why_no_line(context))
     for job in jobs:
         program = _program(job)
         if program is None:
-            return warned(f"the line names no program by its whole path: {job.command}", INSTALL)
+            return warning(f"the line names no program by its whole path: {job.command}", INSTALL)
         if not program.exists():
-            return failed(f"{program} of the crontab is not there", INSTALL)
+            return failure(f"{program} of the crontab is not there", INSTALL)
         if program != context.machine.program:
-            return warned(f"the crontab starts {program}, this is {context.machine.program}", INSTALL)
-    return passed(f"the crontab starts {context.machine.program}")
+            return warning(f"the crontab starts {program}, this is {context.machine.program}", INSTALL)
+    return success(f"the crontab starts {context.machine.program}")
 
 
 def check_traps(context: DoctorContext) -> Diagnosis:
     """Lines that do not do what they seem to do, and a zone in which this shell differs from cron."""
     if context.machine.crontab is None:
-        return skipped("this machine has no cron")
+        return skip("this machine has no cron")
     if isinstance(context.machine.crontab, StoreError):
-        return skipped(_why_no_line(context))
+        return skip(_why_no_line(context))
     traps = [*parse_crontab(context.machine.crontab).warnings]
     if context.machine.zone.warning is not None and _weekly_jobs(context):
         traps.append(context.machine.zone.warning)
-    return warned("; ".join(traps), "crontab -e") if traps else passed("no line of the crontab is a trap")
+    return warning("; ".join(traps), "crontab -e") if traps else success("no line of the crontab is a trap")
 
 
 def check_daemon(context: DoctorContext) -> Diagnosis:
     if not _weekly_jobs(context):
-        return skipped(_why_no_line(context))
+        return skip(_why_no_line(context))
     if context.machine.is_cron_running is None:
-        return skipped("the processes of this machine cannot be listed")
+        return skip("the processes of this machine cannot be listed")
     if not context.machine.is_cron_running:
-        return failed("no cron daemon is running, so no line is started", "sudo systemctl enable --now cron")
-    return passed("a cron daemon is running")
+        return failure("no cron daemon is running, so no line is started", "sudo systemctl enable --now cron")
+    return success("a cron daemon is running")
 
 
 def check_linger(context: DoctorContext) -> Diagnosis:
     machine = context.machine
     if not machine.timers:
-        return skipped("spy32 has no systemd timer")
+        return skip("spy32 has no systemd timer")
     if not machine.lingers:
-        return warned(
+        return warning(
             f"the timers run only while {machine.user} is logged in", f"loginctl enable-linger {machine.user}"
         )
-    return passed("the timers run while nobody is logged in")
+    return success("the timers run while nobody is logged in")
 
 
 def _why_no_line(context: DoctorContext) -> str:

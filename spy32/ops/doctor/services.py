@@ -10,10 +10,10 @@ from spy32.ops.doctor.base import (
     BrokerAnswer,
     Diagnosis,
     DoctorContext,
-    failed,
-    passed,
-    skipped,
-    warned,
+    failure,
+    skip,
+    success,
+    warning,
 )
 
 CLOCK_WARN_SECONDS = 10.0
@@ -25,10 +25,10 @@ def check_login(context: DoctorContext) -> Diagnosis:
     """A token is given, and the account can be read with it."""
     broker = context.answers.broker
     if isinstance(broker, NotPermitted):
-        return failed(broker.message, "spy32 auth login")
+        return failure(broker.message, "spy32 auth login")
     if isinstance(broker, Spy32Error):
-        return failed(broker.message, "spy32 auth status")
-    return _judge_broker(context, lambda answer: passed(f"the log-in works, account {answer.account.masked_number}"))
+        return failure(broker.message, "spy32 auth status")
+    return _judge_broker(context, lambda answer: success(f"the log-in works, account {answer.account.masked_number}"))
 
 
 def check_level(context: DoctorContext) -> Diagnosis:
@@ -37,12 +37,12 @@ def check_level(context: DoctorContext) -> Diagnosis:
     def judge(answer: BrokerAnswer) -> Diagnosis:
         account, fix = answer.account, "spy32 auth status"
         if account.permits_spreads is False:
-            return failed(f"the options level is {account.options_level}: it carries no spread", fix)
+            return failure(f"the options level is {account.options_level}: it carries no spread", fix)
         if account.restrictions:
-            return failed(f"the broker restricts the account: {', '.join(account.restrictions)}", fix)
+            return failure(f"the broker restricts the account: {', '.join(account.restrictions)}", fix)
         if account.permits_spreads is None:
-            return warned("the broker tells no options level", fix)
-        return passed(f"options level {account.options_level}")
+            return warning("the broker tells no options level", fix)
+        return success(f"options level {account.options_level}")
 
     return _judge_broker(context, judge)
 
@@ -53,11 +53,11 @@ def check_clock(context: DoctorContext) -> Diagnosis:
     def judge(answer: BrokerAnswer) -> Diagnosis:
         ahead = answer.clock_ahead
         if ahead is None:
-            return warned("the broker told no time", SET_CLOCK)
+            return warning("the broker told no time", SET_CLOCK)
         text = f"the broker's clock is {ahead:+.0f} s ahead of ours"
         if not abs(ahead) <= CLOCK_TOLERANCE.seconds:
-            return failed(f"{text}; beyond {CLOCK_TOLERANCE.seconds} s nothing is sent", SET_CLOCK)
-        return warned(text, SET_CLOCK) if abs(ahead) > CLOCK_WARN_SECONDS else passed(text)
+            return failure(f"{text}; beyond {CLOCK_TOLERANCE.seconds} s nothing is sent", SET_CLOCK)
+        return warning(text, SET_CLOCK) if abs(ahead) > CLOCK_WARN_SECONDS else success(text)
 
     return _judge_broker(context, judge)
 
@@ -68,7 +68,7 @@ def check_broker_orders(context: DoctorContext) -> Diagnosis:
     def judge(answer: BrokerAnswer) -> Diagnosis:
         store = context.home.sound
         if context.mode is Mode.PAPER:
-            return skipped("on paper the broker's orders are no concern of this home")
+            return skip("on paper the broker's orders are no concern of this home")
         unknown = [
             order.broker_id
             for order in answer.orders
@@ -76,8 +76,8 @@ def check_broker_orders(context: DoctorContext) -> Diagnosis:
             and (store is None or store.orders.find(order.broker_id, order.reference) is None)
         ]
         if unknown:
-            return warned(f"orders at the broker without a row here: {', '.join(unknown)}", "spy32 positions")
-        return passed("every living order at the broker has its row")
+            return warning(f"orders at the broker without a row here: {', '.join(unknown)}", "spy32 positions")
+        return success("every living order at the broker has its row")
 
     return _judge_broker(context, judge)
 
@@ -87,36 +87,36 @@ def _judge_broker(context: DoctorContext, judge: Callable[[BrokerAnswer], Diagno
     if isinstance(broker, BrokerAnswer):
         return judge(broker)
     if isinstance(broker, Spy32Error):
-        return skipped("the broker did not answer (broker.login)")
-    return skipped(context.answers.reason or "there is no grant at tastytrade, and mode paper needs none")
+        return skip("the broker did not answer (broker.login)")
+    return skip(context.answers.reason or "there is no grant at tastytrade, and mode paper needs none")
 
 
 def check_model_service(context: DoctorContext) -> Diagnosis:
     models = context.answers.models
     if isinstance(models, NotPermitted):
-        return failed(models.message, f"echo 'XAI_API_KEY=...' >> {context.locations.dotenv}")
+        return failure(models.message, f"echo 'XAI_API_KEY=...' >> {context.locations.dotenv}")
     if isinstance(models, Spy32Error):
-        return failed(models.message, "spy32 doctor --only service.xai")
+        return failure(models.message, "spy32 doctor --only service.xai")
     if models is None:
         return _no_model(context)
-    return passed(f"xAI takes the key and offers {len(models)} names of models")
+    return success(f"xAI takes the key and offers {len(models)} names of models")
 
 
 def check_model(context: DoctorContext) -> Diagnosis:
     """The list may lack a name that still works, so this never fails (docs.x.ai, Models)."""
     models, name = context.answers.models, context.settings.xai.model
     if isinstance(models, Spy32Error):
-        return skipped("xAI did not answer (service.xai)")
+        return skip("xAI did not answer (service.xai)")
     if models is None:
         return _no_model(context)
     if name not in models:
         offered = ", ".join(sorted(models))
-        return warned(f"xAI does not list {name}; it offers {offered}", f"export SPY32_XAI_MODEL={min(models)}")
-    return passed(f"{name} is offered")
+        return warning(f"xAI does not list {name}; it offers {offered}", f"export SPY32_XAI_MODEL={min(models)}")
+    return success(f"{name} is offered")
 
 
 def _no_model(context: DoctorContext) -> Diagnosis:
-    return skipped(context.answers.reason or "no model is asked, or its key is not set")
+    return skip(context.answers.reason or "no model is asked, or its key is not set")
 
 
 def market_check(name: str) -> Callable[[DoctorContext], Diagnosis]:
@@ -125,8 +125,8 @@ def market_check(name: str) -> Callable[[DoctorContext], Diagnosis]:
     def check_market(context: DoctorContext) -> Diagnosis:
         answers = context.answers.markets
         if answers is None or name not in answers:
-            return skipped(context.answers.reason or f"{name} is no source of this home, or is not set up")
+            return skip(context.answers.reason or f"{name} is no source of this home, or is not set up")
         error = answers[name]
-        return passed(f"{name} answers") if error is None else failed(error.message, f"spy32 market --market {name}")
+        return success(f"{name} answers") if error is None else failure(error.message, f"spy32 market --market {name}")
 
     return check_market
