@@ -143,10 +143,14 @@ def _bracketed(report: Report) -> list[Bounds]:
 
 
 def _win_words(report: Report) -> str:
-    """`58% [43, 71] of 45 won; stated 71% · longest streaks: 9 wins, 4 losses`."""
+    """`58% [43, 71] of 45 won; stated 71%`."""
     stated = f"; stated {report.stated_profit * 100:.0f}%" if report.stated_profit is not None else ""
-    streaks = f"{format_count(report.win_streak, 'win')}, {_loss_count(report.loss_streak)}"
-    return f"{share_words(report.win_rate)} won{stated} · longest streaks: {streaks}"
+    return f"{share_words(report.win_rate)} won{stated}"
+
+
+def _streak_words(report: Report) -> str:
+    """`9 wins, 4 losses`."""
+    return f"{format_count(report.win_streak, 'win')}, {_loss_count(report.loss_streak)}"
 
 
 def _loss_count(number: int) -> str:
@@ -175,23 +179,20 @@ def _extreme_words(report: Report) -> str:
 
 
 def _holding_words(report: Report) -> str:
-    """`lost $1,578; holding to expiration would have lost $5,803 (41 trades): +$103.03 a trade, orders of 1-3
-    contracts`: both sides over the trades whose expiration has closed."""
-    pairs = [trade for trade in report.trades if trade.holding is not None and trade.result is not None]
-    managed = [(trade.result, trade.holding) for trade in pairs]
-    if not managed:
+    """`lost $1,578, holding would have lost $5,803 (41 trades): +3.1% [-4.0%, +9.8%] of max loss: undecided`: both sums
+    over the trades whose expiration has closed."""
+    pairs = [
+        (trade.result, trade.holding)
+        for trade in report.trades
+        if trade.result is not None and trade.holding is not None
+    ]
+    if not pairs:
         return "no expiration of an ended trade has closed yet"
+    result, holding = (sum((each[side] for each in pairs), Decimal(0)) for side in (0, 1))
     bounds = report.exit_less_holding
-    interval = f"; {_mean_words(bounds)}" if bounds is not None else ""
-    result, holding = (sum((each[side] or Decimal(0) for each in managed), Decimal(0)) for side in (0, 1))
-    least, most = (choose(trade.quantity for trade in pairs) for choose in (min, max))
-    size = f"{least}" if least == most else f"{least}-{most}"
-    return (
-        f"{_earned_words(result)}; holding to expiration would have {_earned_words(holding)} "
-        f"({format_count(len(managed), 'trade')}): {format_gain((result - holding) / len(managed))} a trade, "
-        f"orders of {size} "
-        f"contract{'' if size == '1' else 's'}{interval}"
-    )
+    mean = f": {_mean_words(bounds)}" if bounds is not None else ""
+    trades = format_count(len(pairs), "trade")
+    return f"{_earned_words(result)}, holding would have {_earned_words(holding)} ({trades}){mean}"
 
 
 def _earned_words(amount: Decimal) -> str:
@@ -244,7 +245,11 @@ def more_page(report: Report, by: str) -> Page:
     """What does not stand on the first screen: money, every other group, scores, models, the ladder, the
     trades and the Sharpe ratio. A group that has all trades is only named."""
     alone = [f"{name} {humanise(groups[0].name)}" for name, groups in report.groups.items() if len(groups) == 1]
-    items = [*_money_items(report), pair("alike in all", ", ".join(alone))]
+    items = [
+        *_money_items(report),
+        pair("longest streaks", _streak_words(report)),
+        pair("alike in all", ", ".join(alone)),
+    ]
     parts: list[Part] = [Pairs(name="more", items=tuple(items))]
     parts += [_groups_grid(name, groups) for name, groups in report.groups.items() if name != by and len(groups) > 1]
     parts += [_scores_grid(report.reliability), _ladder_grid(report), _models_grid(report.models)]

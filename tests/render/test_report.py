@@ -28,14 +28,14 @@ def test_a_share_has_its_count_and_its_interval_where_there_is_one() -> None:
 def test_the_level_stands_with_the_intervals_and_few_weeks_have_neither() -> None:
     assert "90% interval of the long run's mean, whenever one looks" in text()
     few = format_page(report_page(sample_report(12), "exit"))
-    assert "pick-menu: better in 6 of 12 at expiration" in few
-    assert "exit-holding: better in 6 of 12" in few
+    assert "choice: against the menu's average: better in 6 of 12 (12 picks)" in few
+    assert "(12 trades): better in 6 of 12" in few
     figures = replace(sample_report(12), reliability=())
     assert "in brackets" not in format_page(report_page(figures, "exit"))
 
 
 def test_a_group_that_its_result_defines_has_counts_and_dollars() -> None:
-    rows = [line for line in text().splitlines() if line.startswith("groups target")]
+    rows = [line for line in text().splitlines() if line.startswith("by exit target")]
     (target,) = (group for group in REPORT.groups["exit"] if group.name == "target")
     assert rows and rows[0].endswith(f"wins {target.wins} of {target.count}")
 
@@ -90,28 +90,26 @@ def test_colour_repeats_what_the_words_say() -> None:
     assert "\x1b[" not in draw_page(screen(80), page)
 
 
-def test_managing_has_both_sums_and_the_sizes_of_the_orders() -> None:
+def test_managing_has_both_sums_and_the_mean_difference() -> None:
     first, second = REPORT.trades[:2]
     trades = (
         replace(first, result=Decimal(-100), holding=Decimal(-300), quantity=1),
         replace(second, result=Decimal(40), holding=Decimal(120), quantity=3),
         replace(second, id=3, holding=None),
     )
+    means = Bounds(mean=0.03, low=-0.04, high=0.1, count=2, hits=1)
     assert (
-        "managing: lost $60; holding to expiration would have lost $180 (2 trades): +$60.00 a trade, orders of 1-3 "
-        "contracts\n"
-    ) in text(trades=trades, best=None, worst=None)
-    assert "(1 trade): +$200.00 a trade, orders of 1 contract\n" in text(trades=trades[:1], best=None, worst=None)
+        "managing: lost $60, holding would have lost $180 (2 trades): +3.0% [-4.0%, +10.0%] of max loss: undecided\n"
+    ) in text(trades=trades, best=None, worst=None, exit_less_holding=means)
     assert "no expiration of an ended trade has closed yet" in text(trades=trades[2:], best=None, worst=None)
 
 
 def test_a_choice_is_undecided_as_long_as_its_interval_holds_zero() -> None:
     def said(low: float | None, high: float | None) -> str:
-        return text(selection=Bounds(mean=-0.109, low=low, high=high, count=41))
+        return text(selection=Bounds(mean=-0.109, low=low, high=high, count=41, hits=15))
 
-    assert "choice: against the menu's average: -10.9% of max loss: undecided (41 picks)\n" in said(-0.236, 0.024)
-    assert "-10.9% of max loss: 90% interval -23.6% to -2.4%, for one look (41 picks)\n" in said(-0.236, -0.024)
-    assert "choice: against the menu's average: too few (41 picks)\n" in said(None, None)
+    assert "average: -10.9% [-23.6%, +2.4%] of max loss: undecided (41 picks)\n" in said(-0.236, 0.024)
+    assert "average: -10.9% [-23.6%, -2.4%] of max loss: below 0 (41 picks)\n" in said(-0.236, -0.024)
 
 
 def test_runs_are_told_by_how_they_ended() -> None:

@@ -90,7 +90,7 @@ def test_a_bound_belongs_to_the_group_above_it(name: str, value: object, group: 
 def test_bands_go_from_low_to_high_and_other_groups_by_their_size() -> None:
     vix = (31.0, 12.0, 22.0, 23.0, 16.0, None)
     rows = [row(ended(id=number), vix=level, dte=9 + 10 * number) for number, level in enumerate(vix, start=1)]
-    found = trade_groups([*rows, row(ended(id=9), analyst="rules", dte=44)])
+    found = trade_groups([*rows, row(ended(id=9), analyst="rules", dte=44)], 5)
     assert [group.name for group in found["vix"]] == ["below 15", "15 to 20", "20 to 30", "30 and more", "not known"]
     assert [group.name for group in found["dte"]] == ["15 to 29", "29 to 43", "43 and more"]
     assert [group.name for group in found["analyst"]] == ["grok", "rules"]
