@@ -228,4 +228,4 @@ def test_the_european_engine_picks_what_the_american_one_would_on_the_shipped_ch
     found = american_chains.compare(SHIPPED_CHAIN)
     assert (found.has_ex_date, found.same_picks) == (True, True)
     assert 0.0 < found.delta < 0.01
-    assert -0.5 < found.vol[0] <= found.vol[1] < 0.01
+    assert -0.5 < found.vol[0] <= found.vol[1] < 0.02  # points; the smile's own fit moves by a hundredth

@@ -40,7 +40,8 @@ def _strategy_name(strategy: Strategy) -> str:
 class RulesAnalyst:
     """Put side, short delta nearest the set one, then width nearest the set one; without a put it abstains.
 
-    Where the settings offer no put credit spread it takes their first strategy in the same way.
+    Where the settings offer other strategies than credit spreads, and no put credit spread, it takes the first of those
+    in the same way; it never takes a call credit spread instead of a put.
     """
 
     name = "rules"
@@ -48,7 +49,8 @@ class RulesAnalyst:
     def __init__(self, settings: Settings) -> None:
         self._choice = settings.choice
         offered = settings.choice.strategies
-        self._strategy = offered[0] if offered and Strategy.PUT_CREDIT not in offered else Strategy.PUT_CREDIT
+        others = [each for each in offered if each not in (Strategy.PUT_CREDIT, Strategy.CALL_CREDIT)]
+        self._strategy = others[0] if others and Strategy.PUT_CREDIT not in offered else Strategy.PUT_CREDIT
 
     def choose(self, snapshot: MarketSnapshot, menu: Menu, briefing: Briefing) -> Recommendation:
         puts = menu.side(self._strategy)

@@ -253,6 +253,7 @@ def risk_page(review: "Review") -> Page:
             items.append(pair("on top", f"of the max loss {settlement_fee_words(result.legs)}, at expiration"))
         parts.append(Pairs(name="risk", items=tuple(items)))
         parts += [_scenario_grid(review, result)] if result.kind is ProposalKind.OPEN else []
+        parts.append(_book(review))
         if result.kind is ProposalKind.OPEN and review.candidate is not None:
             parts.append(
                 Pairs(
@@ -261,7 +262,6 @@ def risk_page(review: "Review") -> Page:
                     items=number_items(review.candidate),
                 )
             )
-        parts.append(_book(review))
     return _page(review, "risk", parts)
 
 

@@ -92,11 +92,11 @@ def test_the_first_screen_fits_and_holds_each_figure(home: Path, columns: int) -
     figures = [made["limit_price"], made["floor_price"], f"${made['max_loss']}", f"${made['max_profit']}"]
     figures += [*made["breakevens"], made["exit"]["profit_target"], made["exit"]["stop"], strikes(made)]
     planned = entry["p_profit"]["plan"]
-    figures += [f"{entry['pop']['market'] if planned is None else planned:.1%}", f"-{entry['short_delta']:.2f}"]
+    figures += [f"{entry['pop']['market'] if planned is None else planned:.0%}", f"-{entry['short_delta']:.2f}"]
     figures += [seen["market"]["spot"], f"{seen['market']['vix']:.2f}", f"±{seen['market']['expected_move']}"]
     figures += ["32", "11.2%", "12.0%", "0.90%", "-3.8%", "1.09", "6.5%"]
     assert [figure for figure in figures if figure not in told] == []
-    assert "room for $5,000.00" in " ".join(" ".join(screen).split())
+    assert "room $5,000.00" in " ".join(" ".join(screen).split())
     assert "PAPER, no real money" in screen[0]
     assert "RECORDED MARKET" in " ".join(screen[:2])
 
