@@ -17,9 +17,10 @@ from spy32.clients.retry import Retry, retry_read
 from spy32.clients.xai import OUTCOME_CODES, ModelReply, build_request_body
 from spy32.clients.xai_models import TICKS_PER_DOLLAR, check_effort, format_cost, max_ticks
 from spy32.domain import model_calls
+from spy32.domain.answer_role import AnswerRole
 from spy32.domain.briefing import Briefing
 from spy32.domain.market import MarketSnapshot
-from spy32.domain.proposals import AnswerRole, Decision, Recommendation
+from spy32.domain.proposals import Decision, Recommendation
 from spy32.domain.spreads import Menu
 from spy32.errors import HOPELESS, BadSettings, ExitCode
 from spy32.ports import Clock, ModelRequestLog, Monotonic, Sleep

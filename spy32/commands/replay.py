@@ -6,7 +6,7 @@ import typer
 
 from spy32.commands.common import Json, get_app, parse_run_id
 from spy32.commands.completion import complete_ids
-from spy32.domain.proposals import AnswerRole
+from spy32.domain.answer_role import AnswerRole
 from spy32.errors import BadUsage
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import typer
 
 from spy32.commands.common import Json, get_app, parse_since, view_with_proposal
 from spy32.commands.completion import complete_ids
-from spy32.domain.proposals import AnswerRole
+from spy32.domain.answer_role import AnswerRole
 from spy32.errors import BadUsage
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from spy32.domain.proposals import AnswerRole
+from spy32.domain.answer_role import AnswerRole
 from spy32.domain.units import RunId
 from spy32.domain.value import value
 

@@ -5,8 +5,9 @@ from dataclasses import field, fields, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
+from spy32.domain.exposure import Exposure
 from spy32.domain.market import Right, is_recorded_source
-from spy32.domain.spreads import MULTIPLIER, Account, ExitAuthority, Exposure, Leg, Mode, Strategy, value_bounds
+from spy32.domain.spreads import MULTIPLIER, Account, ExitAuthority, Leg, Mode, Strategy, value_bounds
 from spy32.domain.units import Dollars, Price, ProposalId, QuotedPrice, RunId, TradeId
 from spy32.domain.value import value
 from spy32.errors import ExitCode
@@ -30,17 +31,6 @@ class Decision(StrEnum):
     TRADE = "trade"
     ABSTAIN = "abstain"
     FAILED = "failed"
-
-
-class AnswerRole(StrEnum):
-    """What an answer is for. The value is stored and appears in JSON."""
-
-    CHOSEN = "chosen"
-    """It decides the run."""
-    SHADOW = "shadow"
-    """For comparison."""
-    AGAIN = "again"
-    """Asked for later, by `replay`."""
 
 
 @value

@@ -1,8 +1,9 @@
 """Asks the model again about a finished run, with another prompt. The answer is for comparison, never for an order."""
 
+from spy32.domain.answer_role import AnswerRole
 from spy32.domain.briefing import Briefing
 from spy32.domain.market import MarketSnapshot
-from spy32.domain.proposals import AnswerRole, Recommendation
+from spy32.domain.proposals import Recommendation
 from spy32.domain.spreads import Menu
 from spy32.domain.value import value
 from spy32.errors import BadUsage

@@ -5,9 +5,10 @@ import sqlite3
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from spy32.domain.answer_role import AnswerRole
 from spy32.domain.codec import canonical_json, encode
 from spy32.domain.market import MarketSnapshot, QualityReport
-from spy32.domain.proposals import AnswerRole, Recommendation, RiskDecision
+from spy32.domain.proposals import Recommendation, RiskDecision
 from spy32.domain.run_view import MarketSummary
 from spy32.domain.spreads import Candidate, Menu, RejectedSpread
 from spy32.domain.value import value

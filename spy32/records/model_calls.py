@@ -4,8 +4,8 @@ import sqlite3
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from spy32.domain.answer_role import AnswerRole
 from spy32.domain.codec import canonical_json
-from spy32.domain.proposals import AnswerRole
 from spy32.errors import BadUsage, Refused
 from spy32.records.base import Database
 from spy32.records.encoding import (

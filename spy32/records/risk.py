@@ -6,8 +6,9 @@ from datetime import date
 from decimal import Decimal
 
 from spy32.domain.book import BookPosition, opening_vols, trade_position
+from spy32.domain.exposure import Exposure
 from spy32.domain.orders import OrderKind, Trade
-from spy32.domain.spreads import Account, Exposure, Mode
+from spy32.domain.spreads import Account, Mode
 from spy32.lifecycle import OrderState, ProposalState, TradeState
 from spy32.records.adoptions import Adoptions
 from spy32.records.base import Database

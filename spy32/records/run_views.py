@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
+from spy32.domain.answer_role import AnswerRole
 from spy32.domain.market import QualityReport
 from spy32.domain.orders import Fill, Order, Trade
-from spy32.domain.proposals import AnswerRole, Approval, ExitReason, Proposal
+from spy32.domain.proposals import Approval, ExitReason, Proposal
 from spy32.domain.run_view import MarketSummary, RunView
 from spy32.domain.runs import RunSummary
 from spy32.lifecycle import ProposalState

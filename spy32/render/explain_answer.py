@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from spy32.domain.proposals import AnswerRole, Decision, Finding, Recommendation
+from spy32.domain.answer_role import AnswerRole
+from spy32.domain.proposals import Decision, Finding, Recommendation
 from spy32.render.candidates import CANDIDATE_FACTS, name_spreads, spread_words
 from spy32.render.explain import analyst_name
 from spy32.render.formatting import (

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from spy32.domain.proposals import AnswerRole
+from spy32.domain.answer_role import AnswerRole
 
 if TYPE_CHECKING:
     from spy32.domain.documents import DocumentSummary

@@ -15,8 +15,9 @@ from math import exp
 import numpy as np
 
 from spy32.domain.book import BookPosition, LegVols, book_max_loss
+from spy32.domain.exposure import Exposure
 from spy32.domain.market import Right
-from spy32.domain.spreads import CENT, MULTIPLIER, Account, Exposure, Greeks
+from spy32.domain.spreads import CENT, MULTIPLIER, Account, Greeks
 from spy32.domain.units import Dollars
 from spy32.domain.value import value
 from spy32.options.european import Contracts, build_contracts, greeks, price

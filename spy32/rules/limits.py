@@ -9,10 +9,11 @@ from datetime import datetime
 from decimal import Decimal
 from math import isnan
 
+from spy32.domain.exposure import Exposure
 from spy32.domain.market import MarketSnapshot
 from spy32.domain.orders import BrokerOrder, Order
 from spy32.domain.proposals import CLOCK_TOLERANCE, Finding, ProposalKind, ProposalTerms, Recommendation, RiskDecision
-from spy32.domain.spreads import Account, Candidate, Exposure, Leg, Mode, Position
+from spy32.domain.spreads import Account, Candidate, Leg, Mode, Position
 from spy32.lifecycle import FINAL
 from spy32.rules import conditions
 from spy32.rules.pricing import is_on_tick, least_tick

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from decimal import ROUND_CEILING, Decimal
 from math import isfinite, sqrt
 
+from spy32.domain.exposure import Exposure
 from spy32.domain.market import MarketSnapshot
 from spy32.domain.proposals import Finding, Sizing
-from spy32.domain.spreads import CENT, MULTIPLIER, Account, Candidate, Exposure
+from spy32.domain.spreads import CENT, MULTIPLIER, Account, Candidate
 from spy32.domain.value import value
 from spy32.settings import Settings
 from spy32.settings.profiles import multiplier

@@ -7,6 +7,7 @@ from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Any
 
 from spy32.domain.book import BookPosition, proposed_position
+from spy32.domain.exposure import Exposure
 from spy32.domain.orders import Trade
 from spy32.domain.proposals import (
     Draft,
@@ -20,7 +21,7 @@ from spy32.domain.proposals import (
 )
 from spy32.domain.run_view import MarketSummary, RunView
 from spy32.domain.runs import Run
-from spy32.domain.spreads import CENT, MULTIPLIER, Account, Candidate, Exposure, Leg, Menu, Spread
+from spy32.domain.spreads import CENT, MULTIPLIER, Account, Candidate, Leg, Menu, Spread
 from spy32.domain.value import value
 from spy32.errors import BadUsage, Unavailable, Unusable
 from spy32.sessions import market_date, week_start

@@ -8,9 +8,9 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spy32.domain.proposals import AnswerRole
+from spy32.domain.answer_role import AnswerRole
 from spy32.domain.spreads import Mode
-from spy32.errors import BadSettings, BadUsage, Unusable
+from spy32.errors import BadSettings, Unusable
 from spy32.settings import Settings
 from spy32.wiring.base import PAPER_ACCOUNT, AppBase
 from spy32.wiring.clockwork import Clockwork
@@ -165,34 +165,10 @@ class App(AppBase):
         """The shadow analysts, whose choices are recorded only: the rules always, other prompts beside the model."""
         from spy32.wiring import analysts
 
-        shadows = [self.rule("rules", settings)]
-        if settings.analyst.shadow_trend:
-            shadows.append(self.rule("trend", settings))
+        rules = ["rules", *(["trend"] if settings.analyst.shadow_trend else [])]
         versions = analysts.shadow_versions(settings) if name == "grok" else ()
-        shadows += [
-            self.build_model_analyst(settings, store, run_id, version=version, role=AnswerRole.SHADOW, seed=seed)
-            for version in versions
-        ]
-        return tuple(shadows)
-
-    def renew_experiments(self, store: "Store", profile: str, settings: Settings) -> None:
-        """Begin each running experiment of the profile anew whose model, prompt, checks or rule has changed."""
-        if not store.experiments.select():
-            return
-        from spy32.review.registration import renew_changed
-        from spy32.wiring.analysts import chooser_fingerprint
-
-        def fingerprint(chooser: str) -> str:
-            return chooser_fingerprint(chooser, settings)
-
-        try:
-            renewed = renew_changed(store, profile, settings, fingerprint, self.clock())
-        except BadUsage as error:
-            # A prompt that this version of the program does not have; the run needs no experiment.
-            self.warn(f"experiments go on unchanged: {error.message}")
-            return
-        for old, new in renewed:
-            self.warn(f"{old.name} has ended, since something of its terms changed; {new.name} goes on in its place")
+        build = partial(self.build_model_analyst, settings, store, run_id, role=AnswerRole.SHADOW, seed=seed)
+        return (*(self.rule(rule, settings) for rule in rules), *(build(version=version) for version in versions))
 
     def broker(self, store: "Store", market: "Market | None") -> "Broker":
         """The broker of this mode: our own on paper, else tastytrade at the address of the mode."""
@@ -253,11 +229,12 @@ class App(AppBase):
     ) -> "RunContext":
         """Everything that one weekly run needs of the world."""
         from spy32.pipeline.context import RunContext
+        from spy32.wiring.analysts import renew_experiments
         from spy32.wiring.markets import event_calendar, find_history
 
         broker = self.broker(store, sources.chain[0])
         self.log.begin_run(run.id)
-        self.renew_experiments(store, run.profile, settings)
+        renew_experiments(self, store, run.profile, settings)
         seed = int.from_bytes(os.urandom(4), "big")
         until = self.monotonic() + settings.schedule.run_deadline_seconds
         return RunContext(

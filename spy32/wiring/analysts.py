@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from spy32.domain.proposals import AnswerRole
+from spy32.domain.answer_role import AnswerRole
+from spy32.errors import BadUsage
 from spy32.settings import Settings
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from spy32.pipeline.replay import RecordedAnalystLookup
     from spy32.ports import Analyst, Clock, Monotonic
     from spy32.store import Store
+    from spy32.wiring.base import AppBase
 
 
 def build_rules_analyst(settings: Settings) -> "Analyst":
@@ -100,3 +102,22 @@ def build_recorded_lookup(
         return analyst, model.differences
 
     return find_analyst
+
+
+def renew_experiments(app: "AppBase", store: "Store", profile: str, settings: Settings) -> None:
+    """Begin each running experiment of the profile anew whose model, prompt, checks or rule has changed."""
+    if not store.experiments.select():
+        return
+    from spy32.review.registration import renew_changed
+
+    def fingerprint(chooser: str) -> str:
+        return chooser_fingerprint(chooser, settings)
+
+    try:
+        renewed = renew_changed(store, profile, settings, fingerprint, app.clock())
+    except BadUsage as error:
+        # A prompt that this version of the program does not have; the run needs no experiment.
+        app.warn(f"experiments go on unchanged: {error.message}")
+        return
+    for old, new in renewed:
+        app.warn(f"{old.name} has ended, since something of its terms changed; {new.name} goes on in its place")

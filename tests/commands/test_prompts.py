@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from spy32.analysts import prompt
 from spy32.commands import prompts
+from spy32.domain.answer_role import AnswerRole
 from spy32.domain.model_calls import ModelCall, ModelRequest
-from spy32.domain.proposals import AnswerRole
 from spy32.errors import BadSettings, BadUsage
 from spy32.settings import Environment, Settings
 from tests.support import builders as b

@@ -12,8 +12,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from spy32.domain.answer_role import AnswerRole
 from spy32.domain.market import RawDocument
-from spy32.domain.proposals import AnswerRole, Decision, ExitReason
+from spy32.domain.proposals import Decision, ExitReason
 from spy32.domain.runs import Outcome, Trigger
 from spy32.domain.spreads import Mode
 from spy32.errors import BadUsage

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from spy32.domain.answer_role import AnswerRole
 from spy32.domain.experiments import PairMetric
-from spy32.domain.proposals import AnswerRole, Decision
+from spy32.domain.proposals import Decision
 from spy32.errors import Refused
 from spy32.store import Store
 from tests.support import builders

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from spy32.domain.answer_role import AnswerRole
 from spy32.domain.briefing import Briefing, OpenSpread
 from spy32.domain.events import EventKind, ScheduledEvent
 from spy32.domain.market import Dividend, RawDocument
 from spy32.domain.model_calls import ModelResponse, ResponseCheck
-from spy32.domain.proposals import AnswerRole
 from spy32.domain.runs import Outcome
 from spy32.errors import BadUsage, Refused, StoreError
 from spy32.ports import ModelRequestLog

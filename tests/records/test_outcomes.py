@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from spy32.domain.answer_role import AnswerRole
 from spy32.domain.outcomes import Who
-from spy32.domain.proposals import AnswerRole, Decision
+from spy32.domain.proposals import Decision
 from spy32.store import Store
 from tests.support import builders, outcomes, stores
 from tests.support.builders import NOW, later

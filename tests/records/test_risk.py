@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from spy32.domain.exposure import Exposure
 from spy32.domain.marks import MarkFlag
 from spy32.domain.orders import Trade
-from spy32.domain.spreads import Exposure
 from spy32.lifecycle import TradeState
 from spy32.rules import limits
 from spy32.settings import Settings

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from spy32.domain.proposals import AnswerRole, Decision
+from spy32.domain.answer_role import AnswerRole
+from spy32.domain.proposals import Decision
 from spy32.domain.runs import Outcome, Run, StepState, Trigger
 from spy32.domain.spreads import Mode
 from spy32.errors import BadSettings, BadUsage, Refused, StoreError

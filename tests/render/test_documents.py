@@ -11,7 +11,8 @@ import jsonschema
 import pytest
 
 from spy32.console import PlainConsole
-from spy32.domain.proposals import AnswerRole, ExitReason
+from spy32.domain.answer_role import AnswerRole
+from spy32.domain.proposals import ExitReason
 from spy32.domain.runs import Outcome, RunSummary
 from spy32.domain.spreads import ExpectedValue
 from spy32.render.documents import emit, error_document, history_document, run_document

@@ -14,7 +14,8 @@ from rich.cells import cell_len
 
 from spy32 import track_record
 from spy32.console import PlainConsole
-from spy32.domain.proposals import AnswerRole, ExitReason
+from spy32.domain.answer_role import AnswerRole
+from spy32.domain.proposals import ExitReason
 from spy32.domain.run_view import RunView
 from spy32.domain.runs import Cause, Outcome, RunSummary
 from spy32.domain.spreads import Mode

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
+from spy32.domain.answer_role import AnswerRole
 from spy32.domain.documents import DocumentSummary
 from spy32.domain.model_calls import ModelCall, ResponseCheck
-from spy32.domain.proposals import AnswerRole
 from spy32.render.documents import run_document
 from spy32.render.raw_page import raw_page
 from spy32.render.raw_texts import RawTexts, StoredAnswer

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from spy32.domain.answer_role import AnswerRole
 from spy32.domain.outcomes import Outcome
-from spy32.domain.proposals import AnswerRole, Decision, NumberCheck, Recommendation
+from spy32.domain.proposals import Decision, NumberCheck, Recommendation
 from spy32.errors import BadUsage
 from spy32.lifecycle import ProposalState
 from spy32.review.experiments import load_experiments

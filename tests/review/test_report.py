@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from spy32.domain.proposals import AnswerRole, Decision
+from spy32.domain.answer_role import AnswerRole
+from spy32.domain.proposals import Decision
 from spy32.domain.report import Report
 from spy32.review.report import build_report
 from spy32.schema import NO_DELETE

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from spy32.domain.book import BookPosition, LegVols
+from spy32.domain.exposure import Exposure
 from spy32.domain.market import Right
-from spy32.domain.spreads import Exposure
 from spy32.rules.book_risk import SHOCKS, BookRisk, LimitName, ShockKind, add_position, assess_book
 from spy32.sessions import years_to_expiration
 from spy32.settings import Settings

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spy32.domain.exposure import Exposure
 from spy32.domain.orders import BrokerOrder
 from spy32.domain.proposals import Finding, Proposal, ProposalKind
-from spy32.domain.spreads import Exposure, Mode, Position
+from spy32.domain.spreads import Mode, Position
 from spy32.lifecycle import FINAL, OrderState
 from spy32.rules import limits
 from spy32.settings import Settings

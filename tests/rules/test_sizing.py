@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spy32.domain.exposure import Exposure
 from spy32.domain.market import Right
 from spy32.domain.proposals import Sizing
-from spy32.domain.spreads import Candidate, Exposure, Strategy
+from spy32.domain.spreads import Candidate, Strategy
 from spy32.rules import menu as menu_rules
 from spy32.rules import sizing
 from spy32.settings import Settings

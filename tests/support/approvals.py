@@ -4,10 +4,12 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from spy32.domain.answer_role import AnswerRole
+from spy32.domain.exposure import Exposure
 from spy32.domain.market import MarketSnapshot
-from spy32.domain.proposals import AnswerRole, Decision, Proposal, Recommendation, RiskDecision
+from spy32.domain.proposals import Decision, Proposal, Recommendation, RiskDecision
 from spy32.domain.runs import Outcome, Run
-from spy32.domain.spreads import Account, Exposure, Mode
+from spy32.domain.spreads import Account, Mode
 from spy32.rules import conditions, limits, plan, references, sizing
 from spy32.settings import Settings
 from spy32.store import Store

@@ -12,9 +12,10 @@ from spy32.analysts.grok import GrokAnalyst
 from spy32.analysts.rendered_prompt import RenderedPrompt
 from spy32.clients.http import HttpClient
 from spy32.clients.xai import XaiClient
+from spy32.domain.answer_role import AnswerRole
 from spy32.domain.briefing import Briefing
 from spy32.domain.model_calls import ModelRequest, ModelResponse, ResponseCheck
-from spy32.domain.proposals import AnswerRole, Decision, Recommendation
+from spy32.domain.proposals import Decision, Recommendation
 from spy32.domain.spreads import Menu
 from spy32.settings.knob import Secret
 from spy32.settings.services import AnalystKnobs

@@ -7,8 +7,9 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from spy32.domain.answer_role import AnswerRole
 from spy32.domain.outcomes import Outcome as KeptOutcome
-from spy32.domain.proposals import AnswerRole, ExitReason
+from spy32.domain.proposals import ExitReason
 from spy32.domain.runs import Outcome, Run
 from spy32.domain.spreads import Candidate
 from spy32.records.report import StatedAnswer

@@ -5,12 +5,13 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from spy32.domain.answer_role import AnswerRole
 from spy32.domain.briefing import Briefing
 from spy32.domain.events import EventKind, ScheduledEvent
 from spy32.domain.market import Dividend
 from spy32.domain.model_calls import UsageSummary
 from spy32.domain.orders import Trade
-from spy32.domain.proposals import AnswerRole, Citation, Decision, NumberCheck, Proposal, Recommendation
+from spy32.domain.proposals import Citation, Decision, NumberCheck, Proposal, Recommendation
 from spy32.domain.run_view import RunView
 from spy32.domain.runs import Outcome
 from spy32.lifecycle import OrderState, ProposalState, TradeState

@@ -4,9 +4,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from spy32.domain.answer_role import AnswerRole
 from spy32.domain.model_calls import ModelRequest, ModelResponse
 from spy32.domain.orders import Order, OrderKind, Trade
-from spy32.domain.proposals import AnswerRole, Approval, Proposal
+from spy32.domain.proposals import Approval, Proposal
 from spy32.domain.runs import Run, Trigger
 from spy32.domain.spreads import Mode
 from spy32.lifecycle import OrderState, ProposalState

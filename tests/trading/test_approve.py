@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spy32.domain.exposure import Exposure
 from spy32.domain.proposals import Approval, Proposal, ProposalTerms
-from spy32.domain.spreads import Exposure, Mode
+from spy32.domain.spreads import Mode
 from spy32.errors import BadUsage, Refused, Spy32Error, Unavailable
 from spy32.lifecycle import ProposalState
 from spy32.records.proposals import Proposals
