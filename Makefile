@@ -12,7 +12,7 @@ check: lint
 	$(BIN)/python -m pytest -n 2 -m "not slow"
 
 test: lint
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 lint: .venv/developed
 	$(BIN)/ruff check .
