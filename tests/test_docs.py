@@ -152,7 +152,7 @@ def test_the_year_of_the_demo_answers_as_the_page_about_looking_back_shows(tmp_p
     assert said.returncode == 0, said.stderr
     (home,) = tmp_path.glob("spy32-demo-*")
     order = [
-        said.stdout.index(words) for words in ("A SYNTHETIC year", "E1 state: collecting", "report trades", "Three")
+        said.stdout.index(words) for words in ("A SYNTHETIC year", "E1 state: undecided", "report trades", "Three")
     ]
     assert order == sorted(order)
     assert f"$ spy32 report --html {home}/report.html" in said.stdout
