@@ -122,10 +122,10 @@ class Outcomes:
         last session that has closed. A recorded run has the time of the recorded markets, not `now`."""
         runs = self.open_runs()
         return tuple(
-            (run, last) for run, last in self.with_last_session(runs, now) if run.is_new or self._is_due(run, last)
+            (run, last) for run, last in self.pair_with_last_session(runs, now) if run.is_new or self._is_due(run, last)
         )
 
-    def with_last_session(self, runs: Sequence[OpenRun], now: datetime) -> Iterator[tuple[OpenRun, date]]:
+    def pair_with_last_session(self, runs: Sequence[OpenRun], now: datetime) -> Iterator[tuple[OpenRun, date]]:
         """Yield each run with its last session that has closed."""
         kinds = {run.is_recorded for run in runs}
         last = {is_recorded: self.last_session(now, is_recorded=is_recorded) for is_recorded in kinds}

@@ -210,7 +210,7 @@ class ReportRows:
         """Return the trades whose result became final on more than one day, or by an adoption."""
         return frozenset(row[0] for row in self._core.rows(_PARTLY_CLOSED))
 
-    def stated(self) -> list[StatedCandidate]:
+    def stated_probabilities(self) -> list[StatedCandidate]:
         """Return every candidate whose expiration is known, by run."""
         return [StatedCandidate(*row) for row in self._core.rows(_STATED, self._start)]
 

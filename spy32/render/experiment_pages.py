@@ -19,7 +19,7 @@ def experiments_page(reports: tuple[ExperimentReport, ...]) -> Page:
     parts = [
         Pairs(name=each.experiment.name, title=each.experiment.name, items=tuple(_items(each))) for each in running
     ]
-    lines = tuple(pair(f"{each.experiment.name} {_compared(each)}", each.state.words) for each in ended)
+    lines = tuple(pair(f"{each.experiment.name} {_pair_name(each)}", each.state.words) for each in ended)
     return Page(
         heading=f"{format_count(len(running), 'experiment')} running, {len(ended)} ended",
         tone="strong",
@@ -30,7 +30,7 @@ def experiments_page(reports: tuple[ExperimentReport, ...]) -> Page:
     )
 
 
-def _compared(report: ExperimentReport) -> str:
+def _pair_name(report: ExperimentReport) -> str:
     terms = report.experiment.terms
     return f"{single_line(terms.challenger)} against {single_line(terms.champion)}"
 
@@ -39,7 +39,7 @@ def _items(report: ExperimentReport) -> list[Item]:
     terms, state = report.experiment.terms, report.state
     since = f"{market_date(report.experiment.at)}, for {format_count(terms.weeks, 'week')}"
     return [
-        pair("compares", _compared(report)),
+        pair("compares", _pair_name(report)),
         pair("state", state.words, "strong"),
         pair(
             "judged by",

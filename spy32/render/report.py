@@ -90,7 +90,7 @@ def _facts(report: Report) -> Iterator[Item]:
         yield pair("expectancy", _expectancy_words(report))
         yield pair("results", _extreme_words(report))
         yield pair("managing", _holding_words(report))
-    if bracketed := _bracketed(report):
+    if bracketed := _bounds_shown(report):
         yield pair("in brackets", f"{bracketed[0].level:.0%} interval of the long run's mean, whenever one looks")
     counts = report.outcomes
     outcomes = ", ".join(f"{counts.get(name, 0)} {name}" for name in ("known", "open", "missing"))
@@ -136,7 +136,7 @@ def _mean_words(bounds: Bounds) -> str:
     return f"{bounds.mean:+.1%} [{bounds.low:+.1%}, {bounds.high:+.1%}] of max loss: {state}"
 
 
-def _bracketed(report: Report) -> list[Bounds]:
+def _bounds_shown(report: Report) -> list[Bounds]:
     """What stands on the screen with an interval."""
     known = (report.win_rate, report.exit_less_holding, report.selection, *(x.came_true for x in report.reliability))
     return [bounds for bounds in known if bounds is not None and bounds.low is not None]

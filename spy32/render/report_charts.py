@@ -64,20 +64,20 @@ def figures(report: Document) -> list[Figure]:
 
 def dollars(amount: float | str) -> str:
     """With its sign, to the dollar."""
-    return _signed(f"{abs(float(amount)):,.0f}", float(amount))
+    return _dollars_with_sign(f"{abs(float(amount)):,.0f}", float(amount))
 
 
 def axis_dollars(amount: float) -> str:
     """A round amount beside an axis, where five digits have no room."""
-    return _signed(f"{abs(amount) / 1000:,g}k" if abs(amount) >= 10_000 else f"{abs(amount):,g}", amount)
+    return _dollars_with_sign(f"{abs(amount) / 1000:,g}k" if abs(amount) >= 10_000 else f"{abs(amount):,g}", amount)
 
 
 def money(amount: float | str | Decimal) -> str:
     """With its sign, to the cent."""
-    return _signed(f"{abs(float(amount)):,.2f}", float(amount))
+    return _dollars_with_sign(f"{abs(float(amount)):,.2f}", float(amount))
 
 
-def _signed(digits: str, amount: float) -> str:
+def _dollars_with_sign(digits: str, amount: float) -> str:
     if not digits.strip("0.,"):
         return f"${digits}"
     return f"{'−' if amount < 0 else '+'}${digits}"
@@ -87,7 +87,7 @@ def percent(share: float) -> str:
     return f"{share * 100:.0f}%".replace("-", "−")
 
 
-def signed(share: float, digits: int = 3) -> str:
+def format_share(share: float, digits: int = 3) -> str:
     return f"{share:+.{digits}f}".replace("-", "−")
 
 
@@ -287,7 +287,7 @@ def experiment_figures(experiment: Document) -> list[Figure]:
 
 
 def _differences_figure(experiment: Document, path: Sequence[Document]) -> Figure:
-    plot = _path_plot(path, (-1, 1), [(value, signed(value, 1) if value else "0") for value in ticks(-1, 1)])
+    plot = _path_plot(path, (-1, 1), [(value, format_share(value, 1) if value else "0") for value in ticks(-1, 1)])
     ups, downs = (outline([point[side] for point in path]) for side in ("high", "low"))
     plot.draw_area([*ups, *reversed(downs)], "band")
     for place, point in list(enumerate(path))[-MAX_DOTS:]:
@@ -298,10 +298,10 @@ def _differences_figure(experiment: Document, path: Sequence[Document]) -> Figur
     caption = (
         "One dot a pair, a share of the maximum loss; above 0 the challenger did better. The band is the"
         f" {experiment['interval']['level']:.0%} interval of the mean, whenever one looks; at the end"
-        f" {signed(last['low'])} to {signed(last['high'])}."
+        f" {format_share(last['low'])} to {format_share(last['high'])}."
     )
     keys = ("difference", "low", "high")
-    rows = [[point["day"], *(signed(point[key]) for key in keys)] for point in path]
+    rows = [[point["day"], *(format_share(point[key]) for key in keys)] for point in path]
     return make_figure(name, title, plot, caption, ("day", *keys), rows)
 
 

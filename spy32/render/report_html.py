@@ -10,7 +10,7 @@ from html import escape
 from typing import Any
 
 from spy32.domain.market import SYNTHETIC_NOTE
-from spy32.render.report_charts import Figure, dollars, figures, money, percent, signed
+from spy32.render.report_charts import Figure, dollars, figures, format_share, money, percent
 
 Document = Mapping[str, Any]
 
@@ -131,7 +131,9 @@ def _lead(report: Document) -> str:
     """What a reader in a hurry must know: what was earned, and whether the model is known to be worth its fee."""
     parts = report["money"]
     lead = (
-        f"{_count(len(_ended(report)), 'trade')} ended, together {money(parts['result'])} after fees." if parts else ""
+        f"{_count(len(_ended_trades(report)), 'trade')} ended, together {money(parts['result'])} after fees."
+        if parts
+        else ""
     )
     if not parts:
         lead = f"{_count(report['runs'], 'run')} so far, and no trade has ended yet." if report["runs"] else (
@@ -140,7 +142,7 @@ def _lead(report: Document) -> str:
     return " ".join([lead, *(f"{_experiment_line(experiment)}." for experiment in report["experiments"])])
 
 
-def _ended(report: Document) -> list[Document]:
+def _ended_trades(report: Document) -> list[Document]:
     return [trade for trade in report["trades"] if trade["result"] is not None]
 
 
@@ -148,7 +150,7 @@ def _facts(report: Document) -> Iterator[tuple[str, str, str]]:
     """Name, figure and remark of each headline fact."""
     totals, rate = report["totals"], report["win_rate"]
     falls = [float(point["drawdown"]) for point in report["equity"]] or [0.0]
-    open_count = len(report["trades"]) - len(_ended(report))
+    open_count = len(report["trades"]) - len(_ended_trades(report))
     unmarked = f", {len(totals['unmarked'])} without a mark" if totals["unmarked"] else ""
     yield (
         "Realised",
@@ -183,8 +185,8 @@ def _mean_words(bounds: Document, noun: str) -> str:
     """A mean share of the maximum loss with its interval; of too few weeks how often it was above zero."""
     if bounds["mean"] is None:
         return f"better in {bounds['hits']} of {_count(bounds['count'], noun)}"
-    interval = interval_words(bounds, signed)
-    return f"{signed(bounds['mean'])} of the maximum loss ({interval}{_count(bounds['count'], noun)})"
+    interval = interval_words(bounds, format_share)
+    return f"{format_share(bounds['mean'])} of the maximum loss ({interval}{_count(bounds['count'], noun)})"
 
 
 def share_words(bounds: Document | None) -> str:
@@ -228,7 +230,7 @@ def _paragraph(text: str) -> str:
 
 
 def _result_words(report: Document) -> list[str]:
-    ended = _ended(report)
+    ended = _ended_trades(report)
     if not ended:
         return [_paragraph("No trade has ended yet.")]
     wins = sum(float(trade["result"]) > 0 for trade in ended)
@@ -257,7 +259,7 @@ def _average_words(report: Document) -> str:
     means = [(name, report[f"average_{name}"]) for name in ("win", "loss")]
     told = [f"the average {name} is {money(amount)}" for name, amount in means if amount is not None]
     if (share := report["account_return"]) is not None:
-        told.append(f"together {signed(share * 100, 1)}% of the account")
+        told.append(f"together {format_share(share * 100, 1)}% of the account")
     return f"; {', '.join(told)}" if told else ""
 
 

@@ -155,7 +155,7 @@ def _attribution(interval: _Interval, changes: Sequence[float]) -> Attribution:
     """Return one row. What was opened in the interval counts from its start, what was closed in it until its end."""
     before, after = interval.before, interval.after
     shares = (before.held + after.opened - before.opened) * MULTIPLIER
-    parts = {name: _to_cents(Decimal(change * shares)) for name, change in zip(PARTS, changes, strict=True)}
+    parts = {name: _round_cents(Decimal(change * shares)) for name, change in zip(PARTS, changes, strict=True)}
     total, fees = after.profit - before.profit, before.costs - after.costs
     rest = total - fees - sum(parts.values(), Decimal(0))
     return Attribution(
@@ -178,7 +178,7 @@ def _levels(
     levels += [_level(point, [flow for flow in flows if flow.at <= point.at], mid) for point, mid in points]
     if trade.closed_at is not None:
         end = _level(_end_point(at, marked, close, is_settled=_is_settled(flows)), flows, None)
-        result = _to_cents(trade.result) if trade.result is not None else end.profit
+        result = _round_cents(trade.result) if trade.result is not None else end.profit
         levels.append(replace(end, day=market_date(trade.closed_at), profit=result))
     return levels
 
@@ -201,8 +201,8 @@ def _level(point: MarketPoint, flows: Sequence[CashFlow], mid: Price | None) -> 
     return _Level(
         day=market_date(point.at),
         point=point,
-        profit=_to_cents(cash - (mid * MULTIPLIER * held if mid is not None else 0)),
-        costs=_to_cents(sum((flow.fees + _slippage(flow) for flow in flows), Decimal(0))),
+        profit=_round_cents(cash - (mid * MULTIPLIER * held if mid is not None else 0)),
+        costs=_round_cents(sum((flow.fees + _slippage(flow) for flow in flows), Decimal(0))),
         opened=opened,
         held=held,
     )
@@ -240,6 +240,6 @@ def _end_point(at: datetime, marked: MarketPoint | None, close: float | None, *,
     return marked if marked is not None else MarketPoint(at=at)
 
 
-def _to_cents(amount: Decimal) -> Decimal:
+def _round_cents(amount: Decimal) -> Decimal:
     """Return the amount to the cent; never -0.00."""
     return amount.quantize(CENT, ROUND_HALF_EVEN) + Decimal(0)

@@ -323,10 +323,10 @@ def _progress(tally: _Tally, interval: Bounds | None, now: datetime) -> str:
     if tally.experiment.ended_at is not None or is_over:
         return f"ended undecided, {known}{bounds}"
     needed = betting.needed_outcomes(betting.EFFECT, terms.streams, terms.level)
-    return _small_difference(tally) or _undecided(tally, needed)
+    return _small_difference(tally) or _undecided_words(tally, needed)
 
 
-def _undecided(tally: _Tally, needed: int) -> str:
+def _undecided_words(tally: _Tally, needed: int) -> str:
     """Return how far the collection is and, of enough outcomes, who is ahead, which says nothing yet."""
     terms, count = tally.experiment.terms, len(tally.known)
     if count < betting.MIN_OUTCOMES:

@@ -84,7 +84,9 @@ class OutcomeRefresh:
 def refresh_outcomes(context: OutcomeContext, *, since: date | None = None, is_forced: bool = False) -> OutcomeRefresh:
     """Compute what is due, or with `is_forced` every open run that started since then, and store it."""
     outcomes, now = context.store.outcomes, context.clock()
-    due = tuple(outcomes.with_last_session(outcomes.open_runs(since), now)) if is_forced else outcomes.due_runs(now)
+    due = (
+        tuple(outcomes.pair_with_last_session(outcomes.open_runs(since), now)) if is_forced else outcomes.due_runs(now)
+    )
     changed: list[int] = []
     pending: list[OpenReason] = []
     errors: list[OpenReason] = []

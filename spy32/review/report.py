@@ -125,7 +125,7 @@ class _ReportBuilder:
             loss_streak=losses,
             slippage=sum((row.slippage or Decimal(0) for row in self._trades), Decimal(0)),
             exit_less_holding=self._exit_less_holding(views),
-            reliability=source_reliability(rows.stated(), answers, self._streams),
+            reliability=source_reliability(rows.stated_probabilities(), answers, self._streams),
             attribution=intervals,
             models=model_use(answers, rows.requests()),
             selection=self._selection(),

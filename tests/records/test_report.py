@@ -107,7 +107,8 @@ def test_since_leaves_older_runs_out(store: Store) -> None:
         rows = ReportRows(store.core, since)
         known = sum(menu.known for menu in rows.menus())
         assert {
-            sum(rows.run_outcomes().values()), len(rows.origins()), len(rows.picks()), len(rows.stated()) // 4,
+            sum(rows.run_outcomes().values()), len(rows.origins()), len(rows.picks()),
+            len(rows.stated_probabilities()) // 4,
             known // 4,
             len(rows.answers()) // 2, len(rows.requests()),
         } == {count}  # fmt: skip
