@@ -210,7 +210,7 @@ TOYS: Mapping[str, tuple[Edit, ...]] = {
         Edit("ops/doctor/machine.py", CHECK, entry_of="module"),
         Edit(
             "ops/doctor/__init__.py",
-            'Check(id="install.moon", run=machine.check_moon)',
+            '"install.moon": machine.check_moon',
             entry_of="CHECKS",
         ),
     ),

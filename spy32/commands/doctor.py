@@ -21,10 +21,11 @@ def doctor(
     """
     from spy32.errors import ExitCode
     from spy32.ops.doctor import ONLINE_GROUPS, run_checks, select_checks
+    from spy32.ops.doctor.base import group_of
     from spy32.wiring.doctor import doctor_context
 
     app, checks = get_app(ctx), select_checks(only or ())
-    is_online = not offline and any(check.group in ONLINE_GROUPS for check in checks)
+    is_online = not offline and any(group_of(check_id) in ONLINE_GROUPS for check_id in checks)
     with doctor_context(app, is_online=is_online) as context:
         examination = run_checks(checks, context)
     from spy32.render.doctor import DOCTOR, doctor_page

@@ -14,10 +14,10 @@ SYMBOLS: Mapping[CheckStatus, tuple[str, Tone]] = {
     CheckStatus.FAIL: ("✗", "bad"),
     CheckStatus.SKIP: ("-", "dim"),
 }
-LABEL = max(len(check.id) for check in CHECKS) + 2
+LABEL = max(map(len, CHECKS)) + 2
 """Characters of the longest label, so that the details of all groups stand under each other."""
 
-Part(CheckResult, "id=check.id group=check.group status=diagnosis.status detail=diagnosis.detail fix=diagnosis.fix")
+Part(CheckResult, "id group status=diagnosis.status detail=diagnosis.detail fix=diagnosis.fix")
 DOCTOR = Part(Examination, "at mode ok=is_ok checks=results", called="spy32.doctor")
 
 
@@ -28,7 +28,7 @@ def doctor_page(examination: Examination, *, every: bool, as_lines: bool = False
     """
     items: list[Item] = []
     for group, title in GROUPS.items():
-        results = [result for result in examination.results if result.check.group == group]
+        results = [result for result in examination.results if result.group == group]
         if every or as_lines:
             items += [item for result in results for item in _result_items(result, as_lines=as_lines)]
         elif results:
@@ -65,7 +65,7 @@ def _group_items(title: str, results: Sequence[CheckResult]) -> list[Item]:
 def _result_items(result: CheckResult, *, as_lines: bool) -> list[Item]:
     found = result.diagnosis
     symbol, tone = SYMBOLS[found.status]
-    head = f"{found.status if as_lines else symbol} {result.check.id}"
+    head = f"{found.status if as_lines else symbol} {result.id}"
     label = head if as_lines else head.ljust(LABEL)
     items = [pair(label, single_line(found.detail), tone)]
     return items if found.fix is None else [*items, pair("  fix", single_line(found.fix), "strong")]

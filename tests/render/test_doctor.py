@@ -57,7 +57,7 @@ def test_with_v_every_check_stands_whole_at_any_width(examination: Examination, 
     lines = drawn(examination, width, every=True)
     assert max(cell_len(line) for line in lines) <= width
     text = "\n".join(lines)
-    assert all(each.id in text for each in CHECKS)
+    assert all(check_id in text for check_id in CHECKS)
     assert "…" not in text
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from spy32.domain.events import EventCalendar
 from spy32.domain.spreads import Mode
 from spy32.ops.cron import MachineZone
-from spy32.ops.doctor import CHECKS
+from spy32.ops.doctor import CHECKS, run_checks
 from spy32.ops.doctor.base import Answers, BrokerAnswer, Diagnosis, DoctorContext, HomeStore, Machine, Package
 from spy32.settings import Settings
 from spy32.settings.knob import Secret
@@ -85,5 +85,5 @@ def context(store: Store, **over: Any) -> DoctorContext:
 
 
 def diagnose(check_id: str, given: DoctorContext) -> Diagnosis:
-    (check,) = (check for check in CHECKS if check.id == check_id)
-    return check.run(given)
+    (result,) = run_checks({check_id: CHECKS[check_id]}, given).results
+    return result.diagnosis

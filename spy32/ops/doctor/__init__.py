@@ -6,8 +6,18 @@ from datetime import datetime
 from spy32.domain.spreads import Mode
 from spy32.domain.value import value
 from spy32.errors import BadUsage, Spy32Error
-from spy32.ops.doctor import home, machine, notices, schedule, services
-from spy32.ops.doctor.base import Check, CheckResult, CheckStatus, Diagnosis, DoctorContext, failure
+from spy32.ops.doctor import home, machine, schedule, services
+from spy32.ops.doctor.base import (
+    Check,
+    CheckResult,
+    CheckStatus,
+    Diagnosis,
+    DoctorContext,
+    NotChecked,
+    failure,
+    group_of,
+    skip,
+)
 
 GROUPS: Mapping[str, str] = {
     "install": "Installation",
@@ -22,49 +32,49 @@ GROUPS: Mapping[str, str] = {
     "service": "Services",
 }
 """Group of ids -> its title, in the order of the screen."""
-CHECKS = (
-    Check(id="install.packages", run=machine.check_packages),
-    Check(id="install.zone_data", run=machine.check_zone_data),
-    Check(id="config.settings", run=machine.check_settings),
-    Check(id="config.environment", run=machine.check_environment),
-    Check(id="config.credentials", run=machine.check_credentials),
-    Check(id="config.automation", run=machine.check_automation),
-    Check(id="files.access", run=machine.check_access),
-    Check(id="files.writable", run=machine.check_writable),
-    Check(id="files.space", run=machine.check_space),
-    Check(id="files.system", run=machine.check_file_system),
-    Check(id="tables.calendar", run=machine.check_calendar),
-    Check(id="tables.events", run=machine.check_events),
-    Check(id="tables.dividends", run=machine.check_dividends),
-    Check(id="db.open", run=home.check_database),
-    Check(id="db.integrity", run=home.check_integrity),
-    Check(id="db.backup", run=home.check_backup),
-    Check(id="db.place", run=home.check_place),
-    Check(id="state.halt", run=home.check_halt),
-    Check(id="state.pause", run=home.check_pause),
-    Check(id="state.runs", run=home.check_runs),
-    Check(id="state.orders", run=home.check_orders),
-    Check(id="state.trades", run=home.check_trades),
-    Check(id="notify.addresses", run=notices.check_addresses),
-    Check(id="notify.ping", run=notices.check_ping),
-    Check(id="notify.outbox", run=notices.check_outbox),
-    Check(id="cron.line", run=schedule.check_line),
-    Check(id="cron.starts", run=schedule.check_starts),
-    Check(id="cron.program", run=schedule.check_program),
-    Check(id="cron.traps", run=schedule.check_traps),
-    Check(id="cron.daemon", run=schedule.check_daemon),
-    Check(id="cron.linger", run=schedule.check_linger),
-    Check(id="broker.login", run=services.check_login),
-    Check(id="broker.level", run=services.check_level),
-    Check(id="broker.clock", run=services.check_clock),
-    Check(id="broker.orders", run=services.check_broker_orders),
-    Check(id="service.xai", run=services.check_model_service),
-    Check(id="service.model", run=services.check_model),
-    Check(id="service.tastytrade", run=services.market_check("tastytrade")),
-    Check(id="service.cboe", run=services.market_check("cboe")),
-    Check(id="service.yahoo", run=services.market_check("yahoo")),
-)
-"""Every check. An id never changes; new ones are added."""
+CHECKS: Mapping[str, Check] = {
+    "install.packages": machine.check_packages,
+    "install.zone_data": machine.check_zone_data,
+    "config.settings": machine.check_settings,
+    "config.environment": machine.check_environment,
+    "config.credentials": machine.check_credentials,
+    "config.automation": machine.check_automation,
+    "files.access": machine.check_access,
+    "files.writable": machine.check_writable,
+    "files.space": machine.check_space,
+    "files.system": machine.check_file_system,
+    "tables.calendar": machine.check_calendar,
+    "tables.events": machine.check_events,
+    "tables.dividends": machine.check_dividends,
+    "db.open": home.check_database,
+    "db.integrity": home.check_integrity,
+    "db.backup": home.check_backup,
+    "db.place": home.check_place,
+    "state.halt": home.check_halt,
+    "state.pause": home.check_pause,
+    "state.runs": home.check_runs,
+    "state.orders": home.check_orders,
+    "state.trades": home.check_trades,
+    "notify.addresses": home.check_addresses,
+    "notify.ping": home.check_ping,
+    "notify.outbox": home.check_outbox,
+    "cron.line": schedule.check_line,
+    "cron.starts": schedule.check_starts,
+    "cron.program": schedule.check_program,
+    "cron.traps": schedule.check_traps,
+    "cron.daemon": schedule.check_daemon,
+    "cron.linger": schedule.check_linger,
+    "broker.login": services.check_login,
+    "broker.level": services.check_level,
+    "broker.clock": services.check_clock,
+    "broker.orders": services.check_broker_orders,
+    "service.xai": services.check_model_service,
+    "service.model": services.check_model,
+    "service.tastytrade": services.market_check("tastytrade"),
+    "service.cboe": services.market_check("cboe"),
+    "service.yahoo": services.market_check("yahoo"),
+}
+"""Every check by its id: group, dot, name. An id never changes; new ones are added."""
 ONLINE_GROUPS = frozenset({"broker", "service"})
 """What `--offline` leaves out."""
 
@@ -86,25 +96,32 @@ class Examination:
         return self.count(CheckStatus.FAIL) == 0
 
 
-def select_checks(wanted: Sequence[str]) -> tuple[Check, ...]:
+def select_checks(wanted: Sequence[str]) -> Mapping[str, Check]:
     """Return the checks with these ids or of these groups, all when none is named. Raises `BadUsage` for another."""
     for name in wanted:
-        if name not in GROUPS and name not in {check.id for check in CHECKS}:
+        if name not in GROUPS and name not in CHECKS:
             from spy32.settings.keys import nearest_name
 
-            near = nearest_name(name, [*(check.id for check in CHECKS), *GROUPS])
-            raise BadUsage(f"there is no check {name!r}; the nearest is {near}")
-    return tuple(check for check in CHECKS if not wanted or check.id in wanted or check.group in wanted)
+            raise BadUsage(f"there is no check {name!r}; the nearest is {nearest_name(name, [*CHECKS, *GROUPS])}")
+    return {
+        check_id: check
+        for check_id, check in CHECKS.items()
+        if not wanted or check_id in wanted or group_of(check_id) in wanted
+    }
 
 
-def run_checks(checks: Sequence[Check], context: DoctorContext) -> Examination:
+def run_checks(checks: Mapping[str, Check], context: DoctorContext) -> Examination:
     """Return what the checks find. What stops one check is its own failure and stops no other."""
-    results = tuple(CheckResult(check=check, diagnosis=_diagnose(check, context)) for check in checks)
+    results = tuple(
+        CheckResult(id=check_id, diagnosis=_diagnose(check_id, check, context)) for check_id, check in checks.items()
+    )
     return Examination(at=context.now, mode=context.mode, results=results)
 
 
-def _diagnose(check: Check, context: DoctorContext) -> Diagnosis:
+def _diagnose(check_id: str, check: Check, context: DoctorContext) -> Diagnosis:
     try:
-        return check.run(context)
+        return check(context)
+    except NotChecked as reason:
+        return skip(str(reason))
     except Spy32Error as error:
-        return failure(error.message, "spy32 db check" if check.group in ("db", "state") else "spy32 doctor")
+        return failure(error.message, "spy32 db check" if group_of(check_id) in ("db", "state") else "spy32 doctor")

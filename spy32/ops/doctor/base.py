@@ -58,6 +58,10 @@ def failure(detail: str, fix: str) -> Diagnosis:
     return Diagnosis(status=CheckStatus.FAIL, detail=detail, fix=fix)
 
 
+class NotChecked(Exception):
+    """There is nothing to judge, for the reason that it holds."""
+
+
 @value
 class Package:
     """A package that spy32 needs: the versions it takes, and the one that is there."""
@@ -165,22 +169,29 @@ class DoctorContext:
     """Label of each address that is told -> why it cannot be used; None when it can."""
     answers: Answers
 
-
-@value
-class Check:
-    """A check with its stable id: group, dot, name."""
-
-    id: str
-    run: Callable[[DoctorContext], Diagnosis]
-
     @property
-    def group(self) -> str:
-        return self.id.partition(".")[0]
+    def store(self) -> Store:
+        """The database. Raises `NotChecked` when there is none whose rows can be trusted."""
+        if self.home.sound is None:
+            raise NotChecked("there is no sound database to look into")
+        return self.home.sound
+
+
+Check = Callable[[DoctorContext], Diagnosis]
+"""Judges the facts; raises `NotChecked`, or the error that stops it."""
+
+
+def group_of(check_id: str) -> str:
+    return check_id.partition(".")[0]
 
 
 @value
 class CheckResult:
-    """A check and what it found."""
+    """A check's id and what it found."""
 
-    check: Check
+    id: str
     diagnosis: Diagnosis
+
+    @property
+    def group(self) -> str:
+        return group_of(self.id)

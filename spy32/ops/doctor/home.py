@@ -1,11 +1,12 @@
-"""Checks of the database and of what it says: backups, place, halt and pause, runs, orders, trades, notices."""
+"""Checks of the database and of what it says: backups, place, halt and pause, runs, orders, trades; and of notices."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from spy32.domain.notices import EVENT_CLASSES, EventClass
 from spy32.domain.runs import Outcome
 from spy32.domain.spreads import Mode
-from spy32.errors import StoreError
+from spy32.errors import StoreError, Unavailable
 from spy32.lifecycle import OrderState, TradeState
 from spy32.ops.doctor.base import UPGRADE, Diagnosis, DoctorContext, failure, skip, success, warning
 from spy32.ops.switches import PAUSED
@@ -13,14 +14,16 @@ from spy32.records.errors import backup_folder
 from spy32.records.maintenance import last_good_backup
 from spy32.rules.schedule import RUN_LOCK
 from spy32.sessions import last_trading_day, market_date, sessions_between
+from spy32.settings.notifiers import PING_LABEL
 
 BACKUP_DAYS = 35
 """Days after which a backup is old: five weekly runs."""
 NEW_HOME_DAYS = 7
 """A home this young has one run at most, and needs no backup yet."""
+NEWEST = 100
+"""Notices that are searched for the last ping: more than those of a month."""
 SOON_SESSIONS = 2
 """Sessions before the last trading day from which a trade is told."""
-NO_STORE = "there is no sound database to look into"
 
 
 def check_database(context: DoctorContext) -> Diagnosis:
@@ -33,11 +36,11 @@ def check_database(context: DoctorContext) -> Diagnosis:
 
 
 def check_integrity(context: DoctorContext) -> Diagnosis:
-    home = context.home
-    if home.store is None:
-        return skip(NO_STORE)
-    if home.fault is not None:
-        return failure(home.fault, _restore_command(home.path))
+    fault = context.home.fault
+    if fault is not None:
+        return failure(fault, _restore_command(context.home.path))
+    if context.home.store is None:
+        return skip("there is no database to look into")
     return success("the pages and the newest events are as they were written; `spy32 db check` looks at all")
 
 
@@ -48,10 +51,8 @@ def _restore_command(path: Path) -> str:
 
 
 def check_backup(context: DoctorContext) -> Diagnosis:
-    store = context.home.sound
-    if store is None:
-        return skip(NO_STORE)
-    files = list(backup_folder(context.home.path).glob(f"{context.home.path.stem}-*.db"))
+    store, path = context.store, context.home.path
+    files = backup_folder(path).glob(f"{path.stem}-*.db")
     made = max((datetime.fromtimestamp(file.stat().st_mtime, UTC) for file in files), default=None)
     if made is None:
         if context.now - store.location.created_at() < timedelta(days=NEW_HOME_DAYS):
@@ -62,10 +63,7 @@ def check_backup(context: DoctorContext) -> Diagnosis:
 
 
 def check_place(context: DoctorContext) -> Diagnosis:
-    store = context.home.sound
-    if store is None:
-        return skip(NO_STORE)
-    former = store.location.former_place()
+    former = context.store.location.former_place()
     if former is None:
         return success("the home is where it was")
     text = f"this home was at {former}"
@@ -79,10 +77,7 @@ def check_halt(context: DoctorContext) -> Diagnosis:
 
 
 def check_pause(context: DoctorContext) -> Diagnosis:
-    store = context.home.sound
-    if store is None:
-        return skip(NO_STORE)
-    paused = store.flags.get(PAUSED)
+    paused = context.store.flags.get(PAUSED)
     if paused is not None:
         return warning(f"paused since {paused[1]:%Y-%m-%d}: scheduled runs are skipped", "spy32 resume")
     return success("not paused")
@@ -90,8 +85,7 @@ def check_pause(context: DoctorContext) -> Diagnosis:
 
 def check_runs(context: DoctorContext) -> Diagnosis:
     """The newest run has an end, and a good one."""
-    store = context.home.sound
-    run = store.runs.latest() if store is not None else None
+    run = context.store.runs.latest()
     if run is None:
         return skip("there is no run yet")
     is_dead = run.outcome is None and context.locks.is_free(RUN_LOCK)
@@ -104,12 +98,9 @@ def check_runs(context: DoctorContext) -> Diagnosis:
 
 def check_orders(context: DoctorContext) -> Diagnosis:
     """No order of ours is without a known outcome."""
-    store = context.home.sound
-    if store is None:
-        return skip(NO_STORE)
     lost = [
         order
-        for order in store.orders.select(OrderState.UNKNOWN, OrderState.SUBMITTING)
+        for order in context.store.orders.select(OrderState.UNKNOWN, OrderState.SUBMITTING)
         if context.locks.is_free(f"proposal-{order.proposal_id}")
     ]
     if lost:
@@ -120,9 +111,7 @@ def check_orders(context: DoctorContext) -> Diagnosis:
 
 def check_trades(context: DoctorContext) -> Diagnosis:
     """No trade is over, assigned, or about to end; one on a recorded market has a clock of its own."""
-    store = context.home.sound
-    if store is None:
-        return skip(NO_STORE)
+    store = context.store
     today = market_date(context.now)
     assigned = [trade.id for trade in store.trades.select(TradeState.ASSIGNED)]
     left = {
@@ -140,3 +129,46 @@ def check_trades(context: DoctorContext) -> Diagnosis:
         listed = ", ".join(f"T{number} on {end}" for number, end in soon.items())
         return warning(f"within {SOON_SESSIONS} sessions expires {listed}", f"spy32 exits T{next(iter(soon))}")
     return success(f"none of {len(left)} open trades on a live market expires within {SOON_SESSIONS} sessions")
+
+
+# Notices.
+
+
+def check_addresses(context: DoctorContext) -> Diagnosis:
+    """Every address can be used; none is asked."""
+    addresses = context.notifiers
+    if not addresses:
+        return skip("no address is set in notify.addresses")
+    for label, error in addresses.items():
+        if isinstance(error, Unavailable):
+            return failure(error.message, "python -m pip install 'spy32[notify]'")
+        if error is not None:
+            return failure(error.message, f"spy32 notify test {label}")
+    return success(f"accepted: {', '.join(addresses)}")
+
+
+def check_ping(context: DoctorContext) -> Diagnosis:
+    """The monitor answered the last ping."""
+    if not context.settings.ping.is_set:
+        return skip("no monitor is set in [ping]")
+    store = context.store
+    newest = store.notices.select_newest(NEWEST)
+    last = next((notice for notice in newest if EVENT_CLASSES.get(notice.kind) is EventClass.PING), None)
+    if last is None:
+        return skip("no slot has ended since the monitor was set")
+    if PING_LABEL not in store.notices.labels_served(last.id):
+        return warning(f"the monitor has not taken the ping of {last.created_at:%Y-%m-%d}", "spy32 notify test --ping")
+    return success(f"the monitor took the ping of {last.created_at:%Y-%m-%d}")
+
+
+def check_outbox(context: DoctorContext) -> Diagnosis:
+    store = context.store
+    has_address = bool(context.settings.notify.addresses) or context.settings.ping.is_set
+    lost = store.notices.find_given_up(context.now, tried_only=not has_address)
+    if lost is not None:
+        return warning(f"N{lost.id} was given up: {lost.error or 'no command tried to send it'}", "spy32 notify list")
+    pending = store.notices.select_pending(context.now)
+    unsent = [notice for notice in pending if notice.error]
+    if unsent:
+        return warning(f"{len(unsent)} notices could not be sent yet", "spy32 notify flush")
+    return success(f"{len(pending)} notices wait in the outbox" if pending else "the outbox is empty")

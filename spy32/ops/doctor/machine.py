@@ -103,9 +103,7 @@ def check_credentials(context: DoctorContext) -> Diagnosis:
 
 def check_access(context: DoctorContext) -> Diagnosis:
     """Whoever can write there decides what is traded; on paper that is nobody's money."""
-    fault, secrets = context.machine.access_fault, context.machine.secrets_fault
-    if secrets is not None:
-        return (failure if context.mode is Mode.LIVE else warning)(secrets.problem, secrets.remedy)
+    fault = context.machine.secrets_fault or context.machine.access_fault
     if fault is not None:
         return (failure if context.mode is Mode.LIVE else warning)(fault.problem, fault.remedy)
     return success("nobody else may read the secrets or change the home")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from spy32.errors import BadSettings, StoreError
 from spy32.ops.cron import CronJob, Crontab, next_starts, parse_crontab
-from spy32.ops.doctor.base import Diagnosis, DoctorContext, failure, skip, success, warning
+from spy32.ops.doctor.base import Diagnosis, DoctorContext, NotChecked, failure, skip, success, warning
 
 INSTALL = "spy32 schedule install"
 NO_LINE = "no crontab line starts the weekly run"
@@ -18,9 +18,10 @@ def check_line(context: DoctorContext) -> Diagnosis:
         return failure(machine.crontab.message, "crontab -l")
     if machine.crontab is None and not machine.timers:
         return warning("this machine has neither cron nor a timer of spy32: nothing starts the weekly run", INSTALL)
-    installed = {_normal(job.text) for job in _crontab(context).jobs}
-    if not _weekly_jobs(context):
+    crontab = _crontab(context)
+    if not crontab.weekly_jobs:
         return success(f"{', '.join(machine.timers)} starts it") if machine.timers else warning(NO_LINE, INSTALL)
+    installed = {_normal(job.text) for job in crontab.jobs}
     missing = [line for line in machine.cron_lines if _normal(line) not in installed]
     if missing:
         return warning(f"the crontab differs from `schedule show`, which has: {missing[0]}", INSTALL)
@@ -29,11 +30,8 @@ def check_line(context: DoctorContext) -> Diagnosis:
 
 def check_starts(context: DoctorContext) -> Diagnosis:
     """Each of the next ten slots has a start."""
-    jobs = _weekly_jobs(context)
-    if not jobs:
-        return skip(_why_no_line(context))
     settings, zone = context.settings, context.machine.zone.zone
-    starts = next_starts(jobs, zone, context.now, settings.schedule, settings.environment)
+    starts = next_starts(_weekly_jobs(context), zone, context.now, settings.schedule, settings.environment)
     missed = [start.slot.day for start in starts if start.start is None]
     if missed:
         return failure(f"{len(missed)} of the next {len(starts)} slots get no start, first {missed[0]}", INSTALL)
@@ -45,10 +43,7 @@ def check_starts(context: DoctorContext) -> Diagnosis:
 
 def check_program(context: DoctorContext) -> Diagnosis:
     """The program of the line exists, and is the one that runs now."""
-    jobs = _weekly_jobs(context)
-    if not jobs:
-        return skip(_why_no_line(context))
-    for job in jobs:
+    for job in _weekly_jobs(context):
         program = _program(job)
         if program is None:
             return warning(f"the line names no program by its whole path: {job.command}", INSTALL)
@@ -63,17 +58,15 @@ def check_traps(context: DoctorContext) -> Diagnosis:
     """Lines that do not do what they seem to do, and a zone in which this shell differs from cron."""
     if context.machine.crontab is None:
         return skip("this machine has no cron")
-    if isinstance(context.machine.crontab, StoreError):
-        return skip(_why_no_line(context))
-    traps = [*parse_crontab(context.machine.crontab).warnings]
-    if context.machine.zone.warning is not None and _weekly_jobs(context):
+    crontab = _crontab(context)
+    traps = [*crontab.warnings]
+    if context.machine.zone.warning is not None and crontab.weekly_jobs:
         traps.append(context.machine.zone.warning)
     return warning("; ".join(traps), "crontab -e") if traps else success("no line of the crontab is a trap")
 
 
 def check_daemon(context: DoctorContext) -> Diagnosis:
-    if not _weekly_jobs(context):
-        return skip(_why_no_line(context))
+    _weekly_jobs(context)  # without one no daemon is needed
     if context.machine.is_cron_running is None:
         return skip("the processes of this machine cannot be listed")
     if not context.machine.is_cron_running:
@@ -92,18 +85,19 @@ def check_linger(context: DoctorContext) -> Diagnosis:
     return success("the timers run while nobody is logged in")
 
 
-def _why_no_line(context: DoctorContext) -> str:
-    return "the crontab cannot be read" if isinstance(context.machine.crontab, StoreError) else NO_LINE
-
-
 def _crontab(context: DoctorContext) -> Crontab:
-    """The crontab, as far as there is one that can be read."""
-    crontab = context.machine.crontab
-    return parse_crontab(crontab if isinstance(crontab, str) else "")
+    """The crontab, empty on a machine without cron. Raises `NotChecked` when it cannot be read."""
+    if isinstance(context.machine.crontab, StoreError):
+        raise NotChecked("the crontab cannot be read")
+    return parse_crontab(context.machine.crontab or "")
 
 
 def _weekly_jobs(context: DoctorContext) -> tuple[CronJob, ...]:
-    return _crontab(context).weekly_jobs
+    """The jobs of the weekly run. Raises `NotChecked` when there is none."""
+    jobs = _crontab(context).weekly_jobs
+    if not jobs:
+        raise NotChecked(NO_LINE)
+    return jobs
 
 
 def _normal(line: str) -> str:
