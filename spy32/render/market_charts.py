@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from spy32.domain.market import DailyBar, Metric, Right
 from spy32.render.canvas import Canvas, ChartFrame
 from spy32.render.formatting import ascii_only, format_percent, format_strike
-from spy32.rules.indicators import sma
+from spy32.rules.indicators import mean
 
 if TYPE_CHECKING:
     from spy32.options.surface import Smile
@@ -141,8 +141,7 @@ def price_chart(
 def _average_points(
     days: Sequence[float], closes: Sequence[float], span: int, window: range
 ) -> list[tuple[float, float]]:
-    found = ((days[at], sma(closes[: at + 1], span)) for at in window)
-    return [(day, reading.value) for day, reading in found if reading is not None]
+    return [(days[at], mean(closes[at + 1 - span : at + 1])) for at in window if at + 1 >= span]
 
 
 def _cone_edge(spot: float, move: float, cone: ExpectedMoveCone) -> list[tuple[float, float]]:

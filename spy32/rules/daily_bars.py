@@ -47,10 +47,9 @@ class DailyHistory:
         adjusted = [bar.adjusted for bar in last if bar.adjusted is not None and is_price(bar.adjusted)]
         return (adjusted, "adjusted closes") if len(adjusted) == len(last) else ([bar.close for bar in last], "closes")
 
-    def shortfall_reason(self, needs: int, noun: str = "close", count: int | None = None) -> str:
-        """Return why `needs` bars are not available, as text for `Metric.missing`."""
+    def shortfall_reason(self, needs: int, noun: str, count: int) -> str:
+        """Return why only `count` of the `needs` bars are there, as text for `Metric.missing`."""
         since = f" ({self.shortfall})" if self.shortfall else ""
-        count = len(self.bars) if count is None else count
         return f"{pluralise(count, noun)}{since}, {needs} are needed" if self.bars else self.shortfall
 
 

@@ -1,43 +1,16 @@
 """Technical indicators on daily bars: averages, ranges, momentum and realised volatility, by their published formulas.
 
-Prices are oldest first. A close that is not a price (NaN, zero, negative, infinite) is never used: only the bars after
-the last such close count. Every function returns the value with the number of bars used, or None when there are too
-few. Missing values are not filled in.
+Prices are oldest first, and each is one (`is_price`). An indicator of a window uses all that it is given; `ema`, `rsi`
+and `atr` run over everything from its beginning.
 """
 
 from collections.abc import Sequence
 from itertools import pairwise
 from math import log, sqrt
-from typing import NamedTuple
 
 MAX_PRICE = 1e9
 """Dollars; no share price is higher."""
 SESSIONS_A_YEAR = 252
-
-
-class Reading(NamedTuple):
-    """The value of an indicator."""
-
-    value: float
-    used: int
-    """Number of bars, or levels, that it was computed from."""
-
-
-class Bands(NamedTuple):
-    """Bollinger bands, dollars."""
-
-    low: float
-    mid: float
-    high: float
-    used: int
-
-
-class SessionRange(NamedTuple):
-    """High, low and close of one session, dollars."""
-
-    high: float
-    low: float
-    close: float
 
 
 def is_price(number: float | None) -> bool:
@@ -45,73 +18,54 @@ def is_price(number: float | None) -> bool:
     return number is not None and 0 < number < MAX_PRICE
 
 
-def trailing_prices(closes: Sequence[float]) -> list[float]:
-    """Return the closes after the last one that is not a price."""
-    start = next((index for index in range(len(closes), 0, -1) if not is_price(closes[index - 1])), 0)
-    return list(closes[start:])
-
-
 # Averages.
 
 
-def sma(closes: Sequence[float], span: int) -> Reading | None:
-    """Return the simple moving average: the mean of the last `span` closes, dollars."""
-    last = trailing_prices(closes)[-span:]
-    return Reading(sum(last) / span, span) if len(last) == span else None
+def mean(numbers: Sequence[float]) -> float:
+    return sum(numbers) / len(numbers)
 
 
-def ema(closes: Sequence[float], span: int) -> Reading | None:
+def ema(closes: Sequence[float], span: int) -> float:
     """Return the exponential moving average, dollars: weight 2 / (span + 1) on the newest close.
 
     It starts with the mean of the first `span` closes (StockCharts, ChartSchool).
     """
-    closes_used = trailing_prices(closes)
-    if len(closes_used) < span:
-        return None
-    level = sum(closes_used[:span]) / span
-    for close in closes_used[span:]:
+    level = mean(closes[:span])
+    for close in closes[span:]:
         level += (close - level) * 2 / (span + 1)
-    return Reading(level, len(closes_used))
+    return level
 
 
-def bollinger(closes: Sequence[float], span: int = 20, width: float = 2.0) -> Bands | None:
-    """Return the mean of `span` closes and `width` population standard deviations to either side (Bollinger 2001)."""
-    last = trailing_prices(closes)[-span:]
-    if len(last) < span:
-        return None
-    mid = sum(last) / span
-    reach = width * sqrt(sum((close - mid) * (close - mid) for close in last) / span)
-    return Bands(mid - reach, mid, mid + reach, span)
+def bollinger(closes: Sequence[float], width: float = 2.0) -> tuple[float, float, float]:
+    """Return the mean of the closes less and plus `width` population standard deviations, and the mean between them
+    (Bollinger 2001): low, mid, high."""
+    mid = mean(closes)
+    reach = width * sqrt(mean([(close - mid) * (close - mid) for close in closes]))
+    return mid - reach, mid, mid + reach
 
 
-# Wilder's smoothing: the mean of the first `span`, then ((span - 1) x old + new) / span.
-
-
-def rsi(closes: Sequence[float], span: int = 14) -> Reading | None:
+def rsi(closes: Sequence[float], span: int = 14) -> float | None:
     """Return the relative strength index, 0-100 (Wilder 1978); 100 without a loss, None when all closes are equal."""
-    closes_used = trailing_prices(closes)
-    changes = [after - before for before, after in pairwise(closes_used)]
+    changes = [after - before for before, after in pairwise(closes)]
     gain = _wilder_average([max(change, 0.0) for change in changes], span)
     loss = _wilder_average([max(-change, 0.0) for change in changes], span)
-    if gain is None or loss is None or gain + loss == 0:
-        return None
-    return Reading(100 * gain / (gain + loss), len(closes_used))
+    return 100 * gain / (gain + loss) if gain + loss > 0 else None
 
 
-def atr(ranges: Sequence[SessionRange], span: int = 14) -> Reading | None:
-    """Return the average true range, dollars (Wilder 1978). The first true range is high less low."""
-    true = [
-        max(day.high - day.low, abs(day.high - before.close), abs(day.low - before.close))
-        for before, day in pairwise(ranges)
+def atr(ranges: Sequence[tuple[float, float, float]], span: int = 14) -> float:
+    """Return the average true range, dollars (Wilder 1978), of high, low and close of sessions.
+
+    The first true range is high less low.
+    """
+    ranges_after = [
+        max(high - low, abs(high - before), abs(low - before)) for (_, _, before), (high, low, _) in pairwise(ranges)
     ]
-    level = _wilder_average([ranges[0].high - ranges[0].low, *true] if ranges else [], span)
-    return Reading(level, len(ranges)) if level is not None else None
+    return _wilder_average([ranges[0][0] - ranges[0][1], *ranges_after], span)
 
 
-def _wilder_average(numbers: Sequence[float], span: int) -> float | None:
-    if len(numbers) < span:
-        return None
-    level = sum(numbers[:span]) / span
+def _wilder_average(numbers: Sequence[float], span: int) -> float:
+    """Return Wilder's smoothing: the mean of the first `span`, then ((span - 1) x old + new) / span."""
+    level = mean(numbers[:span])
     for number in numbers[span:]:
         level = (level * (span - 1) + number) / span
     return level
@@ -120,51 +74,45 @@ def _wilder_average(numbers: Sequence[float], span: int) -> float | None:
 # Moves.
 
 
-def momentum(closes: Sequence[float], span: int) -> Reading | None:
-    """Return the newest close less the close `span` sessions before, dollars."""
-    closes_used = trailing_prices(closes)[-span - 1 :]
-    return Reading(closes_used[-1] - closes_used[0], span + 1) if len(closes_used) == span + 1 else None
+def momentum(closes: Sequence[float]) -> float:
+    """Return the newest close less the oldest, dollars."""
+    return closes[-1] - closes[0]
 
 
-def simple_return(closes: Sequence[float], span: int) -> Reading | None:
-    """Return the newest close over the close `span` sessions before, less 1: a fraction."""
-    closes_used = trailing_prices(closes)[-span - 1 :]
-    return Reading(closes_used[-1] / closes_used[0] - 1, span + 1) if len(closes_used) == span + 1 else None
+def simple_return(closes: Sequence[float]) -> float:
+    """Return the newest close over the oldest, less 1: a fraction."""
+    return closes[-1] / closes[0] - 1
 
 
-def realised_volatility(closes: Sequence[float], span: int, a_year: int = SESSIONS_A_YEAR) -> Reading | None:
-    """Return the annualised close-to-close volatility of `span` log returns, a fraction.
+def realised_volatility(closes: Sequence[float], a_year: int = SESSIONS_A_YEAR) -> float:
+    """Return the annualised close-to-close volatility, a fraction.
 
-    It is the sample standard deviation (divisor n - 1) times sqrt(`a_year`) (Hull, Options, Futures and Other
-    Derivatives, chapter "The Black-Scholes-Merton model", on estimating volatility from historical data).
+    It is the sample standard deviation (divisor n - 1) of the log returns times sqrt(`a_year`) (Hull, Options, Futures
+    and Other Derivatives, chapter "The Black-Scholes-Merton model", on estimating volatility from historical data).
     """
-    closes_used = trailing_prices(closes)[-span - 1 :]
-    if len(closes_used) < span + 1 or span < 2:
-        return None
-    moves = [log(after / before) for before, after in pairwise(closes_used)]
-    mean = sum(moves) / span
-    variance = sum((move - mean) * (move - mean) for move in moves) / (span - 1)
-    return Reading(sqrt(variance * a_year), span + 1)
+    moves = [log(after / before) for before, after in pairwise(closes)]
+    average = mean(moves)
+    variance = sum((move - average) * (move - average) for move in moves) / (len(moves) - 1)
+    return sqrt(variance * a_year)
 
 
-def ratio_to_average(volumes: Sequence[float], span: int) -> Reading | None:
-    """Return the newest volume over the mean of the `span` volumes before it."""
-    last = volumes[-span - 1 :]
-    if len(last) < span + 1 or not all(is_price(volume / MAX_PRICE) for volume in last):
+def ratio_to_average(volumes: Sequence[float]) -> float | None:
+    """Return the newest volume over the mean of those before it; None when one of them is none."""
+    if not all(is_price(volume / MAX_PRICE) for volume in volumes):
         return None
-    return Reading(last[-1] * span / sum(last[:-1]), span + 1)
+    return volumes[-1] * (len(volumes) - 1) / sum(volumes[:-1])
 
 
 # Where a level stands among past ones.
 
 
-def percentile_rank(level: float, past: Sequence[float]) -> Reading | None:
+def percentile_rank(level: float, past: Sequence[float]) -> float:
     """Return the share of past levels below this one, 0 to 1 (the IV percentile of brokers)."""
-    return Reading(sum(each < level for each in past) / len(past), len(past)) if past else None
+    return sum(each < level for each in past) / len(past)
 
 
-def range_rank(level: float, past: Sequence[float]) -> Reading | None:
+def range_rank(level: float, past: Sequence[float]) -> float | None:
     """Return the level's position between the lowest and the highest level, itself included, 0 to 1 (the IV rank of
-    brokers)."""
+    brokers); None when all are the same."""
     low, high = min((level, *past)), max((level, *past))
-    return Reading((level - low) / (high - low), len(past)) if past and high > low else None
+    return (level - low) / (high - low) if high > low else None

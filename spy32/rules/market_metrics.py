@@ -10,6 +10,8 @@ from datetime import date, datetime
 from functools import partial
 from itertools import pairwise
 from math import isfinite, sqrt
+from operator import sub, truediv
+from typing import NamedTuple
 
 from spy32.domain.market import MarketSnapshot, Metric, OptionQuote, Right
 from spy32.domain.option_class import VIX_UNDERLYINGS, option_roots
@@ -17,10 +19,9 @@ from spy32.options.surface import Smile
 from spy32.quality.common import pluralise
 from spy32.rules import indicators
 from spy32.rules.daily_bars import MAX_GAP, DailyHistory, finished_sessions, source_suffix
-from spy32.rules.indicators import Reading, SessionRange, is_price
+from spy32.rules.indicators import is_price
 from spy32.sessions import market_date, previous_session, session
 
-"""Underlyings whose volatility the VIX measures. No other underlying has a volatility history here."""
 VIX_SESSIONS, MIN_VIX_SESSIONS = 252, 200
 """Sessions of a year, and the fewest that IV rank and percentile accept as a year (as the gate on history does)."""
 SKEW_DELTA = 0.25
@@ -37,21 +38,80 @@ DISPLAY_ORDER = (
 )  # fmt: skip
 
 Metrics = dict[str, Metric]
-Indicator = Callable[[Sequence[float]], Reading | None]
+
+
+class CloseFigure(NamedTuple):
+    """A figure of closes: its unit, the fewest closes, and how it follows from so many, or from all of them."""
+
+    unit: str
+    needs: int
+    compute: Callable[[Sequence[float]], float | None]
+    uses_all: bool = False
+
+
+CLOSE_FIGURES: Mapping[str, CloseFigure] = {
+    **{f"sma_{n}": CloseFigure("dollars", n, indicators.mean) for n in (20, 50)},
+    **{f"ema_{n}": CloseFigure("dollars", n, partial(indicators.ema, span=n), uses_all=True) for n in (10, 20)},
+    "rsi_14": CloseFigure("points", 15, indicators.rsi, uses_all=True),
+    "bollinger_low": CloseFigure("dollars", 20, lambda closes: indicators.bollinger(closes)[0]),
+    "bollinger_mid": CloseFigure("dollars", 20, lambda closes: indicators.bollinger(closes)[1]),
+    "bollinger_high": CloseFigure("dollars", 20, lambda closes: indicators.bollinger(closes)[2]),
+    "momentum_20d": CloseFigure("dollars", 21, indicators.momentum),
+}
+RETURN_FIGURES: Mapping[str, CloseFigure] = {
+    **{f"return_{n}d": CloseFigure("fraction", n + 1, indicators.simple_return) for n in RETURN_SPANS},
+    **{f"rv_{n}d": CloseFigure("fraction", n + 1, indicators.realised_volatility) for n in VOLATILITY_SPANS},
+}
+"""Of adjusted closes, where there are some."""
+
+
+class DerivedFigure(NamedTuple):
+    """A figure of other figures, by their names."""
+
+    unit: str
+    compute: Callable[..., float]
+    inputs: tuple[str, ...]
+
+
+def _relative_change(level: float, base: float) -> float:
+    return level / base - 1
+
+
+DERIVED_FIGURES: Mapping[str, DerivedFigure] = {
+    "gap": DerivedFigure("fraction", _relative_change, ("spot", "prior_close")),
+    "from_sma_20": DerivedFigure("fraction", _relative_change, ("spot", "sma_20")),
+    "from_sma_50": DerivedFigure("fraction", _relative_change, ("spot", "sma_50")),
+    "bollinger_share": DerivedFigure(
+        "fraction", lambda at, low, high: (at - low) / (high - low), ("spot", "bollinger_low", "bollinger_high")
+    ),
+    "atr_14_share": DerivedFigure("fraction", truediv, ("atr_14", "spot")),
+    "iv_less_rv_20d": DerivedFigure("fraction", sub, ("atm_iv", "rv_20d")),
+    "expected_move_share": DerivedFigure("fraction", truediv, ("expected_move", "spot")),
+    "vix9d_over_vix": DerivedFigure("ratio", truediv, ("vix9d", "vix")),
+    "vix_over_vix3m": DerivedFigure("ratio", truediv, ("vix", "vix3m")),
+}
+INPUT_NAMES: Mapping[str, str] = {
+    "spot": "the spot", "prior_close": "the prior close", "sma_20": "the SMA 20", "sma_50": "the SMA 50",
+    "bollinger_low": "the bands", "bollinger_high": "the upper band", "atr_14": "the ATR", "atm_iv": "ATM IV",
+    "rv_20d": "realised volatility", "expected_move": "the expected move", "vix9d": "the VIX9D", "vix": "the VIX",
+    "vix3m": "the VIX3M",
+}  # fmt: skip
+"""What a derived figure calls an input that is missing."""
 
 
 def compute_metrics(snapshot: MarketSnapshot, smile: Smile | None) -> Metrics:
     """Return every metric by its path, in display order. It never raises, and no value is NaN."""
-    daily = finished_sessions(snapshot)
     metrics = _smile_metrics(snapshot, smile)
-    metrics |= _return_metrics(snapshot, daily, metrics["spot"])
+    metrics |= _bar_metrics(snapshot, finished_sessions(snapshot))
     metrics |= _vix_metrics(snapshot)
     metrics |= _put_call_metrics(snapshot)
-    metrics |= _trend_metrics(daily, metrics["spot"])
-    metrics |= _range_metrics(daily, metrics["spot"])
     for name in ("iv_rank", "iv_percentile"):
         metrics[f"broker_{name}"] = snapshot.metrics.get(name) or _missing_metric("fraction", "no broker serves it")
-    metrics |= {name: derive(metrics) for name, derive in DERIVED_METRICS.items()}
+    # The expected move depends on the time that is left, which no figure holds.
+    root = sqrt(max(smile.years, 0.0)) if smile is not None else 0.0
+    move = DerivedFigure("dollars", lambda price, iv: price * iv * root, ("spot", "atm_iv"))
+    for name, figure in {"expected_move": move, **DERIVED_FIGURES}.items():
+        metrics[name] = _derived_metric(figure, metrics)
     market_metrics = {f"market.{name}": _finite_metric(metrics[name]) for name in DISPLAY_ORDER}
     return market_metrics | {
         f"related.{ticker}": _finite_metric(move) for ticker, move in sorted(snapshot.moves.items())
@@ -61,74 +121,15 @@ def compute_metrics(snapshot: MarketSnapshot, smile: Smile | None) -> Metrics:
 # From daily bars.
 
 
-def _closes_metric(
-    days: DailyHistory, unit: str, needs: int, compute: Indicator, *, comparable: bool = False
-) -> Metric:
-    """Return an indicator of closes, or missing with the number of closes available and needed."""
-    closes, noun = days.closes_for_return(needs) if comparable else (days.closes, "closes")
-    reading = compute(closes)
-    source = f"{noun}, {days.source}"
-    if reading is not None:
-        return _metric(reading.value, unit, source, days.as_of, reading.used)
-    if len(closes) >= needs:
-        return _missing_metric(unit, f"no close of {len(closes)} differs from the one before", source)
-    return _missing_metric(unit, days.shortfall_reason(needs), source)
-
-
-def _return_metrics(snapshot: MarketSnapshot, days: DailyHistory, spot: Metric) -> Metrics:
+def _bar_metrics(snapshot: MarketSnapshot, days: DailyHistory) -> Metrics:
     prior = _prior_close(snapshot, days)
-    metrics = {"prior_close": prior, "gap": _relative_change(spot, prior, "the prior close")}
-    for span in RETURN_SPANS:
-        compute = partial(indicators.simple_return, span=span)
-        metrics[f"return_{span}d"] = (
-            # A return ends at the prior close. With an older last bar it would be mistaken for this week's.
-            _missing_metric("fraction", prior.missing, prior.source)
-            if days.bars and prior.missing is not None
-            else _closes_metric(days, "fraction", span + 1, compute, comparable=True)
-        )
-    for span in VOLATILITY_SPANS:
-        compute = partial(indicators.realised_volatility, span=span)
-        metrics[f"rv_{span}d"] = _closes_metric(days, "fraction", span + 1, compute, comparable=True)
-    return metrics
-
-
-def _prior_close(snapshot: MarketSnapshot, days: DailyHistory) -> Metric:
-    """The close of the last finished session; missing when the newest bar is older."""
-    source = f"close, {days.source}"
-    if not days.bars:
-        return _missing_metric("dollars", days.shortfall or "no daily bars", source)
-    newest, last_session = days.bars[-1], previous_session(market_date(snapshot.evaluated_at)).day
-    if newest.day < last_session:
-        return _missing_metric(
-            "dollars", f"the newest daily bar is of {newest.day}, the last session was {last_session}", source
-        )
-    return _metric(newest.close, "dollars", source, days.as_of, 1)
-
-
-def _trend_metrics(days: DailyHistory, spot: Metric) -> Metrics:
-    dollars = partial(_closes_metric, days, "dollars")
-    metrics = {f"sma_{n}": dollars(n, partial(indicators.sma, span=n)) for n in (20, 50)}
-    metrics |= {f"ema_{n}": dollars(n, partial(indicators.ema, span=n)) for n in (10, 20)}
-    metrics |= {f"from_sma_{n}": _relative_change(spot, metrics[f"sma_{n}"], f"the SMA {n}") for n in (20, 50)}
-    metrics["rsi_14"] = _closes_metric(days, "points", 15, indicators.rsi)
-    for index, name in enumerate(("low", "mid", "high")):
-        metrics[f"bollinger_{name}"] = dollars(20, partial(_bollinger_band, place=index))
-    bands = {"the spot": spot, "the bands": metrics["bollinger_low"], "the upper band": metrics["bollinger_high"]}
-    metrics["bollinger_share"] = _derived_metric("fraction", lambda at, low, high: (at - low) / (high - low), bands)
-    metrics["momentum_20d"] = dollars(21, partial(indicators.momentum, span=20))
-    return metrics
-
-
-def _bollinger_band(closes: Sequence[float], *, place: int) -> Reading | None:
-    bands = indicators.bollinger(closes)
-    return Reading(bands[place], bands.used) if bands is not None else None
-
-
-def _range_metrics(days: DailyHistory, spot: Metric) -> Metrics:
-    """Metrics of highs, lows and volumes."""
-    atr = _atr(days)
-    share = _derived_metric("fraction", lambda span, at: span / at, {"the ATR": atr, "the spot": spot})
-    metrics = {"atr_14": atr, "atr_14_share": share, "volume_ratio_20d": _volume_ratio(days)}
+    metrics = {"prior_close": prior, "atr_14": _atr(days), "volume_ratio_20d": _volume_ratio(days)}
+    metrics |= {name: _close_metric(days, figure, days.closes, "closes") for name, figure in CLOSE_FIGURES.items()}
+    for name, figure in RETURN_FIGURES.items():
+        metrics[name] = _close_metric(days, figure, *days.closes_for_return(figure.needs))
+    if days.bars and prior.missing is not None:
+        # A return ends at the prior close. With an older last bar it would be mistaken for this week's.
+        metrics |= {f"return_{n}d": _missing_metric("fraction", prior.missing, prior.source) for n in RETURN_SPANS}
     for span in (20, 180):
         last = days.bars[-span:]
         metrics[f"low_{span}d"] = _high_or_low(days, span, "low", min, [bar.low for bar in last])
@@ -136,31 +137,46 @@ def _range_metrics(days: DailyHistory, spot: Metric) -> Metrics:
     return metrics
 
 
+def _prior_close(snapshot: MarketSnapshot, days: DailyHistory) -> Metric:
+    """The close of the last finished session; missing when the newest bar is older."""
+    source, reason = f"close, {days.source}", days.shortfall
+    if days.bars:
+        newest, last_session = days.bars[-1], previous_session(market_date(snapshot.evaluated_at)).day
+        if newest.day >= last_session:
+            return _metric(newest.close, "dollars", source, days.as_of, 1)
+        reason = f"the newest daily bar is of {newest.day}, the last session was {last_session}"
+    return _missing_metric("dollars", reason, source)
+
+
+def _close_metric(days: DailyHistory, figure: CloseFigure, closes: Sequence[float], noun: str) -> Metric:
+    """Return a figure of closes, or missing with the number of closes available and needed."""
+    source = f"{noun}, {days.source}"
+    if len(closes) < figure.needs:
+        return _missing_metric(figure.unit, days.shortfall_reason(figure.needs, "close", len(closes)), source)
+    used = closes if figure.uses_all else closes[-figure.needs :]
+    why = f"no close of {len(used)} differs from the one before"
+    return _metric(figure.compute(used), figure.unit, source, days.as_of, len(used), why=why)
+
+
 def _atr(days: DailyHistory) -> Metric:
-    whole: list[SessionRange] = []
+    ranges: list[tuple[float, float, float]] = []
     for bar in days.bars:
         if bar.high is not None and bar.low is not None and 0 < bar.low <= bar.high < indicators.MAX_PRICE:
-            whole.append(SessionRange(bar.high, bar.low, bar.close))
+            ranges.append((bar.high, bar.low, bar.close))
         else:
-            whole.clear()
-    reading, source = indicators.atr(whole), f"highs, lows and closes, {days.source}"
-    if reading is None:
-        return _missing_metric("dollars", days.shortfall_reason(14, "daily range", len(whole)), source)
-    return _metric(reading.value, "dollars", source, days.as_of, reading.used)
+            ranges.clear()
+    value = indicators.atr(ranges) if len(ranges) >= 14 else None
+    reason = days.shortfall_reason(14, "daily range", len(ranges))
+    source = f"highs, lows and closes, {days.source}"
+    return _metric(value, "dollars", source, days.as_of, len(ranges), why=reason)
 
 
-def _volume_ratio(days: DailyHistory, span: int = 20) -> Metric:
-    volumes = [bar.volume or 0.0 for bar in days.bars[-span - 1 :]]
-    reading = indicators.ratio_to_average(volumes, span)
-    if reading is not None:
-        return _metric(reading.value, "ratio", f"volumes, {days.source}", days.as_of, reading.used)
-    is_long_enough = len(volumes) > span
-    reason = (
-        f"not all of the last {span + 1} sessions have a volume"
-        if is_long_enough
-        else days.shortfall_reason(span + 1, "session")
-    )
-    return _missing_metric("ratio", reason, f"volumes, {days.source}")
+def _volume_ratio(days: DailyHistory) -> Metric:
+    volumes = [bar.volume or 0.0 for bar in days.bars[-21:]]
+    value, reason = None, days.shortfall_reason(21, "session", len(volumes))
+    if len(volumes) == 21:
+        value, reason = indicators.ratio_to_average(volumes), "not all of the last 21 sessions have a volume"
+    return _metric(value, "ratio", f"volumes, {days.source}", days.as_of, len(volumes), why=reason)
 
 
 def _high_or_low(
@@ -169,7 +185,7 @@ def _high_or_low(
     valid_levels = [level for level in levels if level is not None and is_price(level)]
     reason = f"{span - len(valid_levels)} of the last {span} sessions have no {name}"
     if len(levels) < span:
-        reason = days.shortfall_reason(span, "session")
+        reason = days.shortfall_reason(span, "session", len(levels))
     value = pick(valid_levels) if len(valid_levels) == span else None
     return _metric(value, "dollars", f"{name}s, {days.source}", days.as_of, span, why=reason)
 
@@ -180,34 +196,24 @@ def _high_or_low(
 def _smile_metrics(snapshot: MarketSnapshot, smile: Smile | None) -> Metrics:
     chain = snapshot.chain
     source, at = f"quotes of {snapshot.target}, {chain.source}", chain.as_of
-    spot = _metric(
-        chain.spot if is_price(chain.spot) else None, "dollars", chain.source, at, why="the spot is no price"
-    )
+    spot = chain.spot if is_price(chain.spot) else None
+    metrics = {
+        "spot": _metric(spot, "dollars", chain.source, at, why="the spot is no price"),
+        "rate": snapshot.rate,
+    }
     if smile is None:
         units = {"atm_iv": "fraction", "skew_25d": "fraction", "forward": "dollars"}
-        metrics = {
-            name: _missing_metric(unit, "no usable quotes of the target expiration") for name, unit in units.items()
-        }
-        root = 0.0
-    else:
-        iv = smile.atm_iv() if smile.is_otm.any() else None
-        metrics = {
-            "atm_iv": _metric(iv, "fraction", source, at, why="no usable quotes to both sides of the forward"),
-            "skew_25d": _skew(smile, source, at),
-            "forward": _metric(smile.forward, "dollars", f"put-call parity, {source}", at),
-        }
-        root = sqrt(max(smile.years, 0.0))
-    move = _derived_metric(
-        "dollars", lambda price, iv: price * iv * root, {"the spot": spot, "ATM IV": metrics["atm_iv"]}
-    )
-    share = _derived_metric("fraction", lambda move, price: move / price, {"the expected move": move, "the spot": spot})
-    return {**metrics, "spot": spot, "expected_move": move, "expected_move_share": share, "rate": snapshot.rate}
-
-
-def _skew(smile: Smile, source: str, at: datetime) -> Metric:
-    put, call = iv_at_delta(smile, Right.PUT, SKEW_DELTA), iv_at_delta(smile, Right.CALL, SKEW_DELTA)
-    value = put - call if put is not None and call is not None else None
-    return _metric(value, "fraction", source, at, why=f"no put or no call quotes to both sides of delta {SKEW_DELTA}")
+        reason = "no usable quotes of the target expiration"
+        return metrics | {name: _missing_metric(unit, reason) for name, unit in units.items()}
+    iv = smile.atm_iv() if smile.is_otm.any() else None
+    put, call = (iv_at_delta(smile, right, SKEW_DELTA) for right in (Right.PUT, Right.CALL))
+    skew = put - call if put is not None and call is not None else None
+    no_skew = f"no put or no call quotes to both sides of delta {SKEW_DELTA}"
+    return metrics | {
+        "atm_iv": _metric(iv, "fraction", source, at, why="no usable quotes to both sides of the forward"),
+        "skew_25d": _metric(skew, "fraction", source, at, why=no_skew),
+        "forward": _metric(smile.forward, "dollars", f"put-call parity, {source}", at),
+    }
 
 
 def iv_at_delta(smile: Smile, right: Right, delta: float) -> float | None:
@@ -225,33 +231,25 @@ def iv_at_delta(smile: Smile, right: Right, delta: float) -> float | None:
 
 def _put_call_metrics(snapshot: MarketSnapshot) -> Metrics:
     """Put/call ratios of the whole target expiration, standard contracts only."""
-    target = {
-        quote.symbol: quote
-        for quote in snapshot.chain.quotes
-        if quote.expiration == snapshot.target and quote.root in option_roots(snapshot.underlying)
-    }
+    roots = option_roots(snapshot.underlying)
+    quotes = [quote for quote in snapshot.chain.quotes if quote.expiration == snapshot.target and quote.root in roots]
+    # A source may send a contract twice.
+    target = {quote.symbol: quote for quote in quotes}.values()
+    interests = [(quote.right, quote.open_interest) for quote in target]
+    volumes = [(quote.right, quote.volume) for quote in target]
     return {
-        "put_call_open_interest": _put_call_ratio(snapshot, target, lambda quote: quote.open_interest, "open interest"),
-        "put_call_volume": _put_call_ratio(snapshot, target, lambda quote: quote.volume, "volume"),
+        "put_call_open_interest": _put_call_ratio(snapshot, interests, "open interest"),
+        "put_call_volume": _put_call_ratio(snapshot, volumes, "volume"),
     }
 
 
-def _put_call_ratio(
-    snapshot: MarketSnapshot,
-    quotes: Mapping[str, OptionQuote],
-    read_count: Callable[[OptionQuote], int | None],
-    noun: str,
-) -> Metric:
-    sums, count = {Right.CALL: 0, Right.PUT: 0}, 0
-    for quote in quotes.values():
-        number = read_count(quote)
-        if number is not None and number >= 0:
-            sums[quote.right] += number
-            count += 1
+def _put_call_ratio(snapshot: MarketSnapshot, counts: Sequence[tuple[Right, int | None]], noun: str) -> Metric:
+    known = [(right, count) for right, count in counts if count is not None and count >= 0]
+    puts, calls = (sum(count for side, count in known if side is right) for right in (Right.PUT, Right.CALL))
     source = f"{noun} of {snapshot.target}, {snapshot.chain.source}"
-    reason = f"no call of {snapshot.target} has any {noun}" if sums[Right.PUT] else f"the source has no {noun}"
-    value = sums[Right.PUT] / sums[Right.CALL] if sums[Right.CALL] else None
-    return _metric(value, "ratio", source, snapshot.chain.as_of, count, why=reason)
+    reason = f"no call of {snapshot.target} has any {noun}" if puts else f"the source has no {noun}"
+    value = puts / calls if calls else None
+    return _metric(value, "ratio", source, snapshot.chain.as_of, len(known), why=reason)
 
 
 # The VIX family.
@@ -259,13 +257,9 @@ def _put_call_ratio(
 
 def _vix_metrics(snapshot: MarketSnapshot) -> Metrics:
     metrics = {name: _volatility_index(snapshot, name) for name in ("vix", "vix9d", "vix3m")}
-    divide = partial(_derived_metric, "ratio", lambda above, below: above / below)
-    vix = metrics["vix"]
-    metrics["vix9d_over_vix"] = divide({"the VIX9D": metrics["vix9d"], "the VIX": vix})
-    metrics["vix_over_vix3m"] = divide({"the VIX": vix, "the VIX3M": metrics["vix3m"]})
-    vix_closes = _vix_history(snapshot)
-    metrics["iv_rank"] = _vix_rank(snapshot, vix, vix_closes, indicators.range_rank)
-    metrics["iv_percentile"] = _vix_rank(snapshot, vix, vix_closes, indicators.percentile_rank)
+    past = _vix_history(snapshot)
+    for name, rank in (("iv_rank", indicators.range_rank), ("iv_percentile", indicators.percentile_rank)):
+        metrics[name] = _vix_rank(snapshot, metrics["vix"], past, rank)
     return metrics
 
 
@@ -296,22 +290,22 @@ def _vix_rank(
     snapshot: MarketSnapshot,
     vix: Metric,
     past: Sequence[tuple[date, float]],
-    rank: Callable[[float, Sequence[float]], Reading | None],
+    rank: Callable[[float, Sequence[float]], float | None],
 ) -> Metric:
+    reason = None
     if snapshot.underlying not in VIX_UNDERLYINGS:
-        return _missing_metric(
-            "fraction", f"there is no volatility history of {snapshot.underlying}; the VIX is the S&P 500's"
-        )
-    if vix.value is None:
-        return _missing_metric("fraction", f"the VIX is missing: {vix.missing}")
-    if len(past) < MIN_VIX_SESSIONS:
-        return _missing_metric("fraction", f"{pluralise(len(past), 'VIX close')}, {MIN_VIX_SESSIONS} are needed")
-    if market_date(snapshot.evaluated_at) - past[-1][0] > MAX_GAP:
-        return _missing_metric("fraction", f"the newest VIX close is of {past[-1][0]}")
-    reading = rank(vix.value, [level for _, level in past])
+        reason = f"there is no volatility history of {snapshot.underlying}; the VIX is the S&P 500's"
+    elif vix.value is None:
+        reason = f"the VIX is missing: {vix.missing}"
+    elif len(past) < MIN_VIX_SESSIONS:
+        reason = f"{pluralise(len(past), 'VIX close')}, {MIN_VIX_SESSIONS} are needed"
+    elif market_date(snapshot.evaluated_at) - past[-1][0] > MAX_GAP:
+        reason = f"the newest VIX close is of {past[-1][0]}"
+    if reason is not None or vix.value is None:
+        return _missing_metric("fraction", reason or "")
     window = f"VIX closes {past[0][0]} to {past[-1][0]}{source_suffix('vix year', snapshot)}"
-    value, used = reading or (None, None)
-    return _metric(value, "fraction", window, vix.as_of, used, why="all VIX closes are the same")
+    value = rank(vix.value, [level for _, level in past])
+    return _metric(value, "fraction", window, vix.as_of, len(past), why="all VIX closes are the same")
 
 
 # Forms.
@@ -337,32 +331,18 @@ def _finite_metric(metric: Metric) -> Metric:
     return replace(metric, value=None, missing="the source sent no finite number", as_of=None, count=None)
 
 
-def _relative_change(level: Metric, base: Metric, name: str) -> Metric:
-    return _derived_metric("fraction", lambda above, below: above / below - 1, {"the spot": level, name: base})
-
-
-def _derived_metric(unit: str, compute: Callable[..., float], inputs: Mapping[str, Metric]) -> Metric:
+def _derived_metric(figure: DerivedFigure, metrics: Metrics) -> Metric:
     """Return a metric computed from others: as old as its oldest input, missing when an input is missing."""
-    sources = dict.fromkeys(metric.source for metric in inputs.values() if metric.source)
-    source = " and ".join(
-        metric for metric in sources if not any(metric in other and metric != other for other in sources)
-    )
-    for name, metric in inputs.items():
+    inputs = [metrics[name] for name in figure.inputs]
+    sources = dict.fromkeys(metric.source for metric in inputs if metric.source)
+    source = " and ".join(each for each in sources if not any(each in other and each != other for other in sources))
+    for name, metric in zip(figure.inputs, inputs, strict=True):
         if metric.value is None or not isfinite(metric.value):
-            return _missing_metric(unit, f"{name} is missing: {metric.missing or 'no finite number'}", source)
+            reason = f"{INPUT_NAMES[name]} is missing: {metric.missing or 'no finite number'}"
+            return _missing_metric(figure.unit, reason, source)
     try:
-        value = compute(*(metric.value for metric in inputs.values()))
+        value = figure.compute(*(metric.value for metric in inputs))
     except ZeroDivisionError:
-        return _missing_metric(unit, "the inputs give no finite number", source)
-    oldest = min((metric.as_of for metric in inputs.values() if metric.as_of is not None), default=None)
-    return _metric(
-        value, unit, source, oldest, next((metric.count for metric in inputs.values() if metric.count), None)
-    )
-
-
-DERIVED_METRICS: Mapping[str, Callable[[Metrics], Metric]] = {
-    "iv_less_rv_20d": lambda metrics: _derived_metric(
-        "fraction", lambda iv, rv: iv - rv, {"ATM IV": metrics["atm_iv"], "realised volatility": metrics["rv_20d"]}
-    ),
-}
-"""Figures that follow from figures of several groups."""
+        value = None
+    oldest = min((metric.as_of for metric in inputs if metric.as_of is not None), default=None)
+    return _metric(value, figure.unit, source, oldest, next((metric.count for metric in inputs if metric.count), None))

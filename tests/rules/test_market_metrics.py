@@ -129,6 +129,11 @@ def test_too_few_closes_say_how_many_are_needed() -> None:
     assert reason("market.sma_50", history=bars(34)) == "34 closes, 50 are needed"
     assert reason("market.rv_252d", history=bars(252)) == "252 closes, 253 are needed"
     assert reason("market.from_sma_50", history=bars(34)) == "the SMA 50 is missing: 34 closes, 50 are needed"
+    assert value("market.sma_50", history=bars(50)) > 0
+    assert reason("market.rsi_14", history=bars(14)) == "14 closes, 15 are needed"
+    assert value("market.rsi_14", history=bars(15)) > 0
+    assert reason("market.atr_14", history=bars(13)) == "13 daily ranges, 14 are needed"
+    assert reason("market.volume_ratio_20d", history=bars(20)) == "20 sessions, 21 are needed"
     assert reason("market.low_180d", history=bars(60)) == "60 sessions, 180 are needed"
     assert value("market.sma_20", history=bars(34)) > 0
 
@@ -357,4 +362,5 @@ def _unbounded(found: dict[str, Metric]) -> list[str]:
 def test_the_bars_that_count_are_those_that_the_indicators_get() -> None:
     days = finished_sessions(b.snapshot())
     assert days.bars == b.history()
-    assert indicators.rsi(days.closes) == (value("market.rsi_14"), 260)
+    assert indicators.rsi(days.closes) == value("market.rsi_14")
+    assert of("market.rsi_14").count == 260
