@@ -123,6 +123,16 @@ class Finding:
     blocks: bool = True
 
 
+def violation(rule: str, message: str, figure: object, limit: object = "") -> Finding:
+    """Return the finding of a rule that refuses the trade."""
+    return Finding(rule=rule, message=message, figure=str(figure), limit=str(limit))
+
+
+def remark(rule: str, message: str, figure: object, limit: object = "") -> Finding:
+    """Return the finding of a rule that is a note for the reviewer."""
+    return Finding(rule=rule, message=message, figure=str(figure), limit=str(limit), blocks=False)
+
+
 @value
 class Sizing:
     """The position size. `bounds` gives, per limit, the contracts that it allows; `binding` names the smallest."""

@@ -1,27 +1,19 @@
 """Market conditions for an entry: volatility, dividends, the session and its last minutes."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date, datetime
 
 from spy32.domain.market import MarketSnapshot, Right
 from spy32.domain.option_class import settles_in_cash
-from spy32.domain.proposals import Finding
+from spy32.domain.proposals import Finding, remark, violation
 from spy32.domain.spreads import Candidate
-from spy32.domain.value import value
 from spy32.rules import plan
 from spy32.sessions import CLOSE, clock_time, closure_reason, market_date, new_york_instant, new_york_time, session
 from spy32.settings import Settings
 from spy32.settings.model import Conditions
 
-
-@value
-class Entry:
-    """What is to be opened, and when: all that a condition may look at."""
-
-    snapshot: MarketSnapshot
-    candidate: Candidate
-    settings: Settings
-    now: datetime
+RULES = frozenset({"vix", "vix_term", "ex_dividend", "session", "late_entry"})
+"""Names of the rules in their findings."""
 
 
 def check_conditions(
@@ -31,11 +23,9 @@ def check_conditions(
     volatile, halves = _check_volatility(snapshot, settings.conditions)
     findings = (
         *volatile,
-        *(
-            finding
-            for check in CONDITIONS.values()
-            for finding in check(Entry(snapshot=snapshot, candidate=candidate, settings=settings, now=now))
-        ),
+        *check_ex_dates(snapshot, candidate, settings, market_date(now)),
+        *check_session(now, is_recorded=snapshot.is_recorded),
+        *check_late_entry(now, settings, is_recorded=snapshot.is_recorded),
     )
     return findings, halves
 
@@ -43,52 +33,37 @@ def check_conditions(
 # Volatility.
 
 
-def _check_volatility(snapshot: MarketSnapshot, limits: Conditions) -> tuple[tuple[Finding, ...], bool]:
+def _check_volatility(snapshot: MarketSnapshot, limits: Conditions) -> tuple[list[Finding], bool]:
     vix, vix3m = _index_level(snapshot, "vix"), _index_level(snapshot, "vix3m")
-    if vix is None and snapshot.is_recorded:
-        return (_missing_index("vix", "VIX", "the rules on it were not applied"),), False
     if vix is None:
-        # Without the VIX the market's volatility is unknown. Assume that it is high.
-        return (_missing_index("vix", "VIX", "the size is halved"),), True
-    level = _check_vix_level(vix, limits)
+        # Without the VIX the market's volatility is unknown. Assume that it is high, but for a recorded market.
+        halves = not snapshot.is_recorded
+        effect = "the size is halved" if halves else "the rules on it were not applied"
+        return [remark("vix", f"VIX is missing: {effect}", "missing")], halves
+    findings, halves = [], vix >= limits.vix_halve
+    for limit, effect, finding in (
+        (limits.vix_none, "nothing is opened", violation),
+        (limits.vix_halve, "the size is halved", remark),
+        (limits.vix_warn, "high", remark),
+    ):
+        if not vix < limit:
+            message = f"VIX {vix:.2f} is at or above {limit:g}: {effect}"
+            findings.append(finding("vix", message, f"{vix:.2f}", f"{limit:g}"))
+            break
     if vix3m is None:
-        return (
-            *level,
-            _missing_index("vix_term", "VIX3M", "the term structure was not judged"),
-        ), vix >= limits.vix_halve
-    term = _check_vix_term(vix / vix3m, limits)
-    return (*level, *term), vix >= limits.vix_halve or bool(term)
+        findings.append(remark("vix_term", "VIX3M is missing: the term structure was not judged", "missing"))
+    elif not vix / vix3m <= limits.term_halve:
+        ratio, limit_text = f"{vix / vix3m:.3f}", f"{limits.term_halve:g}"
+        message = f"VIX over VIX3M is {ratio}, above {limit_text}: the size is halved"
+        findings.append(remark("vix_term", message, ratio, limit_text))
+        halves = True
+    return findings, halves
 
 
 def _index_level(snapshot: MarketSnapshot, name: str) -> float | None:
     """Return the index level, percent; None when it is missing or not positive."""
     metric = snapshot.volatility.get(name)
     return metric.value if metric is not None and metric.value is not None and metric.value > 0 else None
-
-
-def _missing_index(rule: str, name: str, effect: str) -> Finding:
-    return Finding(rule=rule, message=f"{name} is missing: {effect}", figure="missing", blocks=False)
-
-
-def _check_vix_level(vix: float, limits: Conditions) -> tuple[Finding, ...]:
-    for limit, effect, blocks in (
-        (limits.vix_none, "nothing is opened", True),
-        (limits.vix_halve, "the size is halved", False),
-        (limits.vix_warn, "high", False),
-    ):
-        if not vix < limit:
-            message = f"VIX {vix:.2f} is at or above {limit:g}: {effect}"
-            return (Finding(rule="vix", message=message, figure=f"{vix:.2f}", limit=f"{limit:g}", blocks=blocks),)
-    return ()
-
-
-def _check_vix_term(ratio: float, limits: Conditions) -> tuple[Finding, ...]:
-    if ratio <= limits.term_halve:
-        return ()
-    message = f"VIX over VIX3M is {ratio:.3f}, above {limits.term_halve:g}: the size is halved"
-    return (
-        Finding(rule="vix_term", message=message, figure=f"{ratio:.3f}", limit=f"{limits.term_halve:g}", blocks=False),
-    )
 
 
 # Dividends.
@@ -105,28 +80,18 @@ def check_ex_dates(
     if not has_call or settles_in_cash(candidate.spread.underlying):
         return
     exit_day = plan.planned_exit(candidate, today, settings)
-    if snapshot.dividends is None:
-        yield _unknown_ex_dates("no source of ex-dates", exit_day)
-        return
-    within = [dividend for dividend in snapshot.dividends if today < dividend.ex_date <= exit_day]
-    if within:
-        first = min(dividend.ex_date for dividend in within)
-        yield Finding(
-            rule="ex_dividend",
-            message=f"a short call would be held into the ex-date {first}; the planned exit is {exit_day}",
-            figure=f"{first}",
-            limit=f"after {exit_day}",
-        )
-    last_known = max((dividend.ex_date for dividend in snapshot.dividends), default=None)
-    if last_known is None or last_known < exit_day:
-        yield _unknown_ex_dates(
-            "the ex-dates end " + (f"with {last_known}" if last_known is not None else "before today"), exit_day
-        )
-
-
-def _unknown_ex_dates(reason: str, exit_day: date) -> Finding:
-    message = f"{reason}: an ex-date before the planned exit {exit_day} would not be known here"
-    return Finding(rule="ex_dividend", message=message, figure="unknown", limit=f"after {exit_day}", blocks=False)
+    ex_dates = [dividend.ex_date for dividend in snapshot.dividends or ()]
+    first = min((day for day in ex_dates if today < day <= exit_day), default=None)
+    if first is not None:
+        message = f"a short call would be held into the ex-date {first}; the planned exit is {exit_day}"
+        yield violation("ex_dividend", message, first, f"after {exit_day}")
+    last = max(ex_dates, default=None)
+    if last is None or last < exit_day:
+        reason = f"the ex-dates end {f'with {last}' if last is not None else 'before today'}"
+        if snapshot.dividends is None:
+            reason = "no source of ex-dates"
+        message = f"{reason}: an ex-date before the planned exit {exit_day} would not be known here"
+        yield remark("ex_dividend", message, "unknown", f"after {exit_day}")
 
 
 # The session.
@@ -138,9 +103,7 @@ def check_session(now: datetime, *, is_recorded: bool) -> Iterator[Finding]:
     today = market_date(now)
     hours = session(today)
     if hours is None:
-        yield Finding(
-            rule="session", message=f"the exchange is closed on {today}: {closure_reason(today)}", figure=f"{today}"
-        )
+        yield violation("session", f"the exchange is closed on {today}: {closure_reason(today)}", today)
         return
     end = hours.option_close if is_recorded else hours.close
     # A day order that arrives at the close has no session left. A recorded chain may be quoted exactly at the close.
@@ -149,7 +112,7 @@ def check_session(now: datetime, *, is_recorded: bool) -> Iterator[Finding]:
     figure = f"{new_york_time(now):%H:%M}"
     limit = f"{new_york_time(hours.open):%H:%M} to {new_york_time(end):%H:%M}"
     message = f"it is {figure} in New York, outside the session ({limit})"
-    yield Finding(rule="session", message=message, figure=figure, limit=limit)
+    yield violation("session", message, figure, limit)
 
 
 def check_late_entry(now: datetime, settings: Settings, *, is_recorded: bool) -> Iterator[Finding]:
@@ -161,16 +124,4 @@ def check_late_entry(now: datetime, settings: Settings, *, is_recorded: bool) ->
     last_entry -= new_york_instant(hours.day, CLOSE) - hours.close
     if not now <= last_entry:
         figure, limit = f"{new_york_time(now):%H:%M}", f"{new_york_time(last_entry):%H:%M}"
-        message = f"no entry after {limit} New York; it is {figure}"
-        yield Finding(rule="late_entry", message=message, figure=figure, limit=limit)
-
-
-CONDITIONS: Mapping[str, Callable[[Entry], Iterator[Finding]]] = {
-    "ex_dividend": lambda entry: check_ex_dates(
-        entry.snapshot, entry.candidate, entry.settings, market_date(entry.now)
-    ),
-    "session": lambda entry: check_session(entry.now, is_recorded=entry.snapshot.is_recorded),
-    "late_entry": lambda entry: check_late_entry(entry.now, entry.settings, is_recorded=entry.snapshot.is_recorded),
-}
-"""Beside volatility, which may also halve the size: the rule's name in its findings, and what finds them."""
-RULES = frozenset({"vix", "vix_term", *CONDITIONS})
+        yield violation("late_entry", f"no entry after {limit} New York; it is {figure}", figure, limit)

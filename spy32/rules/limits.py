@@ -4,7 +4,7 @@ Each violation is a finding with figure and limit; an unknown figure is one too.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from math import isnan
@@ -12,7 +12,15 @@ from math import isnan
 from spy32.domain.exposure import Exposure
 from spy32.domain.market import MarketSnapshot
 from spy32.domain.orders import BrokerOrder, Order
-from spy32.domain.proposals import CLOCK_TOLERANCE, Finding, ProposalKind, ProposalTerms, Recommendation, RiskDecision
+from spy32.domain.proposals import (
+    CLOCK_TOLERANCE,
+    Finding,
+    ProposalKind,
+    ProposalTerms,
+    Recommendation,
+    RiskDecision,
+    violation,
+)
 from spy32.domain.spreads import Account, Candidate, Leg, Mode, Position
 from spy32.lifecycle import FINAL
 from spy32.rules import conditions
@@ -47,7 +55,7 @@ def assess_risk(
 
 def check_entry(candidate: Candidate, account: Account, exposure: Exposure, settings: Settings) -> tuple[Finding, ...]:
     """Return every violated limit on opening this spread at all. `sizing` decides the number of contracts."""
-    unknown = tuple(_check_known_figures(account, exposure, {"the max loss": candidate.max_loss}))
+    unknown = tuple(_check_known_figures(account, exposure, candidate.max_loss))
     return unknown or tuple(_check_entry_limits(candidate.spread.legs, account, exposure, settings.limits))
 
 
@@ -61,7 +69,7 @@ def check_proposal(
     findings = [*check_time(proposal, settings, now), *_check_account(proposal, account, settings)]
     if proposal.kind is not ProposalKind.OPEN:
         return tuple(findings)
-    unknown = tuple(_check_known_figures(account, exposure, {"the max loss": proposal.max_loss}))
+    unknown = tuple(_check_known_figures(account, exposure, proposal.max_loss))
     if unknown:
         return (*findings, *unknown)
     findings += _check_entry_limits(proposal.legs, account, exposure, settings.limits)
@@ -75,7 +83,7 @@ def check_time(proposal: ProposalTerms, settings: Settings, now: datetime) -> It
     if has_expired_leg(proposal.legs, now):
         end = trading_end(proposal.legs[0].root, proposal.expiration)
         message = f"the options of {proposal.expiration} have stopped trading; what is held waits for its settlement"
-        yield _violation("session", message, f"{now:%Y-%m-%d %H:%M} UTC", f"before {end:%Y-%m-%d %H:%M} UTC")
+        yield violation("session", message, f"{now:%Y-%m-%d %H:%M} UTC", f"before {end:%Y-%m-%d %H:%M} UTC")
     if proposal.kind is ProposalKind.OPEN:
         yield from conditions.check_late_entry(now, settings, is_recorded=proposal.is_recorded)
 
@@ -87,12 +95,12 @@ def check_orders_on_legs(proposal: ProposalTerms, orders: Sequence[BrokerOrder])
             continue
         if order.is_unread and not order.legs:
             message = f"order {order.broker_id} at the broker ({order.status}) may have the same legs: {order.unread}"
-            yield _violation("duplicate", message, order.broker_id, "no leg twice")
+            yield violation("duplicate", message, order.broker_id, "no leg twice")
         symbols = {leg.symbol for leg in order.legs}
         for leg in proposal.legs:
             if leg.symbol in symbols:
                 message = f"{_leg_text(leg)} is in order {order.broker_id} at the broker ({order.status})"
-                yield _violation("duplicate", message, leg.symbol, "no leg twice")
+                yield violation("duplicate", message, leg.symbol, "no leg twice")
 
 
 def check_held_contracts(proposal: ProposalTerms, positions: Sequence[Position]) -> Iterator[Finding]:
@@ -106,7 +114,7 @@ def check_held_contracts(proposal: ProposalTerms, positions: Sequence[Position])
         needed = leg.action.sign * leg.quantity * proposal.quantity
         if not held[leg.symbol] * leg.action.sign >= abs(needed):
             message = f"the account holds {held[leg.symbol]} of {_leg_text(leg)}, and the close needs {needed}"
-            yield _violation("held", message, f"{held[leg.symbol]}", f"{needed}")
+            yield violation("held", message, f"{held[leg.symbol]}", f"{needed}")
 
 
 def check_price_step(proposal: ProposalTerms) -> Iterator[Finding]:
@@ -115,7 +123,7 @@ def check_price_step(proposal: ProposalTerms) -> Iterator[Finding]:
     for price in (proposal.limit_price, proposal.floor_price):
         if not is_on_tick(price, tick):
             message = f"{abs(price)} is not a multiple of {tick}, the price step of {proposal.underlying} spreads"
-            yield _violation("tick", message, f"{price}", f"{tick}")
+            yield violation("tick", message, f"{price}", f"{tick}")
 
 
 def check_absent_orders(absent: Sequence[Order], mode: Mode) -> Iterator[Finding]:
@@ -128,7 +136,7 @@ def check_absent_orders(absent: Sequence[Order], mode: Mode) -> Iterator[Finding
             f"order {order.reference} of today was not found at the broker and could still arrive; look there, then "
             f"`spy32 reconcile --settle P{order.proposal_id}` says that nothing of it is alive"
         )
-        yield _violation("absent", message, order.reference, "a person's word")
+        yield violation("absent", message, order.reference, "a person's word")
 
 
 def check_clock(ahead: float | None, mode: Mode) -> Iterator[Finding]:
@@ -138,7 +146,7 @@ def check_clock(ahead: float | None, mode: Mode) -> Iterator[Finding]:
     if ahead is None or not abs(ahead) <= CLOCK_TOLERANCE.seconds:
         figure = "unknown" if ahead is None or isnan(ahead) else f"{ahead:+.0f} s"
         message = f"the broker's clock is ahead of ours by {figure}; {CLOCK_TOLERANCE.seconds} s either way is the most"
-        yield _violation("clock", message, figure, f"{CLOCK_TOLERANCE.seconds} s")
+        yield violation("clock", message, figure, f"{CLOCK_TOLERANCE.seconds} s")
 
 
 def ineligible_prompt_reason(prompt: str | None, settings: Settings) -> str | None:
@@ -165,44 +173,44 @@ def _check_account(proposal: ProposalTerms, account: Account, settings: Settings
     """Refuse to send in another account or mode than the approved one."""
     if account.number != proposal.account:
         message = f"it was made for account …{proposal.account[-4:]}, and this one is {account.masked_number}"
-        yield _violation("account", message, account.masked_number, f"…{proposal.account[-4:]}")
+        yield violation("account", message, account.masked_number, f"…{proposal.account[-4:]}")
     for mode in dict.fromkeys((account.mode, settings.mode)):
         if mode is not proposal.mode:
-            yield _violation(
+            yield violation(
                 "mode", f"it was made in mode {proposal.mode}, and this is {mode}", f"{mode}", proposal.mode
             )
 
 
-def _check_known_figures(account: Account, exposure: Exposure, more: Mapping[str, Decimal]) -> Iterator[Finding]:
+def _check_known_figures(account: Account, exposure: Exposure, max_loss: Decimal) -> Iterator[Finding]:
     """Yield a finding for each required figure that is missing or not finite. Without it no limit can be checked."""
     figures = {
         "the account's net liquidation": account.net_liquidation,
         "the account's buying power": account.buying_power,
         "the risk of open trades": exposure.open_risk,
         "this week's loss": exposure.week_loss,
-        **more,
+        "the max loss": max_loss,
     }
     for name, figure in figures.items():
         if not figure.is_finite():
-            yield _violation("unknown", f"{name} is not known ({figure})", f"{figure}", "a number")
+            yield violation("unknown", f"{name} is not known ({figure})", f"{figure}", "a number")
     if account.mode is not Mode.PAPER and account.permits_spreads is None:
-        yield _violation(
+        yield violation(
             "unknown", "the account's options level is not known", "missing", "a level that carries spreads"
         )
 
 
 def _check_entry_limits(legs: Sequence[Leg], account: Account, exposure: Exposure, limits: Limits) -> Iterator[Finding]:
     for restriction in account.restrictions:
-        yield _violation(
+        yield violation(
             "restriction", f"the broker restricts the account: {restriction}", restriction, "no restriction"
         )
     if exposure.assigned_trades:
         held = f"{exposure.assigned_trades} of our trades hold shares or contracts of an assignment"
         message = f"{held}; nothing is opened until they are gone"
-        yield _violation("assigned", message, f"{exposure.assigned_trades}", "0")
+        yield violation("assigned", message, f"{exposure.assigned_trades}", "0")
     for words in exposure.unmeasured:
         message = f"the account holds {words}, not of our book, and what it may lose cannot be computed"
-        yield _violation("foreign", message, words, "a known maximum loss")
+        yield violation("foreign", message, words, "a known maximum loss")
     not_ours = f", {exposure.foreign_trades} of them not of our book" if exposure.foreign_trades else ""
     for rule, description, count, maximum in (
         ("open_trades", f"trades are open{not_ours}", exposure.open_trades, limits.open_trades),
@@ -210,7 +218,7 @@ def _check_entry_limits(legs: Sequence[Leg], account: Account, exposure: Exposur
         ("submits_today", "opening orders were sent today", exposure.submits_today, limits.submits_per_day),
     ):
         if not count + 1 <= maximum:
-            yield _violation(rule, f"{count} {description}; {maximum} is the most", f"{count}", f"{maximum}")
+            yield violation(rule, f"{count} {description}; {maximum} is the most", f"{count}", f"{maximum}")
     stop = limits.week_loss * account.net_liquidation
     if not exposure.week_loss < stop:
         lost_text = f"{exposure.week_loss:,.2f}"
@@ -219,21 +227,16 @@ def _check_entry_limits(legs: Sequence[Leg], account: Account, exposure: Exposur
             f"this week lost {lost_text} ({exposure.week_loss - marked:,.2f} realised, {marked:,.2f} by the marks of "
             f"open trades); from {stop:,.2f} ({limits.week_loss:.1%} of the account) on nothing is opened"
         )
-        yield _violation("week_loss", message, lost_text, f"{stop:,.2f}")
-    yield from _check_duplicates(legs, account, exposure)
-    if account.permits_spreads is False:
-        level = account.options_level
-        yield _violation(
-            "options_level", f"the account's options level is {level}: it carries no spread", level, "spreads"
-        )
-
-
-def _check_duplicates(legs: Sequence[Leg], account: Account, exposure: Exposure) -> Iterator[Finding]:
+        yield violation("week_loss", message, lost_text, f"{stop:,.2f}")
     held_symbols = exposure.open_symbols | {position.symbol for position in account.positions if position.quantity != 0}
     for leg in legs:
         if leg.symbol in held_symbols:
-            message = f"{_leg_text(leg)} is held or on order already"
-            yield _violation("duplicate", message, leg.symbol, "no leg twice")
+            yield violation("duplicate", f"{_leg_text(leg)} is held or on order already", leg.symbol, "no leg twice")
+    if account.permits_spreads is False:
+        level = account.options_level
+        yield violation(
+            "options_level", f"the account's options level is {level}: it carries no spread", level, "spreads"
+        )
 
 
 def _leg_text(leg: Leg) -> str:
@@ -247,7 +250,7 @@ def _check_quantity_limits(
     net_liquidation, loss = account.net_liquidation, proposal.max_loss
     count, maximum = proposal.quantity, limits.contracts
     if not 1 <= count <= maximum:
-        yield _violation("contracts", f"{count} contracts; {maximum} is the most", f"{count}", f"{maximum}")
+        yield violation("contracts", f"{count} contracts; {maximum} is the most", f"{count}", f"{maximum}")
     together, used = loss + exposure.open_risk, loss + buying_power_used(account)
     for rule, description, figure, allowed in (
         ("max_loss", "the max loss", loss, min(limits.max_loss, HARD_CAP) * net_liquidation),
@@ -257,8 +260,4 @@ def _check_quantity_limits(
     ):
         if not figure <= allowed:
             message = f"{description} is {figure:,.2f}; {allowed:,.2f} is the most"
-            yield _violation(rule, message, f"{figure:,.2f}", f"{allowed:,.2f}")
-
-
-def _violation(rule: str, message: str, figure: str, limit: str) -> Finding:
-    return Finding(rule=rule, message=message, figure=figure, limit=limit)
+            yield violation(rule, message, f"{figure:,.2f}", f"{allowed:,.2f}")

@@ -13,7 +13,7 @@ from math import isfinite, sqrt
 from operator import sub, truediv
 from typing import NamedTuple
 
-from spy32.domain.market import MarketSnapshot, Metric, OptionQuote, Right
+from spy32.domain.market import MarketSnapshot, Metric, Right
 from spy32.domain.option_class import VIX_UNDERLYINGS, option_roots
 from spy32.options.surface import Smile
 from spy32.quality.common import pluralise

@@ -6,7 +6,7 @@ from datetime import datetime
 from math import isfinite, isnan, nan
 
 from spy32.domain.market import LegQuotes
-from spy32.domain.proposals import Approval, Finding, Proposal, ProposalKind
+from spy32.domain.proposals import Approval, Finding, Proposal, ProposalKind, remark, violation
 from spy32.domain.spreads import Mode
 from spy32.rules import pricing
 from spy32.rules.leg_greeks import leg_greeks
@@ -26,8 +26,7 @@ def check(
 ) -> tuple[Finding, ...]:
     """Return every finding, blocking or not. A closing is checked the same way, with debits as negative credits."""
     drift = settings.drift
-    unknown = (*_check_approval(approval, now), *_check_known_figures(approval, quotes))
-    if unknown:
+    if unknown := tuple(_check_approval(approval, quotes, now)):
         return unknown
     findings = [
         *_check_quote_age(proposal, quotes, settings, now),
@@ -46,33 +45,25 @@ def check(
     findings += pricing.check_price_collar(proposal.limit_price, natural, mid, proposal.plan.tick, drift)
     if not proposal.floor_price <= mid:
         message = f"the floor {proposal.floor_price} is above the mid {mid}: it fills only if the market comes back"
-        findings.append(
-            Finding(rule="floor", message=message, figure=f"{proposal.floor_price}", limit=f"{mid}", blocks=False)
-        )
+        findings.append(remark("floor", message, proposal.floor_price, mid))
     if proposal.kind is ProposalKind.OPEN:
         findings += _check_short_delta(short_delta(proposal, quotes, settings, now), settings)
     return tuple(findings)
 
 
-def _check_approval(approval: Approval, now: datetime) -> Iterator[Finding]:
-    """Check that the approval is still valid; it may end while the broker answers."""
+def _check_approval(approval: Approval, quotes: LegQuotes, now: datetime) -> Iterator[Finding]:
+    """Check that the approval is still valid, since it may end while the broker answers, and yield a finding for each
+    price to compare that is missing. That blocks but does not withdraw the approval."""
     if not approval.is_valid(now):
-        message = f"the approval {approval.invalidity_text(now)}"
         limit = f"{approval.at:%H:%M} to {approval.until:%H:%M}"
-        yield Finding(rule="approval", message=message, figure=f"{now:%H:%M}", limit=limit)
-
-
-def _check_known_figures(approval: Approval, quotes: LegQuotes) -> Iterator[Finding]:
-    """Yield a finding for each price to compare that is missing. It blocks but does not withdraw the approval."""
+        yield violation("approval", f"the approval {approval.invalidity_text(now)}", f"{now:%H:%M}", limit)
     for name, figure in (
         ("the underlying at approval", approval.spot),
         ("the underlying now", quotes.spot),
         ("the mid at approval", approval.mid),
     ):
         if not isfinite(figure) or (isinstance(figure, float) and not figure > 0):
-            yield Finding(
-                rule="unknown", message=f"{name} is not known ({figure})", figure=f"{figure}", limit="a price"
-            )
+            yield violation("unknown", f"{name} is not known ({figure})", figure, "a price")
 
 
 def _check_quote_age(proposal: Proposal, quotes: LegQuotes, settings: Settings, now: datetime) -> Iterator[Finding]:
@@ -81,16 +72,16 @@ def _check_quote_age(proposal: Proposal, quotes: LegQuotes, settings: Settings, 
         return
     if quotes.delay_seconds > 0 and proposal.mode is Mode.LIVE:
         message = f"the quotes of {quotes.source} are delayed by {quotes.delay_seconds} s; live orders need live ones"
-        yield Finding(rule="quote_delay", message=message, figure=f"{quotes.delay_seconds} s", limit="0 s")
+        yield violation("quote_delay", message, f"{quotes.delay_seconds} s", "0 s")
     age, max_age = (now - quotes.as_of).total_seconds(), settings.drift.quote_seconds
     max_allowed_age = max_quote_age(proposal.mode, settings)
     # A quote from the future means a wrong clock, ours or theirs; a small difference is normal.
     if not -max_age <= age <= max_allowed_age:
         message = f"the quotes of {quotes.source} are {age:.0f} s old; {max_allowed_age} s is the most"
-        yield Finding(rule="quote_age", message=message, figure=f"{age:.0f} s", limit=f"{max_allowed_age} s")
+        yield violation("quote_age", message, f"{age:.0f} s", f"{max_allowed_age} s")
     elif age > max_age:
         message = f"the quotes of {quotes.source} are {age:.0f} s old, which is good enough for {proposal.mode} only"
-        yield Finding(rule="quote_age", message=message, figure=f"{age:.0f} s", limit=f"{max_age} s", blocks=False)
+        yield remark("quote_age", message, f"{age:.0f} s", f"{max_age} s")
 
 
 def max_quote_age(mode: Mode, settings: Settings) -> int:
@@ -104,15 +95,11 @@ def _check_short_delta(delta: float, settings: Settings) -> Iterator[Finding]:
     if not delta <= max_delta:
         delta_text = "unknown" if isnan(delta) else f"{delta:.3f}"
         message = f"the short delta is {delta_text}; {max_delta:.2f} is the most"
-        yield Finding(rule="short_delta", message=message, figure=delta_text, limit=f"{max_delta:.2f}")
+        yield violation("short_delta", message, delta_text, f"{max_delta:.2f}")
 
 
 def short_delta(proposal: Proposal, quotes: LegQuotes, settings: Settings, now: datetime) -> float:
     """Return the largest absolute delta of the short legs at their fresh mids; NaN when a mid has no implied vol."""
-    deltas = [
-        abs(found.greeks.delta) if found is not None else nan
-        for found in (
-            leg_greeks(leg, quotes, settings.market.rate, now) for leg in proposal.legs if leg.action.sign > 0
-        )
-    ]
-    return nan if any(isnan(delta) for delta in deltas) else max(deltas)
+    shorts = [leg_greeks(leg, quotes, settings.market.rate, now) for leg in proposal.legs if leg.action.sign > 0]
+    deltas = [abs(found.greeks.delta) if found is not None else nan for found in shorts]
+    return nan if any(map(isnan, deltas)) else max(deltas)

@@ -9,7 +9,7 @@ from math import isfinite
 
 from spy32.domain.market import LegQuotes, OptionQuote
 from spy32.domain.option_class import NICKEL, class_of_root
-from spy32.domain.proposals import Finding, PricePlan
+from spy32.domain.proposals import Finding, PricePlan, violation
 from spy32.domain.spreads import CENT, MULTIPLIER, Candidate, Leg
 from spy32.settings import Settings
 from spy32.settings.model import Choice, Costs, Drift, Execution
@@ -101,47 +101,23 @@ def check_premium(floor: Decimal, width: Decimal, round_trip: Decimal, choice: C
     `floor` (a debit is negative) and `width` are dollars per share; `round_trip` is costs to open and close, dollars
     per contract.
     """
-    if floor < 0:
-        yield from _check_debit(floor, width, round_trip, choice)
-        return
-    min_credit = choice.credit_to_width * width
-    if not floor >= min_credit:
-        yield Finding(
-            rule="credit_to_width",
-            message=f"a credit of {floor} is under {min_credit:.2f}, {percent(choice.credit_to_width)} of the width",
-            figure=f"{floor} ({floor / width:.1%} of width)",
-            limit=f"{min_credit:.2f} ({percent(choice.credit_to_width)} of width)",
+    is_debit, price = floor < 0, abs(floor)
+    share, profit = (choice.debit_to_width, width - price) if is_debit else (choice.credit_to_width, price)
+    bound, premium = share * width, "debit" if is_debit else "credit"
+    if not (price <= bound if is_debit else price >= bound):
+        side = "over" if is_debit else "under"
+        yield violation(
+            f"{premium}_to_width",
+            f"a {premium} of {price} is {side} {bound:.2f}, {percent(share)} of the width",
+            f"{price} ({price / width:.1%} of width)",
+            f"{bound:.2f} ({percent(share)} of width)",
         )
-    max_costs = choice.costs_to_credit * floor * MULTIPLIER
+    max_costs, share_text = choice.costs_to_credit * profit * MULTIPLIER, percent(choice.costs_to_credit)
     if not round_trip <= max_costs:
-        yield Finding(
-            rule="costs_to_credit",
-            message=(
-                f"costs of {round_trip} are over {max_costs:.2f}, {percent(choice.costs_to_credit)} of the floor credit"
-            ),
-            figure=f"{round_trip}",
-            limit=f"{max_costs:.2f} ({percent(choice.costs_to_credit)} of the credit at the floor)",
-        )
-
-
-def _check_debit(floor: Decimal, width: Decimal, round_trip: Decimal, choice: Choice) -> Iterator[Finding]:
-    debit, max_debit = -floor, choice.debit_to_width * width
-    if not debit <= max_debit:
-        yield Finding(
-            rule="debit_to_width",
-            message=f"a debit of {debit} is over {max_debit:.2f}, {percent(choice.debit_to_width)} of the width",
-            figure=f"{debit} ({debit / width:.1%} of width)",
-            limit=f"{max_debit:.2f} ({percent(choice.debit_to_width)} of width)",
-        )
-    max_costs = choice.costs_to_credit * (width - debit) * MULTIPLIER
-    if not round_trip <= max_costs:
-        share = percent(choice.costs_to_credit)
-        yield Finding(
-            rule="costs_to_profit",
-            message=f"costs of {round_trip} are over {max_costs:.2f}, {share} of the largest profit at the floor",
-            figure=f"{round_trip}",
-            limit=f"{max_costs:.2f} ({share} of the largest profit at the floor)",
-        )
+        base = "largest profit" if is_debit else "credit"
+        message = f"costs of {round_trip} are over {max_costs:.2f}, {share_text} of the {base} at the floor"
+        limit = f"{max_costs:.2f} ({share_text} of the {base} at the floor)"
+        yield violation("costs_to_profit" if is_debit else "costs_to_credit", message, round_trip, limit)
 
 
 def check_prices(candidate: Candidate, spot: float, quotes: LegQuotes, settings: Settings) -> tuple[Finding, ...]:
@@ -166,12 +142,8 @@ def check_two_sided(legs: Sequence[Leg], quotes: LegQuotes) -> Iterator[Finding]
         quote = quotes.quotes.get(leg.symbol)
         if bid_and_ask(quote) is None:
             quote_text = "no quote" if quote is None else f"bid {quote.bid}, ask {quote.ask}"
-            yield Finding(
-                rule="two_sided",
-                message=f"{leg.strike} {leg.right} has no two-sided quote ({quote_text})",
-                figure=quote_text,
-                limit="0 <= bid <= ask",
-            )
+            message = f"{leg.strike} {leg.right} has no two-sided quote ({quote_text})"
+            yield violation("two_sided", message, quote_text, "0 <= bid <= ask")
 
 
 def max_leg_width(mid: Decimal, spot: float, choice: Choice) -> Decimal:
@@ -193,19 +165,15 @@ def check_leg_widths(legs: Sequence[Leg], quotes: LegQuotes, choice: Choice) -> 
         width, allowed = ask - bid, max_leg_width((bid + ask) / 2, quotes.spot, choice)
         if not width <= allowed:
             message = f"{leg.strike} {leg.right} is quoted {bid} x {ask}, {width} wide; {allowed:.2f} is the most"
-            yield Finding(rule="leg_width", message=message, figure=f"{width}", limit=f"{allowed:.2f}")
+            yield violation("leg_width", message, width, f"{allowed:.2f}")
 
 
 def check_underlying_move(before: float, now: float, drift: Drift) -> Iterator[Finding]:
     """Refuse when the underlying moved by more than `drift.underlying`, up or down."""
     move, maximum = now / before - 1, percent(drift.underlying)
     if not abs(move) <= drift.underlying:
-        yield Finding(
-            rule="underlying",
-            message=f"the underlying moved {move:+.2%}, from {before:.2f} to {now:.2f}; {maximum} is allowed",
-            figure=f"{move:+.2%}",
-            limit=maximum,
-        )
+        message = f"the underlying moved {move:+.2%}, from {before:.2f} to {now:.2f}; {maximum} is allowed"
+        yield violation("underlying", message, f"{move:+.2%}", maximum)
 
 
 def check_credit_fall(was: Decimal, mid: Decimal, drift: Drift) -> Iterator[Finding]:
@@ -213,12 +181,8 @@ def check_credit_fall(was: Decimal, mid: Decimal, drift: Drift) -> Iterator[Find
     share = Decimal(str(drift.credit))
     if not mid >= was - share * abs(was):
         fall = (was - mid) / abs(was) if was != 0 else Decimal(1)
-        yield Finding(
-            rule="credit_fall",
-            message=f"the mid went from {was} to {mid}, {fall:.1%} worse; {percent(share)} is allowed",
-            figure=f"{fall:.1%}",
-            limit=f"{percent(share)}",
-        )
+        message = f"the mid went from {was} to {mid}, {fall:.1%} worse; {percent(share)} is allowed"
+        yield violation("credit_fall", message, f"{fall:.1%}", percent(share))
 
 
 def check_price_collar(
@@ -229,12 +193,9 @@ def check_price_collar(
     # A limit is the mid rounded to the tick, which of a mid of a few cents is more than its share.
     low, high = natural - drift.below_natural, mid + max(Decimal(str(drift.above_mid)) * abs(mid), tick)
     if not low <= limit <= high:
-        yield Finding(
-            rule="limit_price",
-            message=f"the limit {limit} is outside {low:.2f} to {high:.2f} (natural {natural}, mid {mid})",
-            figure=f"{limit}",
-            limit=f"{low:.2f} to {high:.2f}",
-        )
+        collar = f"{low:.2f} to {high:.2f}"
+        message = f"the limit {limit} is outside {collar} (natural {natural}, mid {mid})"
+        yield violation("limit_price", message, limit, collar)
 
 
 def opening_costs(quantity: int, costs: Costs, root: str, legs: int = LEGS_PER_SPREAD) -> Decimal:

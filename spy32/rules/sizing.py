@@ -6,7 +6,7 @@ from math import isfinite, sqrt
 
 from spy32.domain.exposure import Exposure
 from spy32.domain.market import MarketSnapshot
-from spy32.domain.proposals import Finding, Sizing
+from spy32.domain.proposals import Finding, Sizing, remark, violation
 from spy32.domain.spreads import CENT, MULTIPLIER, Account, Candidate
 from spy32.domain.value import value
 from spy32.settings import Settings
@@ -130,26 +130,16 @@ def _account_needed(bounds: Mapping[str, Bound]) -> Decimal | None:
 def sizing_findings(sizing: Sizing) -> tuple[Finding, ...]:
     """Return a refusal with the account size needed when no contract fits, or a note when the daily swing reduced the
     quantity."""
-    name = sizing.binding.replace("_", " ")
     if sizing.quantity < 1:
-        account_text = (
-            f"{sizing.account_needed:,.0f} would do" if sizing.account_needed is not None else "none would do"
-        )
-        message = (
-            f"not one contract fits the account ({name}{', halved' if sizing.halved else ''}); an account of "
-            f"{account_text}"
-        )
-        return (Finding(rule="size", message=message, figure="0 contracts", limit=account_text),)
+        need = f"{sizing.account_needed:,.0f}" if sizing.account_needed is not None else "none"
+        name = f"{sizing.binding.replace('_', ' ')}{', halved' if sizing.halved else ''}"
+        message = f"not one contract fits the account ({name}); an account of {need} would do"
+        return (violation("size", message, "0 contracts", f"{need} would do"),)
     if sizing.binding == "daily_swing":
         without_swing = min(count for bound, count in sizing.bounds.items() if bound != "daily_swing")
         message = (
-            f"the daily swing leaves {sizing.quantity} of {without_swing} contracts: {sizing.swing_loss} a "
-            "contract on a "
-            f"one-sigma day, {sizing.swing_budget} in all"
+            f"the daily swing leaves {sizing.quantity} of {without_swing} contracts: {sizing.swing_loss} a contract on "
+            f"a one-sigma day, {sizing.swing_budget} in all"
         )
-        return (
-            Finding(
-                rule="daily_swing", message=message, figure=f"{without_swing}", limit=f"{sizing.quantity}", blocks=False
-            ),
-        )
+        return (remark("daily_swing", message, without_swing, sizing.quantity),)
     return ()

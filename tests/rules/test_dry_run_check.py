@@ -98,7 +98,7 @@ def test_what_is_within_the_tolerance_passes(over: dict[str, Any]) -> None:
 
 def test_a_credit_that_is_read_as_a_debit_is_said_in_these_words() -> None:
     (found,) = check_dry_run(LIVE, dry(limit=-LIVE.limit_price), SETTINGS)
-    assert f"a debit of {LIVE.limit_price}, it is a credit of {LIVE.limit_price}" in found.message
+    assert f"a debit of {LIVE.limit_price}, it should be a credit of {LIVE.limit_price}" in found.message
 
 
 def test_a_silent_dry_run_names_everything_that_it_does_not_tell() -> None:

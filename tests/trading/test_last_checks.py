@@ -39,9 +39,9 @@ def refused(desk: TradingDesk, words: str, kind: type[Exception] = Refused) -> N
 @pytest.mark.parametrize(
     ("echo", "words"),
     [
-        ({"limit": D("-0.58")}, "a debit of 0.58, it is a credit of 0.58"),
+        ({"limit": D("-0.58")}, "a debit of 0.58, it should be a credit of 0.58"),
         ({"limit": None}, "does not report the limit"),
-        ({"quantity": 1}, "reads 1 contracts, it is 2"),
+        ({"quantity": 1}, "reads the quantity as 1, it should be 2"),
         ({"legs": ()}, "does not report the legs"),
         ({"margin": D(500)}, "margin at the broker: 500.00, ours 1,000.00"),
         ({"buying_power_change": D(2000)}, "use of buying power"),
