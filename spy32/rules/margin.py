@@ -7,9 +7,11 @@ beyond the last one, where a net short call is unbounded.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
+from spy32.domain.market import parse_occ_symbol
 from spy32.domain.option_class import underlying_for_root
 from spy32.domain.spreads import MULTIPLIER, Account, Position
 from spy32.domain.value import value
+from spy32.rules.settlement import intrinsic_value
 
 EXPIRATION_PART = 12
 """Characters of an OCC symbol with root and expiration; right and strike follow."""
@@ -33,31 +35,29 @@ def expiration_value(positions: Iterable[Position], price: Decimal) -> Decimal:
     """Return what options and shares are worth when the underlying stands at `price` at expiration, dollars."""
     total = Decimal(0)
     for position in positions:
-        if not position.is_option:
-            total += price * position.quantity
-            continue
-        strike = Decimal(position.symbol[EXPIRATION_PART + 1 :]) / 1000
-        intrinsic = price - strike if position.symbol[EXPIRATION_PART] == "C" else strike - price
-        total += max(intrinsic, Decimal(0)) * position.quantity * MULTIPLIER
+        share = intrinsic_value(parse_occ_symbol(position.symbol), price) if position.is_option else price
+        total += share * _shares(position)
     return total
 
 
 def has_uncovered_calls(positions: Iterable[Position]) -> bool:
     """Return whether these positions lose without bound when the underlying rises."""
-    upside = Decimal(0)
-    for position in positions:
-        if not position.is_option:
-            upside += position.quantity
-        elif position.symbol[EXPIRATION_PART] == "C":
-            upside += position.quantity * MULTIPLIER
-    return upside < 0
+    return sum(_shares(position) for position in positions if _is_call(position) or not position.is_option) < 0
+
+
+def _shares(position: Position) -> int:
+    return position.quantity * (MULTIPLIER if position.is_option else 1)
+
+
+def _is_call(position: Position) -> bool:
+    return position.is_option and position.symbol[EXPIRATION_PART] == "C"
 
 
 def _worst_value(group: Sequence[Position]) -> Decimal | None:
     """Return the worst value at expiration of positions of one underlying, dollars; None when it is unbounded."""
     if has_uncovered_calls(group):
         return None
-    strikes = (Decimal(each.symbol[EXPIRATION_PART + 1 :]) / 1000 for each in group if each.is_option)
+    strikes = (parse_occ_symbol(each.symbol).strike for each in group if each.is_option)
     return min(expiration_value(group, price) for price in (Decimal(0), *strikes))
 
 
@@ -125,7 +125,7 @@ def _foreign_positions(held: Iterable[Position], own: Mapping[str, int]) -> Iter
 
 def _covering_shares(group: Sequence[Position], shares: dict[str, int], ticker: str) -> int:
     """Take the long shares that cover short calls of this expiration from `shares`, and return their number."""
-    calls = sum(each.quantity for each in group if each.symbol[EXPIRATION_PART] == "C")
+    calls = sum(each.quantity for each in group if _is_call(each))
     count = min(max(-calls * MULTIPLIER, 0), max(shares.get(ticker, 0), 0))
     shares[ticker] = shares.get(ticker, 0) - count
     return count
@@ -135,10 +135,8 @@ def _premium_paid(positions: Iterable[Position], key: str) -> Decimal | None:
     """Return what was paid for the options of one expiration less what was received, dollars; None when not told."""
     paid = Decimal(0)
     for position in positions:
-        if not position.is_option or position.symbol[:EXPIRATION_PART] != key:
-            continue
-        if position.average_price is not None:
-            paid += position.average_price * position.quantity * MULTIPLIER
-        elif position.quantity > 0:
-            return None
+        if position.is_option and position.symbol.startswith(key):
+            if position.average_price is None and position.quantity > 0:
+                return None
+            paid += (position.average_price or Decimal(0)) * _shares(position)
     return paid

@@ -8,6 +8,7 @@ from itertools import pairwise
 from spy32.domain.notices import NoticeKind, NoticeText
 from spy32.domain.proposals import Proposal, ProposalTerms
 from spy32.domain.spreads import MULTIPLIER, Leg, Mode
+from spy32.rules.settlement import intrinsic_value
 from spy32.sessions import new_york_time
 
 BAR = 24
@@ -45,7 +46,7 @@ def payoff_text(underlying: str, legs: Sequence[Leg], quantity: int, credit: Dec
     room = max(strikes[-1] - strikes[0], Decimal(1))
     middles = [(low + high) / 2 for low, high in pairwise(strikes)]
     prices = sorted({strikes[0] - room, *strikes, *middles, strikes[-1] + room}, reverse=True)
-    results = [(price, (credit - _owed(legs, price)) * MULTIPLIER * quantity - costs) for price in prices]
+    results = [(price, (credit - _closing_cost(legs, price)) * MULTIPLIER * quantity - costs) for price in prices]
     largest = max(abs(result) for _, result in results) or Decimal(1)
     lines = [f"{underlying} at expiration, result after costs to open:"]
     for price, result in results:
@@ -54,17 +55,9 @@ def payoff_text(underlying: str, legs: Sequence[Leg], quantity: int, credit: Dec
     return "\n".join(lines)
 
 
-def _owed(legs: Iterable[Leg], price: Decimal) -> Decimal:
+def _closing_cost(legs: Iterable[Leg], price: Decimal) -> Decimal:
     """What the legs cost at expiration, dollars per share."""
-    return sum(
-        (
-            leg.action.sign
-            * leg.quantity
-            * max((price - leg.strike) * (1 if leg.right.value == "C" else -1), Decimal(0))
-            for leg in legs
-        ),
-        Decimal(0),
-    )
+    return sum((leg.action.sign * leg.quantity * intrinsic_value(leg, price) for leg in legs), Decimal(0))
 
 
 def deadline(proposal: Proposal) -> str:

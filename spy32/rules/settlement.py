@@ -175,7 +175,7 @@ def _settle_position(
     return removal, delivery
 
 
-def intrinsic_value(contract: Contract, price: Decimal) -> Decimal:
+def intrinsic_value(contract: Contract | Leg, price: Decimal) -> Decimal:
     """Return what exercising is worth at a price of the underlying, dollars per share; 0 out of the money."""
     gain = price - contract.strike if contract.right is Right.CALL else contract.strike - price
     return max(gain, Decimal(0))
@@ -270,4 +270,4 @@ def settled_amount(legs: Sequence[Leg], price: Decimal) -> Decimal:
 
 def expires_worthless(legs: Sequence[Leg], price: Decimal) -> bool:
     """Return whether no leg is exercised at this settlement price."""
-    return all(intrinsic_value(parse_occ_symbol(leg.symbol), price) < EXERCISE_THRESHOLD for leg in legs)
+    return all(intrinsic_value(leg, price) < EXERCISE_THRESHOLD for leg in legs)
