@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from spy32.domain.proposals import Proposal
-    from spy32.domain.report import Attribution, AttributionSum
+    from spy32.domain.report import Attribution
     from spy32.domain.run_view import RunView
     from spy32.render.page import Page
     from spy32.render.raw_texts import RawTexts
@@ -178,14 +178,13 @@ def _named_page(name: str, app: "App", store: "Store", view: "RunView", raw: "Ra
             return pages[name](view)
 
 
-def _attributions(store: "Store", view: "RunView") -> "tuple[Attribution | AttributionSum, ...]":
-    """Where the result of the view's trade came from, by session and in all."""
+def _attributions(store: "Store", view: "RunView") -> "tuple[Attribution, ...]":
+    """Where the result of the view's trade came from, by session."""
     if view.trade is None:
         return ()
-    from spy32.review.attribution import attribution_sum, attributions
+    from spy32.review.attribution import attributions
 
-    rows = attributions(store, view.trade)
-    return (*rows, attribution_sum(rows)) if rows[1:] else rows
+    return attributions(store, view.trade)
 
 
 def _load_view(store: "Store", typed: str | None, *, rejected: bool) -> "RunView":

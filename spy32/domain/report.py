@@ -1,7 +1,7 @@
 """The report: what came of trades and decisions. Every figure of its screens and its HTML page is a field here."""
 
-from collections.abc import Mapping
-from dataclasses import field
+from collections.abc import Iterable, Mapping
+from dataclasses import field, fields
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -117,12 +117,9 @@ class Reliability:
 
 
 @value
-class Attribution:
-    """The parts of a trade's change of mark over one interval, dollars; they sum to the change exactly."""
+class AttributionParts:
+    """The parts of a change of marks by cause, dollars."""
 
-    trade_id: TradeId
-    start: date
-    end: date
     time: Dollars
     spot: Dollars
     vol: Dollars
@@ -131,20 +128,32 @@ class Attribution:
     """Quotes that differ from the smile."""
     fees: Dollars
     """Fees and slippage of fills."""
-    total: Dollars
+
+    @classmethod
+    def add_up(cls, parts: Iterable["AttributionParts"]) -> "AttributionParts":
+        """Return each part of several changes together."""
+        amounts = zip(*(each.amounts.values() for each in parts), strict=True)
+        return cls(**{item.name: sum(column, Decimal(0)) for item, column in zip(fields(cls), amounts, strict=True)})
+
+    @property
+    def amounts(self) -> dict[str, Dollars]:
+        """Each part by its name."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
+    @property
+    def total(self) -> Dollars:
+        """The change, which the parts sum to exactly."""
+        return sum(self.amounts.values(), Decimal(0))
 
 
 @value
-class AttributionSum:
-    """The parts of all attributed trades together, dollars; they sum to the total exactly."""
+class Attribution:
+    """The parts of a trade's change of mark over one interval."""
 
-    time: Dollars
-    spot: Dollars
-    vol: Dollars
-    smile: Dollars
-    rest: Dollars
-    fees: Dollars
-    total: Dollars
+    trade_id: TradeId
+    start: date
+    end: date
+    parts: AttributionParts
 
 
 @value
@@ -301,7 +310,7 @@ class Report:
     ladder: tuple[OpenExpiration, ...] = ()
     open_max_loss: Dollars = Decimal(0)
     """The most that the ladder can lose together."""
-    attribution_sum: AttributionSum | None = None
+    attribution_sum: AttributionParts | None = None
     """None while no trade has two marks."""
     run_outcomes: Mapping[str, int] = field(default_factory=dict)
     """Runs by the cause of their outcome, such as `holiday`, or by the outcome where it has none; most first."""

@@ -18,26 +18,24 @@ from spy32.options.normal import Bools, Floats
 
 @value
 class LegColumns:
-    """The m legs of the spread of each of n intervals, columns of shape (n, m)."""
+    """The m legs of a spread, columns of shape (m,)."""
 
     is_call: Bools
     strike: Floats
     weight: Floats
     """Contracts held per spread: negative for sold legs."""
-    rate: Floats
-    """Continuous, fractions a year, shape (n,)."""
 
 
 @value
 class MarketStates:
-    """The market at one end of each of n intervals. NaN where something is not known."""
+    """The market at the n + 1 ends of n successive intervals. NaN where something is not known."""
 
     years: Floats
-    """To expiration, shape (n,)."""
+    """To expiration, shape (n + 1,)."""
     spot: Floats
-    """Dollars, shape (n,)."""
+    """Dollars, shape (n + 1,)."""
     mids: Floats
-    """Of each leg, dollars per share, shape (n, m)."""
+    """Of each leg, dollars per share, shape (n + 1, m)."""
 
 
 @value
@@ -50,64 +48,50 @@ class ChangeParts:
     smile: Floats
 
 
-def change_parts(legs: LegColumns, before: MarketStates, after: MarketStates, *, dividend_yield: float) -> ChangeParts:
+def change_parts(legs: LegColumns, states: MarketStates, *, rate: float, dividend_yield: float) -> ChangeParts:
     """Return the parts of each interval. The forward is the spot carried at the rate less `dividend_yield`.
 
     A spot or vol that is known at one end of an interval only did not change in it. With one that is known at neither,
     all parts are 0.
     """
-    pricer = _Pricer(legs, dividend_yield)
-    spot, spot_after = _known_ends(before.spot, after.spot)
-    vol, vol_after = _known_ends(pricer.vols(before), pricer.vols(after))
-    shift = _common_shift(pricer.vegas(after.years, spot_after, vol), vol_after - vol)
+
+    def contracts(years: Floats, spot: Floats) -> Contracts:
+        """Every leg at each time, one after the other."""
+        times, size = len(years), len(legs.strike)
+        return build_contracts(
+            is_call=np.tile(legs.is_call, times),
+            strike=np.tile(legs.strike, times),
+            forward=np.repeat(spot * np.exp((rate - dividend_yield) * years), size),
+            years=np.repeat(years, size),
+            discount=np.repeat(np.exp(-rate * years), size),
+        )
+
+    def values(years: Floats, spot: Floats, vols: Floats) -> Floats:
+        prices = price(contracts(years, spot), vols.ravel()).reshape(vols.shape)
+        return np.asarray((prices * legs.weight).sum(axis=1))
+
+    vols = implied_vol(contracts(states.years, states.spot), states.mids.ravel()).reshape(states.mids.shape)
+    years, end = states.years[:-1], states.years[1:]
+    spot, spot_after = _known_ends(states.spot)
+    vol, vol_after = _known_ends(vols)
+    vegas = greeks(contracts(end, spot_after), vol.ravel()).vega.reshape(vol.shape)
+    shift = _common_shift(np.nan_to_num(vegas * np.abs(legs.weight)), vol_after - vol)
     steps = np.array(
         [
-            pricer.values(before.years, spot, vol),
-            pricer.values(after.years, spot, vol),
-            pricer.values(after.years, spot_after, vol),
-            pricer.values(after.years, spot_after, np.maximum(vol + shift[:, None], 0.0)),
-            pricer.values(after.years, spot_after, vol_after),
+            values(years, spot, vol),
+            values(end, spot, vol),
+            values(end, spot_after, vol),
+            values(end, spot_after, np.maximum(vol + shift[:, None], 0.0)),
+            values(end, spot_after, vol_after),
         ]
     )
     time, by_spot, by_vol, smile = np.where(np.isfinite(steps).all(axis=0), np.diff(steps, axis=0), 0.0)
     return ChangeParts(time=time, spot=by_spot, vol=by_vol, smile=smile)
 
 
-class _Pricer:
-    """Prices of the legs. Spots and years have shape (n,), vols (n, m)."""
-
-    def __init__(self, legs: LegColumns, dividend_yield: float) -> None:
-        self._legs = legs
-        self._carry = legs.rate - dividend_yield
-
-    def vols(self, states: MarketStates) -> Floats:
-        """Return the implied vol of each mid, shape (n, m); NaN where it has none."""
-        contracts = self._contracts(states.years, states.spot)
-        return implied_vol(contracts, states.mids.ravel()).reshape(states.mids.shape)
-
-    def values(self, years: Floats, spot: Floats, vols: Floats) -> Floats:
-        """Return what one spread is worth to us, shape (n,)."""
-        prices = price(self._contracts(years, spot), vols.ravel()).reshape(vols.shape)
-        return np.asarray((prices * self._legs.weight).sum(axis=1))
-
-    def vegas(self, years: Floats, spot: Floats, vols: Floats) -> Floats:
-        """Return the vega of the contracts of each leg, positive, shape (n, m); 0 where there is none."""
-        vegas = greeks(self._contracts(years, spot), vols.ravel()).vega.reshape(vols.shape)
-        return np.nan_to_num(vegas * np.abs(self._legs.weight))
-
-    def _contracts(self, years: Floats, spot: Floats) -> Contracts:
-        size = self._legs.strike.shape[1]
-        return build_contracts(
-            is_call=self._legs.is_call.ravel(),
-            strike=self._legs.strike.ravel(),
-            forward=np.repeat(spot * np.exp(self._carry * years), size),
-            years=np.repeat(years, size),
-            discount=np.repeat(np.exp(-self._legs.rate * years), size),
-        )
-
-
-def _known_ends(before: Floats, after: Floats) -> tuple[Floats, Floats]:
-    """Return the values at both ends, a missing one replaced by that of the other end."""
+def _known_ends(found: Floats) -> tuple[Floats, Floats]:
+    """Return the values at both ends of each interval, a missing one replaced by that of the other end."""
+    before, after = found[:-1], found[1:]
     return np.where(np.isnan(before), after, before), np.where(np.isnan(after), before, after)
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from spy32.domain.market import QualityReport
 from spy32.domain.orders import Order
 from spy32.domain.proposals import Approval, Proposal, RiskDecision, Sizing
-from spy32.domain.report import Attribution, AttributionSum
+from spy32.domain.report import Attribution, AttributionParts
 from spy32.domain.run_view import MarketSummary, RunView
 from spy32.domain.runs import Run
 from spy32.render.explain import explain_outcome, format_outcome, outcome_tone
@@ -35,7 +35,7 @@ def full_page(
     *,
     now: datetime,
     also: tuple[Proposal, ...] = (),
-    attribution: tuple[Attribution | AttributionSum, ...] = (),
+    attribution: tuple[Attribution, ...] = (),
 ) -> Page:
     """Everything worth reading about one run, after its one screen; `attribution` is of its trade."""
     short = run_page(view, now=now, also=also)
@@ -97,22 +97,20 @@ def _steps(run: Run) -> Grid:
 # What became of it.
 
 
-def _attribution(intervals: Sequence[Attribution | AttributionSum]) -> Grid:
+def _attribution(intervals: Sequence[Attribution]) -> Grid:
     """A line a session; of several intervals the last one is their sum."""
-
-    def name(interval: Attribution | AttributionSum) -> str:
-        if isinstance(interval, AttributionSum):
-            return "in all"
-        return f"{calendar_day(interval.start)} to {calendar_day(interval.end)}"
+    rows = [(f"{calendar_day(each.start)} to {calendar_day(each.end)}", each.parts) for each in intervals]
+    if len(rows) > 1:
+        rows.append(("in all", AttributionParts.add_up(parts for _, parts in rows)))
 
     def dollars(part: str) -> Cell:
-        return lambda interval: f"{getattr(interval, part):+,.2f}"
+        return lambda row: f"{getattr(row[1], part):+,.2f}"
 
     columns: dict[str, Cell] = {
-        "interval": name, "time>": dollars("time"), "spot>": dollars("spot"), "vol>": dollars("vol"),
+        "interval": lambda row: row[0], "time>": dollars("time"), "spot>": dollars("spot"), "vol>": dollars("vol"),
         "smile>": dollars("smile"), "rest>": dollars("rest"), "fees>": dollars("fees"), "total>": dollars("total"),
     }  # fmt: skip
-    return noun_grid("attribution", "Where the result came from, dollars; fees with slippage", intervals, columns)
+    return noun_grid("attribution", "Where the result came from, dollars; fees with slippage", rows, columns)
 
 
 def _approval(approval: Approval) -> Pairs:

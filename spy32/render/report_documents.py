@@ -2,7 +2,7 @@
 
 from spy32.domain.report import (
     Attribution,
-    AttributionSum,
+    AttributionParts,
     Bounds,
     EquityPoint,
     ExperimentPoint,
@@ -20,9 +20,13 @@ from spy32.domain.report import (
 from spy32.render import document_parts  # noqa: F401 - the part of the totals
 from spy32.render.encoder import Part
 
+PARTS = "time spot vol smile rest fees total"
+
 for noun in (
-    Bounds, ReportTrade, EquityPoint, GroupResult, ReliabilityPoint, Reliability, Attribution, AttributionSum, ModelUse,
+    Bounds, ReportTrade, EquityPoint, GroupResult, ReliabilityPoint, Reliability, ModelUse,
     ExperimentPoint, ExperimentState, Money, SharpeRatio, OpenExpiration,
 ):  # fmt: skip
     Part(noun)
+Part(AttributionParts, PARTS)
+Part(Attribution, f"trade_id start end {PARTS}", inner="parts")
 REPORT = Part(Report, called="spy32.report")

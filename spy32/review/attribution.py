@@ -13,7 +13,7 @@ from spy32.domain.market import OptionQuote, Right
 from spy32.domain.marks import LegMark, Mark
 from spy32.domain.orders import Trade
 from spy32.domain.outcomes import DailyClose
-from spy32.domain.report import Attribution, AttributionSum
+from spy32.domain.report import Attribution, AttributionParts
 from spy32.domain.results import CashFlow, CashFlowKind
 from spy32.domain.run_view import MarketSummary
 from spy32.domain.spreads import CENT, MULTIPLIER, Candidate
@@ -25,9 +25,6 @@ from spy32.rules.settlement import trading_end
 from spy32.sessions import market_date, years_to_expiration
 from spy32.settings.model import MarketSources
 from spy32.store import Store
-
-PARTS = ("time", "spot", "vol", "smile")
-SUMMED = (*PARTS, "rest", "fees", "total")
 
 
 @value
@@ -55,16 +52,6 @@ class _Level:
     held: int = 0
 
 
-@value
-class _Interval:
-    """What one row is computed from."""
-
-    trade: Trade
-    rate: float
-    before: _Level
-    after: _Level
-
-
 def attributions(store: Store, *trades: Trade, closes: Iterable[DailyClose] = ()) -> tuple[Attribution, ...]:
     """Return the parts of the results of trades, by trade, oldest interval first; nothing before a usable mark.
 
@@ -75,27 +62,26 @@ def attributions(store: Store, *trades: Trade, closes: Iterable[DailyClose] = ()
     """
     prices = {(close.ticker, close.day): float(close.close) for close in closes}
     with store.core.read_transaction():
-        return split_intervals([part for trade in trades for part in _read_intervals(store, trade, prices)])
+        return tuple(interval for trade in trades for interval in _read_trade(store, trade, prices))
 
 
-def _read_intervals(store: Store, trade: Trade, prices: Mapping[tuple[str, date], float]) -> tuple[_Interval, ...]:
+def _read_trade(store: Store, trade: Trade, prices: Mapping[tuple[str, date], float]) -> tuple[Attribution, ...]:
     proposal, rate = store.proposals.get(trade.proposal_id), store.decisions.rate(trade.run_id)
     market = store.decisions.market(trade.run_id)
     candidate = store.decisions.candidate(trade.run_id, proposal.candidate_id)
     flows, ended = store.results.cash_flows(trade), trade.closed_at
-    return trade_intervals(
+    last_day = market_date(_end_time(trade, flows, ended)) if ended is not None else None
+    return split_trade(
         trade,
         flows,
         store.marks.select_sessions(trade.id),
         opening=_opening_point(trade, market, candidate),
-        close=prices.get((proposal.underlying, market_date(_end_time(trade, flows, ended))))
-        if ended is not None
-        else None,
+        close=prices.get((proposal.underlying, last_day)) if last_day is not None else None,
         rate=rate if rate is not None else MarketSources().rate,
     )
 
 
-def trade_intervals(
+def split_trade(
     trade: Trade,
     flows: Sequence[CashFlow],
     marks: Sequence[Mark],
@@ -103,64 +89,37 @@ def trade_intervals(
     opening: MarketPoint,
     close: float | None = None,
     rate: float,
-) -> tuple[_Interval, ...]:
-    """Return the intervals of one trade, from its cash flows and its last usable mark of each session.
+) -> tuple[Attribution, ...]:
+    """Return the parts of one trade, from its cash flows and its last usable mark of each session.
 
     `close` is the official close of the underlying on its last day, `rate` a fraction a year.
     """
     levels = _levels(trade, flows, marks, opening, close)
-    return tuple(_Interval(trade=trade, rate=rate, before=before, after=after) for before, after in pairwise(levels))
-
-
-def split_intervals(intervals: Sequence[_Interval]) -> tuple[Attribution, ...]:
-    """Return the parts of each interval, of any trades."""
-    found: dict[int, Attribution] = {}
-    for size in {len(each.trade.legs) for each in intervals}:
-        places = [place for place, each in enumerate(intervals) if len(each.trade.legs) == size]
-        same = [intervals[place] for place in places]
-        before, after = (_states([getattr(each, end) for each in same], same) for end in ("before", "after"))
-        parts = change_parts(_leg_columns(same), before, after, dividend_yield=DIVIDEND_YIELD)
-        changes = zip(*(getattr(parts, name).tolist() for name in PARTS), strict=True)
-        found |= {place: _attribution(intervals[place], each) for place, each in zip(places, changes, strict=True)}
-    return tuple(found[place] for place in range(len(intervals)))
-
-
-def _leg_columns(intervals: Sequence[_Interval]) -> LegColumns:
-    legs = [each.trade.legs for each in intervals]
-    return LegColumns(
-        is_call=np.array([[leg.right is Right.CALL for leg in row] for row in legs]),
-        strike=np.array([[float(leg.strike) for leg in row] for row in legs]),
-        weight=np.array([[-float(leg.action.sign * leg.quantity) for leg in row] for row in legs]),
-        rate=np.array([each.rate for each in intervals]),
+    legs = LegColumns(
+        is_call=np.array([leg.right is Right.CALL for leg in trade.legs]),
+        strike=np.array([float(leg.strike) for leg in trade.legs]),
+        weight=np.array([-float(leg.action.sign * leg.quantity) for leg in trade.legs]),
     )
-
-
-def _states(levels: Sequence[_Level], intervals: Sequence[_Interval]) -> MarketStates:
-    """Return the market at these levels, one of each interval."""
-    rows = [(level.point, each.trade) for level, each in zip(levels, intervals, strict=True)]
-    return MarketStates(
-        years=np.array([years_to_expiration(point.at, trade.expiration) for point, trade in rows]),
-        spot=np.array([point.spot for point, _ in rows]),
-        mids=np.array([point.mids or (nan,) * len(trade.legs) for point, trade in rows]),
+    points = [level.point for level in levels]
+    states = MarketStates(
+        years=np.array([years_to_expiration(point.at, trade.expiration) for point in points]),
+        spot=np.array([point.spot for point in points]),
+        mids=np.array([point.mids or (nan,) * len(trade.legs) for point in points]),
     )
+    parts = change_parts(legs, states, rate=rate, dividend_yield=DIVIDEND_YIELD)
+    changes = np.array([parts.time, parts.spot, parts.vol, parts.smile]).T.tolist()
+    ends = zip(pairwise(levels), changes, strict=True)
+    return tuple(_attribution(trade.id, before, after, change) for (before, after), change in ends)
 
 
-def attribution_sum(intervals: Sequence[Attribution]) -> AttributionSum:
-    """Return the parts of all intervals together."""
-    sums = {name: sum((getattr(each, name) for each in intervals), Decimal(0)) for name in SUMMED}
-    return AttributionSum(**sums)
-
-
-def _attribution(interval: _Interval, changes: Sequence[float]) -> Attribution:
-    """Return one row. What was opened in the interval counts from its start, what was closed in it until its end."""
-    before, after = interval.before, interval.after
+def _attribution(trade_id: int, before: _Level, after: _Level, changes: Sequence[float]) -> Attribution:
+    """Return one interval. What was opened in it counts from its start, what was closed in it until its end."""
     shares = (before.held + after.opened - before.opened) * MULTIPLIER
-    parts = {name: _round_cents(Decimal(change * shares)) for name, change in zip(PARTS, changes, strict=True)}
+    time, spot, vol, smile = (_round_cents(Decimal(change * shares)) for change in changes)
     total, fees = after.profit - before.profit, before.costs - after.costs
-    rest = total - fees - sum(parts.values(), Decimal(0))
-    return Attribution(
-        trade_id=interval.trade.id, start=before.day, end=after.day, rest=rest, fees=fees, total=total, **parts
-    )
+    rest = total - fees - time - spot - vol - smile
+    parts = AttributionParts(time=time, spot=spot, vol=vol, smile=smile, rest=rest, fees=fees)
+    return Attribution(trade_id=trade_id, start=before.day, end=after.day, parts=parts)
 
 
 def _levels(

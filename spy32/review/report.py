@@ -14,6 +14,7 @@ from spy32.domain.option_class import underlying_for_root
 from spy32.domain.orders import Trade
 from spy32.domain.report import (
     Attribution,
+    AttributionParts,
     Bounds,
     EquityPoint,
     ExperimentState,
@@ -23,7 +24,7 @@ from spy32.domain.report import (
 )
 from spy32.domain.spreads import CENT
 from spy32.records.report import ReportRows
-from spy32.review.attribution import attribution_sum, attributions
+from spy32.review.attribution import attributions
 from spy32.review.betting import MIN_OUTCOMES
 from spy32.review.bounds import mean_bounds, share_bounds, week_numbers, weekly_means
 from spy32.review.model_use import model_use
@@ -136,7 +137,7 @@ class _ReportBuilder:
             sharpe=sharpe_ratio(np.array([float((row.trade.result or 0) / row.trade.max_loss) for row in self._ended])),
             ladder=ladder,
             open_max_loss=sum((step.max_loss for step in ladder), Decimal(0)),
-            attribution_sum=attribution_sum(intervals) if intervals else None,
+            attribution_sum=AttributionParts.add_up(each.parts for each in intervals) if intervals else None,
             run_outcomes=run_outcomes,
             account=account,
             account_return=float(path[-1].realized / account) if path and account else None,

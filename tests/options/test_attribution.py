@@ -74,18 +74,9 @@ def market(states: list[State], count: int = 4) -> MarketStates:
 
 def parts_of(states: MarketStates) -> ChangeParts:
     """The parts of the intervals between successive states."""
-    count, size = len(states.spot) - 1, states.mids.shape[1]
-    legs = LegColumns(
-        is_call=np.tile(RIGHTS[:size], (count, 1)),
-        strike=np.tile(STRIKES[:size], (count, 1)),
-        weight=np.tile(WEIGHTS[:size], (count, 1)),
-        rate=np.full(count, RATE),
-    )
-    before, after = (
-        MarketStates(years=states.years[ends], spot=states.spot[ends], mids=states.mids[ends])
-        for ends in (slice(None, -1), slice(1, None))
-    )
-    return change_parts(legs, before, after, dividend_yield=DIVIDEND_YIELD)
+    size = states.mids.shape[1]
+    legs = LegColumns(is_call=np.array(RIGHTS[:size]), strike=np.array(STRIKES[:size]), weight=np.array(WEIGHTS[:size]))
+    return change_parts(legs, states, rate=RATE, dividend_yield=DIVIDEND_YIELD)
 
 
 def rows(parts: ChangeParts) -> np.ndarray:

@@ -16,17 +16,14 @@ from hypothesis import strategies as st
 from spy32.domain.marks import LegMark, Mark, MarkFlag
 from spy32.domain.orders import Adoption, Trade, TransactionKind
 from spy32.domain.outcomes import DailyClose
-from spy32.domain.report import Attribution
+from spy32.domain.report import Attribution, AttributionParts
 from spy32.domain.results import CashFlow, CashFlowKind
 from spy32.domain.spreads import Menu
 from spy32.lifecycle import TradeState
 from spy32.review.attribution import (
-    SUMMED,
     MarketPoint,
-    attribution_sum,
     attributions,
-    split_intervals,
-    trade_intervals,
+    split_trade,
 )
 from spy32.store import Store
 from tests.support import builders
@@ -62,14 +59,15 @@ def ended(result: str, at: datetime, **over: Any) -> Trade:
 
 def split(of: Trade, flows: list[CashFlow], *marks: Mark, **over: Any) -> tuple[Attribution, ...]:
     given_ = {"opening": QUOTED, "rate": builders.RATE, **over}
-    return split_intervals(trade_intervals(of, flows, marks, **given_))
+    return split_trade(of, flows, marks, **given_)
 
 
 def check_sums(rows: tuple[Attribution, ...]) -> None:
     for row in rows:
-        parts = (row.time, row.spot, row.vol, row.smile, row.rest, row.fees)
-        assert sum(parts) == row.total
-        assert all(part == part.quantize(D("0.01")) for part in parts)
+        parts = row.parts
+        amounts = (parts.time, parts.spot, parts.vol, parts.smile, parts.rest, parts.fees)
+        assert sum(amounts) == parts.total
+        assert all(amount == amount.quantize(D("0.01")) for amount in amounts)
 
 
 def test_an_open_trade_is_split_from_its_fill_to_its_newest_mark() -> None:
@@ -77,9 +75,9 @@ def test_an_open_trade_is_split_from_its_fill_to_its_newest_mark() -> None:
     days = [date(2025, 10, 6), date(2025, 10, 6), date(2025, 10, 7), date(2025, 10, 9)]
     assert [(row.start, row.end) for row in rows] == list(pairwise(days))
     # 0.60 at the approval, sold at 0.58: 4.00 of slippage, 4.52 of fees.
-    assert [row.fees for row in rows] == [D("-8.52"), D(0), D(0)]
-    assert [row.total for row in rows] == [D("-12.52"), D("24.00"), D("20.00")]
-    assert rows[1].time > 0 and rows[1].spot > 0 and rows[1].rest == 0
+    assert [row.parts.fees for row in rows] == [D("-8.52"), D(0), D(0)]
+    assert [row.parts.total for row in rows] == [D("-12.52"), D("24.00"), D("20.00")]
+    assert rows[1].parts.time > 0 and rows[1].parts.spot > 0 and rows[1].parts.rest == 0
     check_sums(rows)
 
 
@@ -96,10 +94,11 @@ def test_the_parts_sum_to_the_result_to_the_cent_whatever_happens(
     rows = split(ended(str(D(result).scaleb(-2)), end), flows, *marks)
     check_sums(rows)
     assert len(rows) == len(prices) + 1
-    assert sum(row.total for row in rows) == D(result).scaleb(-2)
+    assert sum(row.parts.total for row in rows) == D(result).scaleb(-2)
     assert [row.start for row in rows[1:]] == [row.end for row in rows[:-1]]
-    total = attribution_sum(rows)
-    assert all(getattr(total, name) == sum(getattr(row, name) for row in rows) for name in SUMMED)
+    total = AttributionParts.add_up(row.parts for row in rows)
+    assert total.total == D(result).scaleb(-2)
+    assert all(amount == sum(row.parts.amounts[name] for row in rows) for name, amount in total.amounts.items())
 
 
 def test_a_mark_that_is_dated_before_the_fill_is_no_mark_of_the_trade() -> None:
@@ -112,14 +111,14 @@ def test_a_close_ends_at_the_mark_of_its_day() -> None:
     last = rows[-1]
     assert (last.start, last.end) == (date(2025, 10, 7), date(2025, 10, 9))
     # Bought back at 0.35 where 0.34 was the mid: 2.00 of slippage, 0.52 of fees.
-    assert (last.fees, last.total, last.rest) == (D("-2.52"), D("29.48"), D(0))
-    assert last.spot > 0
+    assert (last.parts.fees, last.parts.total, last.parts.rest) == (D("-2.52"), D("29.48"), D(0))
+    assert last.parts.spot > 0
 
 
 def test_a_close_without_a_mark_on_its_day_leaves_what_is_not_known_to_the_rest() -> None:
     (_, last) = split(ended("40.96", CLOSING.at), [OPENING, CLOSING], mark(1, 2.5, 2.0))
-    assert (last.spot, last.vol, last.smile) == (0, 0, 0)
-    assert last.time > 0 and last.rest == last.total - last.fees - last.time
+    assert (last.parts.spot, last.parts.vol, last.parts.smile) == (0, 0, 0)
+    assert last.parts.time > 0 and last.parts.rest == last.parts.total - last.parts.fees - last.parts.time
 
 
 def test_a_settlement_is_at_the_official_close() -> None:
@@ -128,11 +127,11 @@ def test_a_settlement_is_at_the_official_close() -> None:
     near = mark(30, 4.0, 2.2, 641.0)
     (_, last) = split(settled, flows, near, close=637.0)
     # From a mid of 1.80 to worthless at 641, then 3.00 in the money.
-    assert (last.time, last.spot, last.rest) == (D("360.00"), D("-600.00"), D(0))
+    assert (last.parts.time, last.parts.spot, last.parts.rest) == (D("360.00"), D("-600.00"), D(0))
     (_, blind) = split(settled, flows, near)
-    assert (blind.time, blind.spot, blind.rest) == (D("360.00"), D(0), D("-600.00"))
+    assert (blind.parts.time, blind.parts.spot, blind.parts.rest) == (D("360.00"), D(0), D("-600.00"))
     (_, by_mark) = split(settled, flows, near, mark(32, 3.0, 0.01, 637.0))
-    assert by_mark.spot == D("-600.00")
+    assert by_mark.parts.spot == D("-600.00")
 
 
 def test_a_broker_may_date_an_expiration_on_the_next_day() -> None:
@@ -142,16 +141,16 @@ def test_a_broker_may_date_an_expiration_on_the_next_day() -> None:
         settled, [OPENING, replace(SETTLEMENT, at=late)], mark(31, 0.5, 0.3, 650.0), mark(32, 0.01, 0.01, 648.0)
     )
     assert (last.start, last.end) == (date(2025, 11, 6), date(2025, 11, 8))
-    assert last.total == last.time + last.rest
+    assert last.parts.total == last.parts.time + last.parts.rest
 
 
 def test_a_close_in_two_parts_counts_what_was_held() -> None:
     half = replace(CLOSING, at=later(days=1), amount=D("-50.00"), spreads=1, mid=None, fees=D("0.26"))
     rest = replace(CLOSING, at=later(days=3), amount=D("-35.00"), spreads=1, mid=None, fees=D("0.26"))
     rows = split(ended("25.96", rest.at), [OPENING, half, rest], mark(1, 2.5, 2.0), mark(2, 2.2, 1.8))
-    assert [row.total for row in rows] == [D("11.22"), D("10.00"), D("4.74")]
+    assert [row.parts.total for row in rows] == [D("11.22"), D("10.00"), D("4.74")]
     one = split(trade(quantity=1), [replace(OPENING, spreads=1)], mark(1, 2.5, 2.0), mark(2, 2.2, 1.8))
-    assert (rows[1].time, rows[1].vol) == (one[1].time, one[1].vol)
+    assert (rows[1].parts.time, rows[1].parts.vol) == (one[1].parts.time, one[1].parts.vol)
     check_sums(rows)
 
 
@@ -159,10 +158,10 @@ def test_an_opening_without_quotes_and_a_trade_without_marks() -> None:
     unknown = MarketPoint(at=OPENING.at)
     assert split(trade(), [OPENING]) == ()
     (row,) = split(ended("40.96", CLOSING.at), [OPENING, CLOSING], opening=unknown)
-    assert (row.time, row.spot, row.vol, row.smile, row.total) == (0, 0, 0, 0, D("40.96"))
-    assert row.fees == D("-11.04") and row.rest == D("52.00")
+    assert (row.parts.time, row.parts.spot, row.parts.vol, row.parts.smile, row.parts.total) == (0, 0, 0, 0, D("40.96"))
+    assert row.parts.fees == D("-11.04") and row.parts.rest == D("52.00")
     (first,) = split(trade(), [OPENING], mark(1, 2.5, 2.0), opening=replace(unknown, spot=nan))
-    assert first.time > 0 and first.spot == 0
+    assert first.parts.time > 0 and first.parts.spot == 0
     check_sums((row, first))
 
 
@@ -193,7 +192,7 @@ def test_the_last_usable_mark_of_each_session_is_read(store: Store) -> None:
     add_marks(store, made)
     assert [found.spot for found in store.marks.select_sessions(made.id)] == [670.0, 673.0]
     first, second = attributions(store, made)
-    assert (first.trade_id, first.total, second.total) == (made.id, D("-8.52"), D("20.00"))
+    assert (first.trade_id, first.parts.total, second.parts.total) == (made.id, D("-8.52"), D("20.00"))
 
 
 def test_trades_read_together_have_the_rows_that_they_have_alone(store: Store) -> None:
@@ -216,6 +215,6 @@ def test_the_opening_is_at_the_quotes_of_its_run_and_the_end_at_the_official_clo
     over = store.adoptions.adopt(adoption, was=made.state, held=2, at=later(days=32))
     close = DailyClose(ticker="SPY", day=builders.EXPIRATION, close=D("652.00"), source="test")
     (row,) = attributions(store, over, closes=[close])
-    assert (row.start, row.end, row.total) == (builders.TODAY, builders.EXPIRATION, over.result)
-    assert row.time == pytest.approx(candidate.mid * 200, abs=D("0.01"))
-    assert (row.spot, row.vol, row.smile) == (0, 0, 0)
+    assert (row.start, row.end, row.parts.total) == (builders.TODAY, builders.EXPIRATION, over.result)
+    assert row.parts.time == pytest.approx(candidate.mid * 200, abs=D("0.01"))
+    assert (row.parts.spot, row.parts.vol, row.parts.smile) == (0, 0, 0)

@@ -7,7 +7,7 @@ from itertools import accumulate
 
 from spy32.domain.report import (
     Attribution,
-    AttributionSum,
+    AttributionParts,
     Bounds,
     EquityPoint,
     ExperimentPoint,
@@ -31,7 +31,7 @@ from spy32.review.betting import MIN_OUTCOMES
 START = date(2025, 1, 6)
 PARTS = {
     "time": Decimal("21.10"), "spot": Decimal("-9.05"), "vol": Decimal("4.00"), "smile": Decimal("-0.75"),
-    "rest": Decimal("0.40"), "fees": Decimal("-2.26"), "total": Decimal("13.44"),
+    "rest": Decimal("0.40"), "fees": Decimal("-2.26"),
 }  # fmt: skip
 EXITS = ("target", "time", "expired", "stop")
 
@@ -83,7 +83,7 @@ def sample_report(trades: int = 52) -> Report:
             ),
         ),
         attribution=tuple(_attribution(number) for number in range(trades)),
-        attribution_sum=AttributionSum(**{name: part * trades for name, part in PARTS.items()}),
+        attribution_sum=AttributionParts(**{name: part * trades for name, part in PARTS.items()}),
         models=(
             ModelUse(
                 name="grok-4 v3-comprehensive", asked=trades, traded=trades - 6, abstained=6, failed=0, vetoed=1,
@@ -141,7 +141,7 @@ def _group(name: str, results: list[Decimal]) -> GroupResult:
 
 def _attribution(number: int) -> Attribution:
     start = START + timedelta(weeks=number)
-    return Attribution(trade_id=number + 1, start=start, end=start + timedelta(days=1), **PARTS)
+    return Attribution(trade_id=number + 1, start=start, end=start + timedelta(days=1), parts=AttributionParts(**PARTS))
 
 
 def _experiment(pairs: int) -> ExperimentState:
