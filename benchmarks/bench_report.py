@@ -10,8 +10,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
-from spy32.render.encoder import to_document
-from spy32.render.report_documents import REPORT
 from spy32.render.report_html import html_page
 from spy32.review.report import build_report
 from tests.support import stores
@@ -31,7 +29,7 @@ def seconds(folder: Path, runs: int) -> float:
         begun = time.process_time()
         report = build_report(store, NOW)
         built = time.process_time() - begun
-        page = html_page(to_document(REPORT, report))
+        page = html_page(report)
         both = time.process_time() - begun
     print(f"report of {runs} runs: {built:.2f} s built, {both:.2f} s with its page of {len(page) // 1000} kB")
     return both

@@ -60,12 +60,10 @@ def _send(app: "App", send: "Callable[[], None]") -> None:
 
 def make_report_page(app: "App", store: "Store") -> str:
     """The report's HTML page as of now."""
-    from spy32.render.encoder import to_document
-    from spy32.render.report_documents import REPORT
     from spy32.render.report_html import html_page
     from spy32.review.report import build_report
 
-    return html_page(to_document(REPORT, build_report(store, app.clock())))
+    return html_page(build_report(store, app.clock()))
 
 
 def parse_id(typed: str, letter: str, noun: str) -> int:

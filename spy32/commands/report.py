@@ -95,11 +95,9 @@ def _print_report(app: "App", found: "Report", by: str, *, more: bool) -> None:
 def _write_page(app: "App", found: "Report", path: Path) -> None:
     """Put the page at `path`, whole or not at all."""
     from spy32.records.connection import create_draft, discard_draft
-    from spy32.render.encoder import to_document
-    from spy32.render.report_documents import REPORT
     from spy32.render.report_html import html_page
 
-    text = html_page(to_document(REPORT, found))
+    text = html_page(found)
     draft = create_draft(path)
     try:
         draft.write_text(text, encoding="utf-8")

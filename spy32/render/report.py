@@ -1,14 +1,13 @@
-"""The report on one screen, and everything behind `--more`."""
+"""The report on one screen, everything behind `--more`, and the facts and tables that its HTML page has too."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
 from spy32.domain.report import (
     Bounds,
-    ExperimentState,
     GroupResult,
     ModelUse,
-    Reliability,
     Report,
     ReportTrade,
     SharpeRatio,
@@ -16,7 +15,6 @@ from spy32.domain.report import (
 from spy32.domain.spreads import Mode
 from spy32.render.explain import BANNERS
 from spy32.render.formatting import (
-    calendar_day,
     format_count,
     format_dollars,
     format_gain,
@@ -24,7 +22,7 @@ from spy32.render.formatting import (
     new_york_words,
     single_line,
 )
-from spy32.render.page import Cell, Grid, Item, Page, Pairs, Part, Prose, noun_grid, pair
+from spy32.render.page import Cell, Grid, Item, Page, Pairs, Prose, noun_grid, pair
 
 TOO_FEW = "too few"
 DELETIONS_SHOWN = 3
@@ -35,39 +33,39 @@ ENDINGS_SHOWN = 3
 
 def report_pages(report: Report, by: str) -> Iterator[Page]:
     """The screen with less and less, for the first that fits."""
-    for grids in (("groups", "reliability"), ("groups",), ()):
-        yield report_page(report, by, grids=grids)
+    page = report_page(report, by)
+    yield from (page._replace(parts=page.parts[:count]) for count in (3, 2, 1))
 
 
-def report_page(report: Report, by: str, *, grids: Sequence[str] = ("groups", "reliability")) -> Page:
+def report_page(report: Report, by: str) -> Page:
     """One screen of 80 by 24. `by` is the property of the groups."""
-    parts: list[Part] = [Pairs(name="report", items=tuple(_facts(report)))]
-    if "groups" in grids:
-        parts.append(_groups_grid(by, report.groups[by]))
-    if "reliability" in grids and report.reliability:
-        parts.append(_reliability_grid(report.reliability))
     return Page(
-        banner=(_banner_words(report), new_york_words(report.until)),
+        banner=(banner_words(report), new_york_words(report.until)),
         alarm=report.mode is Mode.LIVE,
-        heading=_heading(report),
+        heading=heading(report),
         tone="strong",
         badges=tuple(_badges(report)),
-        parts=tuple(parts),
+        parts=(
+            Pairs(name="report", items=tuple(_facts(report))),
+            groups_grid(by, report.groups[by]),
+            *([reliability_grid(report)] if report.reliability else []),
+        ),
     )
 
 
-def _banner_words(report: Report) -> str:
+def banner_words(report: Report) -> str:
     """`PAPER, no real money · SYNTHETIC MARKET · since 2022-01-03`."""
     parts = [BANNERS[report.mode], *(["SYNTHETIC MARKET"] if report.is_synthetic else [])]
     return " · ".join([*parts, *([f"since {report.since}"] if report.since is not None else [])])
 
 
-def _heading(report: Report) -> str:
+def heading(report: Report) -> str:
     if not report.trades:
         return f"no trade yet in {format_count(report.runs, 'run')}"
-    last = report.equity[-1] if report.equity else None
-    realized, unrealized = (last.realized, last.unrealized) if last is not None else (Decimal(0), Decimal(0))
-    deepest = min((point.drawdown for point in report.equity), default=Decimal(0))
+    realized = unrealized = deepest = Decimal(0)
+    if report.equity:
+        realized, unrealized = report.equity[-1].realized, report.equity[-1].unrealized
+        deepest = min(point.drawdown for point in report.equity)
     return (
         f"{format_gain(realized)} realised, {format_gain(unrealized)} open by marks · deepest drawdown "
         f"{format_dollars(deepest)}"
@@ -83,23 +81,46 @@ def _badges(report: Report) -> Iterator[str]:
 
 
 def _facts(report: Report) -> Iterator[Item]:
-    ended = [trade for trade in report.trades if trade.result is not None]
-    yield pair("trades", _trade_words(report, len(ended)))
+    yield from result_items(report)
+    if any(trade.result is not None for trade in report.trades):
+        yield pair("managing", _holding_words(report))
+    if bracketed := _bounds_shown(report):
+        yield pair("in brackets", f"{bracketed[0].level:.0%} interval of the long run's mean, whenever one looks")
+    yield outcomes_item(report)
+    yield from selection_items(report)
+    yield from (pair("model", _model_words(model)) for model in report.models)
+    yield from experiment_items(report)
+    yield from (pair("note", single_line(text), "warn") for text in report.notes)
+
+
+def result_items(report: Report) -> Iterator[Item]:
+    """What the trades earned."""
+    ended = sum(trade.result is not None for trade in report.trades)
+    yield pair("trades", _trade_words(report, ended))
     if ended:
         yield pair("win rate", _win_words(report))
         yield pair("expectancy", _expectancy_words(report))
         yield pair("results", _extreme_words(report))
-        yield pair("managing", _holding_words(report))
-    if bracketed := _bounds_shown(report):
-        yield pair("in brackets", f"{bracketed[0].level:.0%} interval of the long run's mean, whenever one looks")
-    counts = report.outcomes
-    outcomes = ", ".join(f"{counts.get(name, 0)} {name}" for name in ("known", "open", "missing"))
-    yield pair("outcomes", f"{outcomes} of candidates, held to expiration")
-    if report.selection is not None:
-        yield pair("choice", f"against the menu's average: {_selection_words(report.selection)}")
-    yield from (pair("model", _model_words(model)) for model in report.models)
-    yield from (pair("experiment", _experiment_words(each)) for each in report.experiments)
-    yield from (pair("note", single_line(text), "warn") for text in report.notes)
+
+
+def outcomes_item(report: Report) -> Item:
+    """What is known of the menus' candidates."""
+    counts = ", ".join(f"{report.outcomes.get(name, 0)} {name}" for name in ("known", "open", "missing"))
+    return pair("outcomes", f"{counts} of candidates, held to expiration")
+
+
+def selection_items(report: Report) -> Iterator[Item]:
+    """The pick beside its menu: `-10.9% [-23.6%, +2.4%] of max loss: undecided (41 picks)`."""
+    if (found := report.selection) is not None:
+        picks = format_count(found.count, "pick")
+        yield pair("choice", f"against the menu's average: {mean_words(found)} ({picks})")
+
+
+def experiment_items(report: Report) -> Iterator[Item]:
+    """Each registered comparison in words."""
+    for each in report.experiments:
+        sides = f"{single_line(each.challenger)} to {single_line(each.champion)}"
+        yield pair("experiment", f"{sides}: {single_line(each.words)}")
 
 
 def _trade_words(report: Report, ended: int) -> str:
@@ -128,7 +149,7 @@ def share_words(bounds: Bounds | None) -> str:
     return f"{bounds.mean * 100:.0f}% [{bounds.low * 100:.0f}, {bounds.high * 100:.0f}] of {bounds.count}"
 
 
-def _mean_words(bounds: Bounds) -> str:
+def mean_words(bounds: Bounds) -> str:
     """`+0.4% [-11.0%, +12.8%] of max loss: undecided`; of too few weeks `better in 13 of 24`."""
     if bounds.mean is None or bounds.low is None or bounds.high is None:
         return f"better in {bounds.hits} of {bounds.count}"
@@ -146,15 +167,6 @@ def _win_words(report: Report) -> str:
     """`58% [43, 71] of 45 won; stated 71%`."""
     stated = f"; stated {report.stated_profit * 100:.0f}%" if report.stated_profit is not None else ""
     return f"{share_words(report.win_rate)} won{stated}"
-
-
-def _streak_words(report: Report) -> str:
-    """`9 wins, 4 losses`."""
-    return f"{format_count(report.win_streak, 'win')}, {_loss_count(report.loss_streak)}"
-
-
-def _loss_count(number: int) -> str:
-    return f"{number} loss{'' if number == 1 else 'es'}"
 
 
 def _expectancy_words(report: Report) -> str:
@@ -190,18 +202,13 @@ def _holding_words(report: Report) -> str:
         return "no expiration of an ended trade has closed yet"
     result, holding = (sum((each[side] for each in pairs), Decimal(0)) for side in (0, 1))
     bounds = report.exit_less_holding
-    mean = f": {_mean_words(bounds)}" if bounds is not None else ""
+    mean = f": {mean_words(bounds)}" if bounds is not None else ""
     trades = format_count(len(pairs), "trade")
     return f"{_earned_words(result)}, holding would have {_earned_words(holding)} ({trades}){mean}"
 
 
 def _earned_words(amount: Decimal) -> str:
     return f"{'lost' if amount < 0 else 'earned'} ${abs(amount):,.0f}"
-
-
-def _selection_words(bounds: Bounds) -> str:
-    """`-10.9% [-23.6%, +2.4%] of max loss: undecided (41 picks)`."""
-    return f"{_mean_words(bounds)} ({format_count(bounds.count, 'pick')})"
 
 
 def _model_words(model: ModelUse) -> str:
@@ -212,11 +219,14 @@ def _model_words(model: ModelUse) -> str:
     )
 
 
-def _experiment_words(each: ExperimentState) -> str:
-    return f"{single_line(each.challenger)} to {single_line(each.champion)}: {single_line(each.words)}"
+# The tables.
 
 
-def _groups_grid(by: str, groups: Sequence[GroupResult]) -> Grid:
+def _grid(name: str, nouns: Iterable[Any], columns: Mapping[str, Cell], title: str = "") -> Grid:
+    return noun_grid(name, title, nouns, columns)._replace(framed=False)
+
+
+def groups_grid(by: str, groups: Sequence[GroupResult]) -> Grid:
     columns: dict[str, Cell] = {
         by: lambda group: humanise(group.name),
         "trades>": lambda group: str(group.count),
@@ -224,18 +234,78 @@ def _groups_grid(by: str, groups: Sequence[GroupResult]) -> Grid:
         "mean>1": lambda group: format_gain(group.mean) if group.mean is not None else TOO_FEW,
         "wins": lambda group: share_words(group.share) if group.share else f"{group.wins} of {group.count}",
     }
-    return noun_grid(f"by {by}", "" if groups else f"by {by}", groups, columns)._replace(framed=False)
+    return _grid(f"by {by}", groups, columns, "" if groups else f"by {by}")
 
 
-def _reliability_grid(sources: Sequence[Reliability]) -> Grid:
+def reliability_grid(report: Report) -> Grid:
     columns: dict[str, Cell] = {
-        "expires worthless": lambda each: single_line(each.source),
+        "expires worthless": "source",
         "stated>": lambda each: f"{each.stated * 100:.0f}%",
         "came true>": lambda each: share_words(each.came_true).partition(" of ")[0],
-        "outcomes>": lambda each: str(each.count),
-        "weeks>": lambda each: str(each.weeks),
+        "outcomes>": "count",
+        "weeks>": "weeks",
     }
-    return noun_grid("reliability", "", sources, columns)._replace(framed=False)
+    return _grid("reliability", report.reliability, columns)
+
+
+def scores_grid(report: Report) -> Grid:
+    columns: dict[str, Cell] = {
+        "scores": "source",
+        "Brier>": lambda each: f"{each.brier:.3f}",
+        "miscalibration>": lambda each: f"{each.miscalibration:.3f}",
+        "discrimination>": lambda each: f"{each.discrimination:.3f}",
+        "uncertainty>": lambda each: f"{each.uncertainty:.3f}",
+    }
+    return _grid("scores", report.reliability, columns)
+
+
+def ladder_grid(report: Report) -> Grid:
+    columns: dict[str, Cell] = {
+        "open, expiration": "expiration",
+        "trades>": "trades",
+        "contracts>": "contracts",
+        "max loss>": lambda step: format_dollars(step.max_loss),
+    }
+    return _grid("ladder", report.ladder, columns)
+
+
+def models_grid(report: Report) -> Grid:
+    columns: dict[str, Cell] = {
+        "model": "name",
+        "asked>": "asked",
+        "abstained>4": "abstained",
+        "failed>2": "failed",
+        "vetoed>4": "vetoed",
+        "as the rule>4": "agreed",
+        "unmatched numbers>3": "unmatched",
+        "seconds>1": lambda each: f"{each.latency_seconds:.1f}" if each.latency_seconds is not None else "",
+        "tokens>2": lambda each: f"{each.tokens:,}",
+        "cost>": lambda each: f"${each.cost:.2f}",
+        "each>4": lambda each: f"${each.cost_per_decision:.2f}" if each.cost_per_decision is not None else "",
+    }
+    return _grid("models", report.models, columns)
+
+
+def trades_grid(trades: Sequence[ReportTrade]) -> Grid:
+    """The newest first."""
+    columns: dict[str, Cell] = {
+        "trade": lambda trade: f"T{trade.id}",
+        "opened": "opened",
+        "contracts>1": "quantity",
+        "spread:3": lambda trade: humanise(trade.strategy),
+        "exit": lambda trade: humanise(trade.exit_reason or "open"),
+        "days>2": "days_held",
+        "kept>1": lambda trade: f"{trade.credit_kept * 100:.0f}%" if trade.credit_kept is not None else "",
+        "held to end>2": lambda trade: format_gain(trade.holding) if trade.holding is not None else "",
+        "result>": _result_words,
+    }
+    return _grid("trades", reversed(trades), columns)
+
+
+def _result_words(trade: ReportTrade) -> str:
+    if trade.result is not None:
+        return format_gain(trade.result)
+    return f"{format_gain(trade.unrealized)} open" if trade.unrealized is not None else "open"
 
 
 # Behind --more.
@@ -243,22 +313,34 @@ def _reliability_grid(sources: Sequence[Reliability]) -> Grid:
 
 def more_page(report: Report, by: str) -> Page:
     """What does not stand on the first screen: money, every other group, scores, models, the ladder, the
-    trades and the Sharpe ratio. A group that has all trades is only named."""
-    alone = [f"{name} {humanise(groups[0].name)}" for name, groups in report.groups.items() if len(groups) == 1]
-    items = [
-        *_money_items(report),
-        pair("longest streaks", _streak_words(report)),
-        pair("alike in all", ", ".join(alone)),
+    trades and the Sharpe ratio."""
+    grids = [
+        *(group for group in groups_grids(report) if group.name != f"by {by}"),
+        *(make(report) for make in (scores_grid, ladder_grid, models_grid)),
+        trades_grid(report.trades),
     ]
-    parts: list[Part] = [Pairs(name="more", items=tuple(items))]
-    parts += [_groups_grid(name, groups) for name, groups in report.groups.items() if name != by and len(groups) > 1]
-    parts += [_scores_grid(report.reliability), _ladder_grid(report), _models_grid(report.models)]
-    parts.append(_trades_grid(report.trades))
-    parts.append(Prose(title="Sharpe ratio", text=sharpe_words(report.sharpe)))
-    return Page(parts=tuple(part for part in parts if not isinstance(part, Grid) or part.rows))
+    return Page(
+        parts=(
+            Pairs(name="more", items=(*money_items(report), alike_item(report))),
+            *(grid for grid in grids if grid.rows),
+            Prose(title="Sharpe ratio", text=sharpe_words(report.sharpe)),
+        )
+    )
 
 
-def _money_items(report: Report) -> Iterator[Item]:
+def groups_grids(report: Report) -> list[Grid]:
+    """The groups by every property that tells trades apart."""
+    return [groups_grid(name, groups) for name, groups in report.groups.items() if len(groups) > 1]
+
+
+def alike_item(report: Report) -> Item:
+    """The properties that are the same in all trades."""
+    alone = [f"{name} {humanise(groups[0].name)}" for name, groups in report.groups.items() if len(groups) == 1]
+    return pair("alike in all", ", ".join(alone))
+
+
+def money_items(report: Report) -> Iterator[Item]:
+    """Where the result came from."""
     if (money := report.money) is not None:
         words = (
             f"premium {format_dollars(money.premium)} - closing {format_dollars(money.closing_cost)} - fees "
@@ -269,17 +351,8 @@ def _money_items(report: Report) -> Iterator[Item]:
         yield pair("account", f"{format_dollars(report.account)} at the start")
     if report.per_session is not None:
         yield pair("a session", f"{format_gain(report.per_session)} of result a trade and session held")
-
-
-def _scores_grid(sources: Sequence[Reliability]) -> Grid:
-    columns: dict[str, Cell] = {
-        "scores": lambda each: single_line(each.source),
-        "Brier>": lambda each: f"{each.brier:.3f}",
-        "miscalibration>": lambda each: f"{each.miscalibration:.3f}",
-        "discrimination>": lambda each: f"{each.discrimination:.3f}",
-        "uncertainty>": lambda each: f"{each.uncertainty:.3f}",
-    }
-    return noun_grid("scores", "", sources, columns)._replace(framed=False)
+    losses = f"{report.loss_streak} loss{'' if report.loss_streak == 1 else 'es'}"
+    yield pair("longest streaks", f"{format_count(report.win_streak, 'win')}, {losses}")
 
 
 def sharpe_words(sharpe: SharpeRatio | None) -> str:
@@ -295,47 +368,3 @@ def sharpe_words(sharpe: SharpeRatio | None) -> str:
         f"{sharpe.kurtosis:.1f}. Probability that it is above zero in the long run (PSR): {sharpe.probabilistic:.2f}, "
         f"if the trades were independent; they are overlapping, so it is less sure. {needed}"
     )
-
-
-def _ladder_grid(report: Report) -> Grid:
-    columns: dict[str, Cell] = {
-        "open, expiration": lambda step: f"{step.expiration}",
-        "trades>": lambda step: str(step.trades),
-        "contracts>": lambda step: str(step.contracts),
-        "max loss>": lambda step: format_dollars(step.max_loss),
-    }
-    return noun_grid("ladder", "", report.ladder, columns)._replace(framed=False)
-
-
-def _models_grid(models: Sequence[ModelUse]) -> Grid:
-    columns: dict[str, Cell] = {
-        "model": lambda each: single_line(each.name),
-        "asked>": lambda each: str(each.asked),
-        "failed>2": lambda each: str(each.failed),
-        "unmatched numbers>3": lambda each: str(each.unmatched),
-        "seconds>1": lambda each: f"{each.latency_seconds:.1f}" if each.latency_seconds is not None else "",
-        "tokens>2": lambda each: f"{each.tokens:,}",
-        "cost>": lambda each: f"${each.cost:.2f}",
-    }
-    return noun_grid("models", "", models, columns)._replace(framed=False)
-
-
-def _trades_grid(trades: Sequence[ReportTrade]) -> Grid:
-    columns: dict[str, Cell] = {
-        "trade": lambda trade: f"T{trade.id}",
-        "opened": lambda trade: f"{trade.opened:%y} {calendar_day(trade.opened)}",
-        "contracts>1": "quantity",
-        "spread:3": lambda trade: humanise(trade.strategy),
-        "exit": lambda trade: humanise(trade.exit_reason or "open"),
-        "days>2": "days_held",
-        "kept>1": lambda trade: f"{trade.credit_kept * 100:.0f}%" if trade.credit_kept is not None else "",
-        "held to end>2": lambda trade: format_gain(trade.holding) if trade.holding is not None else "",
-        "result>": _result_words,
-    }
-    return noun_grid("trades", "", reversed(trades), columns)._replace(framed=False)
-
-
-def _result_words(trade: ReportTrade) -> str:
-    if trade.result is not None:
-        return format_gain(trade.result)
-    return f"{format_gain(trade.unrealized)} open" if trade.unrealized is not None else "open"

@@ -1,20 +1,28 @@
-"""The pictures of the report's HTML page, each from the JSON document of `spy32 report` and nothing else."""
+"""The pictures of the report's HTML page."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from datetime import date
 from decimal import Decimal
 from math import ceil, floor, log10
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from spy32.domain.report import (
+    AttributionParts,
+    EquityPoint,
+    ExperimentPoint,
+    ExperimentState,
+    GroupResult,
+    Reliability,
+    Report,
+    ReportTrade,
+)
+from spy32.render.formatting import format_count, format_gain, format_whole, humanise
+from spy32.render.page import Cell, Grid, noun_grid
 from spy32.render.svg import LEFT, MAX_TICKS, Plot, nice_range, outline, ticks
 
-Document = Mapping[str, Any]
-Rows = Sequence[Sequence[str]]
-
-PARTS = ("time", "spot", "vol", "smile", "rest", "fees")
-"""Of the attribution, in the order of the waterfall."""
 PART_NAMES = {"fees": "fees, slippage"}
-"""Of those that say more than their key: fills differ from the mids that marks are made of."""
+"""Of those that say more than their name: fills differ from the mids that marks are made of."""
 FEWEST_TRADES = 5
 """Of a picture of single trades: of fewer the table says all."""
 MAX_DATE_LABELS = 4
@@ -29,300 +37,270 @@ SMALLEST_EVIDENCE = 1e-6
 
 
 class Figure(NamedTuple):
-    """A picture, the sentence that says what is seen, and the table of its data."""
+    """A picture, the sentence that says what is seen, and its data, which have its name and title."""
 
-    name: str
-    title: str
+    data: Grid
     svg: str
     caption: str
-    heading: Sequence[str]
-    rows: Rows
 
 
-def make_figure(name: str, title: str, plot: Plot, caption: str, heading: Sequence[str], rows: Rows) -> Figure:
-    return Figure(name, title, plot.svg(name, title, caption), caption, heading, rows)
-
-
-def figures(report: Document) -> list[Figure]:
-    """Every picture that the report has data for, in the order of the page."""
-    drawn: list[Figure | None] = [
-        equity_figure(report["equity"]),
-        drawdown_figure(report["equity"]),
-        exits_figure(report["groups"].get("exit", [])),
-        credit_figure(report["trades"]),
-        slippage_figure(report["trades"]),
-        *(reliability_figure(place, source) for place, source in enumerate(report["reliability"])),
-        attribution_figure(report["attribution_sum"]),
-        *(
-            figure
-            for experiment in report["experiments"][-MAX_EXPERIMENTS:]
-            for figure in experiment_figures(experiment)
-        ),
-    ]
-    return [figure for figure in drawn if figure is not None]
-
-
-def dollars(amount: float | str) -> str:
-    """With its sign, to the dollar."""
-    return _dollars_with_sign(f"{abs(float(amount)):,.0f}", float(amount))
+def make_figure(plot: Plot, caption: str, data: Grid) -> Figure:
+    return Figure(data, plot.svg(data.name, data.title, caption), caption)
 
 
 def axis_dollars(amount: float) -> str:
     """A round amount beside an axis, where five digits have no room."""
-    return _dollars_with_sign(f"{abs(amount) / 1000:,g}k" if abs(amount) >= 10_000 else f"{abs(amount):,g}", amount)
-
-
-def money(amount: float | str | Decimal) -> str:
-    """With its sign, to the cent."""
-    return _dollars_with_sign(f"{abs(float(amount)):,.2f}", float(amount))
-
-
-def _dollars_with_sign(digits: str, amount: float) -> str:
-    if not digits.strip("0.,"):
-        return f"${digits}"
-    return f"{'−' if amount < 0 else '+'}${digits}"
+    sign = "-" if amount < 0 else "+" if amount > 0 else ""
+    return f"{sign}$" + (f"{abs(amount) / 1000:,g}k" if abs(amount) >= 10_000 else f"{abs(amount):,g}")
 
 
 def percent(share: float) -> str:
-    return f"{share * 100:.0f}%".replace("-", "−")
+    return f"{share:.0%}"
 
 
-def format_share(share: float, digits: int = 3) -> str:
-    return f"{share:+.{digits}f}".replace("-", "−")
+def _sign_class(amount: float | Decimal) -> str:
+    return "gain" if amount >= 0 else "loss"
 
 
-def equity_figure(points: Sequence[Document]) -> Figure | None:
-    if len(points) < 2:
-        return None
-    totals = [float(point["total"]) for point in points]
-    plot = _day_plot(points, totals)
+# The result.
+
+
+def result_figures(report: Report) -> Iterator[Figure]:
+    """Those of the trades that there is enough of."""
+    if len(report.equity) > 1:
+        yield equity_figure(report.equity)
+        yield drawdown_figure(report.equity)
+    if len(report.groups.get("exit", ())) > 1:
+        yield exits_figure(report.groups["exit"])
+    ended = [trade for trade in report.trades if trade.credit_kept is not None and trade.days_held is not None]
+    if len(ended) >= FEWEST_TRADES:
+        yield credit_figure(ended)
+    lost = [float(trade.slippage) for trade in report.trades if trade.slippage is not None]
+    if len(lost) >= FEWEST_TRADES:
+        yield slippage_figure(lost)
+
+
+def equity_figure(points: Sequence[EquityPoint]) -> Figure:
+    totals = [float(point.total) for point in points]
+    plot = _day_plot([point.day for point in points], nice_range(totals, with_zero=True))
+    plot.draw_y_axis(axis_dollars)
     plot.draw_line(outline(totals), "line")
     caption = (
-        f"From {points[0]['day']} to {points[-1]['day']} the result, open marks included, came to"
-        f" {dollars(totals[-1])}; it was {dollars(max(totals))} at its highest and {dollars(min(totals))} at its"
-        " lowest."
+        f"From {points[0].day} to {points[-1].day} the result, open marks included, came to"
+        f" {format_whole(totals[-1])}; it was {format_whole(max(totals))} at its highest and"
+        f" {format_whole(min(totals))} at its lowest."
     )
-    rows = [
-        [point["day"], *(money(point[key]) for key in ("realized", "unrealized", "total"))]
-        for point in _month_ends(points)
-    ]
-    return make_figure(
-        "equity", "Result, with open marks", plot, caption, ("month's end", "realised", "open", "together"), rows
-    )
+    columns: dict[str, Cell] = {
+        "month's end": "day",
+        "realised": lambda point: format_gain(point.realized),
+        "open": lambda point: format_gain(point.unrealized),
+        "together": lambda point: format_gain(point.total),
+    }
+    return make_figure(plot, caption, noun_grid("equity", "Result, with open marks", _month_ends(points), columns))
 
 
-def drawdown_figure(points: Sequence[Document]) -> Figure | None:
-    if len(points) < 2:
-        return None
-    falls = [float(point["drawdown"]) for point in points]
-    plot = _day_plot(points, falls)
+def drawdown_figure(points: Sequence[EquityPoint]) -> Figure:
+    falls = [float(point.drawdown) for point in points]
+    plot = _day_plot([point.day for point in points], nice_range(falls, with_zero=True))
+    plot.draw_y_axis(axis_dollars)
     plot.draw_area([(0.0, 0.0), *outline(falls), (len(points) - 1.0, 0.0)], "fall")
-    worst = min(range(len(points)), key=falls.__getitem__)
+    worst = min(points, key=lambda point: point.drawdown)
     caption = "The result has never been below an earlier high."
-    if falls[worst] < 0:
+    if worst.drawdown < 0:
         caption = (
-            f"The deepest fall below an earlier high was {dollars(falls[worst])}, on {points[worst]['day']}; at the end"
-            f" it is {dollars(falls[-1])}."
+            f"The deepest fall below an earlier high was {format_whole(worst.drawdown)}, on {worst.day}; at the end it"
+            f" is {format_whole(falls[-1])}."
         )
-    rows = [[point["day"], money(point["drawdown"])] for point in _month_ends(points)]
-    return make_figure("drawdown", "Drawdown, with open marks", plot, caption, ("month's end", "drawdown"), rows)
+    columns: dict[str, Cell] = {"month's end": "day", "drawdown": lambda point: format_gain(point.drawdown)}
+    data = noun_grid("drawdown", "Drawdown, with open marks", _month_ends(points), columns)
+    return make_figure(plot, caption, data)
 
 
-def _day_plot(points: Sequence[Document], values: Sequence[float]) -> Plot:
-    """Dollars by day."""
-    plot = Plot((0, len(points) - 1), nice_range(values, with_zero=True))
-    plot.draw_y_axis([(value, axis_dollars(value)) for value in ticks(plot.y.low, plot.y.high)])
-    plot.draw_x_axis(_date_labels([point["day"] for point in points]))
+def _day_plot(days: Sequence[date], y: tuple[float, float]) -> Plot:
+    """A value by day, whose months stand below."""
+    plot = Plot((0, len(days) - 1), y)
+    step = -(-len(days) // MAX_DATE_LABELS)
+    plot.draw_x_axis(lambda place: f"{days[int(place)]:%Y-%m}", range(0, len(days), step))
     return plot
 
 
-def _month_ends(points: Sequence[Document]) -> list[Document]:
-    return list({point["day"][:7]: point for point in points}.values())
+def _month_ends(points: Sequence[EquityPoint]) -> list[EquityPoint]:
+    return list({f"{point.day:%Y-%m}": point for point in points}.values())
 
 
-def _date_labels(days: Sequence[str]) -> list[tuple[float, str]]:
-    step = -(-len(days) // MAX_DATE_LABELS)
-    return [(place, days[place][:7]) for place in range(0, len(days), step)]
-
-
-def exits_figure(groups: Sequence[Document]) -> Figure | None:
-    if len(groups) < 2:
-        return None
-    results = [float(group["result"]) for group in groups]
-    plot = _row_plot(results)
-    for row, (group, result) in enumerate(zip(groups, results, strict=True)):
-        plot.draw_row(row, _plain(group["name"]), 0.0, result, _sign_class(result), dollars(result))
-    best, worst = (choose(groups, key=lambda group: float(group["result"])) for choose in (max, min))
+def exits_figure(groups: Sequence[GroupResult]) -> Figure:
+    plot = _row_plot([float(group.result) for group in groups])
+    for row, group in enumerate(groups):
+        result = float(group.result)
+        plot.draw_row(row, humanise(group.name), 0.0, result, _sign_class(result), format_whole(result))
+    best, worst = (choose(groups, key=lambda group: group.result) for choose in (max, min))
     caption = f"The most came from {_exit_words(best)}; the least from {_exit_words(worst)}."
-    rows = [
-        [_plain(group["name"]), str(group["count"]), str(group["wins"]), money(group["result"])] for group in groups
-    ]
-    title = "Result by how the trade ended"
-    return make_figure("exits", title, plot, caption, ("exit", "trades", "with a profit", "result"), rows)
+    columns: dict[str, Cell] = {
+        "exit": lambda group: humanise(group.name),
+        "trades": "count",
+        "with a profit": "wins",
+        "result": lambda group: format_gain(group.result),
+    }
+    return make_figure(plot, caption, noun_grid("exits", "Result by how the trade ended", groups, columns))
 
 
 def _row_plot(values: Sequence[float]) -> Plot:
     """One row of dollars a value."""
     plot = Plot(nice_range(values, with_zero=True), (0, 1), rows=len(values))
-    marks = ticks(plot.x.low, plot.x.high, 4)
-    plot.draw_x_axis([(value, axis_dollars(value)) for value in marks], with_lines=True)
+    plot.draw_x_axis(axis_dollars, ticks(plot.x.low, plot.x.high, 4), with_lines=True)
     return plot
 
 
-def _plain(name: str) -> str:
-    return name.replace("_", " ")
+def _exit_words(group: GroupResult) -> str:
+    return f"{humanise(group.name)}: {format_whole(group.result)}, {format_count(group.count, 'trade')}"
 
 
-def _exit_words(group: Document) -> str:
-    return f"{_plain(group['name'])}: {dollars(group['result'])}, {_count(group['count'], 'trade')}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _sign_class(amount: float) -> str:
-    return "gain" if amount >= 0 else "loss"
-
-
-def credit_figure(trades: Sequence[Document]) -> Figure | None:
-    ended = [trade for trade in trades if trade["credit_kept"] is not None and trade["days_held"] is not None]
-    if len(ended) < FEWEST_TRADES:
-        return None
+def credit_figure(ended: Sequence[ReportTrade]) -> Figure:
     noun = "trade" if len(ended) <= MAX_DOTS else "newest trade"
     ended = ended[-MAX_DOTS:]
-    kept = [trade["credit_kept"] for trade in ended]
-    plot = Plot(nice_range([trade["days_held"] for trade in ended], with_zero=True), nice_range(kept, with_zero=True))
-    plot.draw_y_axis([(value, percent(value)) for value in ticks(plot.y.low, plot.y.high)])
-    plot.draw_x_axis([(value, f"{value:.0f} d") for value in ticks(max(plot.x.low, 0), plot.x.high)])
-    for trade in ended:
-        label = f"{trade['id']}: {percent(trade['credit_kept'])}, {trade['days_held']} d"
-        plot.draw_dot(trade["days_held"], trade["credit_kept"], _sign_class(trade["credit_kept"]), label)
-    positive = sum(share > 0 for share in kept)
-    caption = f"{positive} of {_count(len(ended), noun)} kept a part of the credit; below 0% more than it was lost."
-    return make_figure(
-        "credit", "Share of the credit kept, by days held", plot, caption, ("trade", "days", "credit kept"),
-        [[trade["id"], str(trade["days_held"]), percent(trade["credit_kept"])] for trade in ended],
-    )  # fmt: skip
+    dots = [(trade, float(trade.days_held or 0), trade.credit_kept or 0.0) for trade in ended]
+    kept = [share for _, _, share in dots]
+    plot = Plot(nice_range([days for _, days, _ in dots], with_zero=True), nice_range(kept, with_zero=True))
+    plot.draw_y_axis(percent)
+    plot.draw_x_axis(lambda days: f"{days:.0f} d", ticks(max(plot.x.low, 0), plot.x.high))
+    for trade, days, share in dots:
+        plot.draw_dot(days, share, _sign_class(share), f"T{trade.id}: {percent(share)}, {days:.0f} d")
+    caption = (
+        f"{sum(share > 0 for share in kept)} of {format_count(len(ended), noun)} kept a part of the credit; below 0%"
+        " more than it was lost."
+    )
+    columns: dict[str, Cell] = {
+        "trade": lambda trade: f"T{trade.id}",
+        "days": "days_held",
+        "credit kept": lambda trade: percent(trade.credit_kept),
+    }
+    return make_figure(plot, caption, noun_grid("credit", "Share of the credit kept, by days held", ended, columns))
 
 
-def slippage_figure(trades: Sequence[Document]) -> Figure | None:
-    lost = [float(trade["slippage"]) for trade in trades if trade["slippage"] is not None]
-    if len(lost) < FEWEST_TRADES:
-        return None
-    counts = Counter(int(amount // SLIPPAGE_STEP) for amount in lost)
-    first, last = min(counts), max(counts)
-    plot = Plot((first, last + 1), (0, max(counts.values()) * 1.05))
-    plot.draw_y_axis([(value, f"{value:.0f}") for value in ticks(0, plot.y.high) if value == int(value)])
-    for place, count in sorted(counts.items()):
-        plot.draw_bar(place + 0.05, place + 0.95, count, "bar", _count(count, "trade"))
+def slippage_figure(lost: Sequence[float]) -> Figure:
+    """Dollars that trades lost against the mid, counted by steps."""
+    bars = sorted(Counter(int(amount // SLIPPAGE_STEP) for amount in lost).items())
+    first, last, highest = bars[0][0], bars[-1][0], max(count for _, count in bars)
+    plot = Plot((first, last + 1), (0, highest * 1.05))
+    plot.draw_y_axis("{:.0f}".format, [value for value in ticks(0, plot.y.high) if value == int(value)])
+    for place, count in bars:
+        plot.draw_bar(place + 0.05, place + 0.95, count, "bar", format_count(count, "trade"))
     edges = [value for value in ticks(first, last + 1) if value == int(value)]
-    plot.draw_x_axis([(edge, axis_dollars(edge * SLIPPAGE_STEP)) for edge in edges])
-    rows = [
-        [dollars(place * SLIPPAGE_STEP), dollars((place + 1) * SLIPPAGE_STEP), str(count)]
-        for place, count in sorted(counts.items())
-    ]
+    plot.draw_x_axis(lambda edge: axis_dollars(edge * SLIPPAGE_STEP), edges)
     paid = sum(amount > 0 for amount in lost)
-    caption = f"{paid} of {_count(len(lost), 'trade')} paid more than the mid (right of $0); the height counts trades."
-    title = "Slippage against the mid at the decision"
-    return make_figure("slippage", title, plot, caption, ("from", "to", "trades"), rows)
+    caption = (
+        f"{paid} of {format_count(len(lost), 'trade')} paid more than the mid (right of $0); the height counts trades."
+    )
+    columns: dict[str, Cell] = {
+        "from": lambda bar: format_whole(bar[0] * SLIPPAGE_STEP),
+        "to": lambda bar: format_whole((bar[0] + 1) * SLIPPAGE_STEP),
+        "trades": lambda bar: str(bar[1]),
+    }
+    return make_figure(plot, caption, noun_grid("slippage", "Slippage against the mid at the decision", bars, columns))
 
 
-def reliability_figure(place: int, source: Document) -> Figure | None:
-    points = source["points"]
-    if not points:
-        return None
+# Probabilities, causes and experiments.
+
+
+def reliability_figures(report: Report) -> list[Figure]:
+    return [_reliability_figure(place, each) for place, each in enumerate(report.reliability, 1) if each.points]
+
+
+def _reliability_figure(place: int, source: Reliability) -> Figure:
     plot = Plot((0, 1), (0, 1))
-    scale = [(value, percent(value)) for value in ticks(0, 1)]
-    plot.draw_y_axis(scale)
-    plot.draw_x_axis(scale)
-    ups, downs = ([(point["stated"], point[side]) for point in points] for side in ("high", "low"))
+    plot.draw_y_axis(percent)
+    plot.draw_x_axis(percent, ticks(0, 1))
+    points = source.points
+    ups, downs = [(each.stated, each.high) for each in points], [(each.stated, each.low) for each in points]
     plot.draw_area([*ups, *reversed(downs)], "band")
     plot.draw_line([(0, 0), (1, 1)], "reference")
-    plot.draw_line([(point["stated"], point["came_true"]) for point in points], "line")
-    for point in points:
-        label = f"stated {point['stated']:.1%}, came true {point['came_true']:.1%} of {point['count']}"
-        plot.draw_dot(point["stated"], point["came_true"], "bar", label)
+    plot.draw_line([(each.stated, each.came_true) for each in points], "line")
+    for each in points:
+        label = f"stated {each.stated:.1%}, came true {each.came_true:.1%} of {each.count}"
+        plot.draw_dot(each.stated, each.came_true, "bar", label)
     caption = (
-        f"Stated (across) {percent(source['stated'])} on average, came true (up) {source['came_true']['hits']}"
-        f" of {source['count']} outcomes in {_count(source['weeks'], 'week')}; on the dashed diagonal they would agree."
+        f"Stated (across) {percent(source.stated)} on average, came true (up) {source.came_true.hits} of"
+        f" {source.count} outcomes in {format_count(source.weeks, 'week')}; on the dashed diagonal they would agree."
         " The band shows how sure the shape is, by resampling blocks of weeks; it claims nothing."
     )
-    rows = [
-        [f"{point[key]:.1%}" for key in ("stated", "came_true", "low", "high")] + [str(point["count"])]
-        for point in points
-    ]
-    title = f"Probability against result: {source['source']}, {source['event']}"
-    heading = ("stated", "came true", "low", "high", "outcomes")
-    return make_figure(f"reliability-{place + 1}", title, plot, caption, heading, rows)
+    columns: dict[str, Cell] = {
+        "stated": lambda each: f"{each.stated:.1%}",
+        "came true": lambda each: f"{each.came_true:.1%}",
+        "low": lambda each: f"{each.low:.1%}",
+        "high": lambda each: f"{each.high:.1%}",
+        "outcomes": "count",
+    }
+    title = f"Probability against result: {source.source}, {source.event}"
+    return make_figure(plot, caption, noun_grid(f"reliability-{place}", title, points, columns))
 
 
-def attribution_figure(sums: Document | None) -> Figure | None:
-    if sums is None:
-        return None
+def attribution_figure(sums: AttributionParts) -> Figure:
+    """A waterfall: each part starts where the one before it ends."""
+    amounts = {PART_NAMES.get(name, name): float(amount) for name, amount in sums.amounts.items()}
     edges = [0.0]
-    for part in PARTS:
-        edges.append(edges[-1] + float(sums[part]))
+    for amount in amounts.values():
+        edges.append(edges[-1] + amount)
     plot = _row_plot(edges)
-    for row, part in enumerate(PARTS):
-        name = PART_NAMES.get(part, part)
-        plot.draw_row(row, name, edges[row], edges[row + 1], _sign_class(float(sums[part])), dollars(sums[part]))
-    plot.draw_row(len(PARTS), "total", 0.0, float(sums["total"]), "bar", dollars(sums["total"]))
-    largest = max(PARTS, key=lambda part: abs(float(sums[part])))
+    for row, (name, amount) in enumerate(amounts.items()):
+        plot.draw_row(row, name, edges[row], edges[row + 1], _sign_class(amount), format_whole(amount))
+    total = format_whole(sums.total)
+    plot.draw_row(len(amounts), "total", 0.0, float(sums.total), "bar", total)
+    largest = max(amounts, key=lambda name: abs(amounts[name]))
     caption = (
-        f"Each bar starts where the one above ends; together {dollars(sums['total'])}. The largest part is"
-        f" {PART_NAMES.get(largest, largest)}: {dollars(sums[largest])}."
+        f"Each bar starts where the one above ends; together {total}. The largest part is {largest}:"
+        f" {format_whole(amounts[largest])}."
     )
-    rows = [[PART_NAMES.get(part, part), money(sums[part])] for part in (*PARTS, "total")]
-    title = "Where the changes of the marks came from"
-    return make_figure("attribution", title, plot, caption, ("part", "dollars"), rows)
+    columns: dict[str, Cell] = {"part": lambda row: row[0], "dollars": lambda row: format_gain(row[1])}
+    rows = (*amounts.items(), ("total", sums.total))
+    return make_figure(
+        plot, caption, noun_grid("attribution", "Where the changes of the marks came from", rows, columns)
+    )
 
 
-def experiment_figures(experiment: Document) -> list[Figure]:
-    """The paired differences and the evidence, as they stood pair by pair."""
-    path = experiment["path"]
-    if len(path) < 2:
-        return []
-    return [_differences_figure(experiment, path), _evidence_figure(experiment, path)]
+def experiment_figures(report: Report) -> Iterator[Figure]:
+    """The paired differences and the evidence of the newest experiments, as they stood pair by pair."""
+    for experiment in report.experiments[-MAX_EXPERIMENTS:]:
+        if len(experiment.path) > 1:
+            yield _differences_figure(experiment, experiment.path)
+            yield _evidence_figure(experiment, experiment.path)
 
 
-def _differences_figure(experiment: Document, path: Sequence[Document]) -> Figure:
-    plot = _path_plot(path, (-1, 1), [(value, format_share(value, 1) if value else "0") for value in ticks(-1, 1)])
-    ups, downs = (outline([point[side] for point in path]) for side in ("high", "low"))
+def _differences_figure(experiment: ExperimentState, path: Sequence[ExperimentPoint]) -> Figure:
+    plot = _day_plot([point.day for point in path], (-1, 1))
+    plot.draw_y_axis(lambda share: f"{share:+.1f}" if share else "0")
+    ups, downs = outline([point.high for point in path]), outline([point.low for point in path])
     plot.draw_area([*ups, *reversed(downs)], "band")
     for place, point in list(enumerate(path))[-MAX_DOTS:]:
-        plot.draw_dot(place, point["difference"], _sign_class(point["difference"]))
-    name = f"differences-{experiment['id']}"
-    title = f"Paired differences: {experiment['challenger']} less {experiment['champion']}"
-    last = path[-1]
+        plot.draw_dot(place, point.difference, _sign_class(point.difference))
+    level = f"{experiment.interval.level:.0%} " if experiment.interval is not None else ""
     caption = (
-        "One dot a pair, a share of the maximum loss; above 0 the challenger did better. The band is the"
-        f" {experiment['interval']['level']:.0%} interval of the mean, whenever one looks; at the end"
-        f" {format_share(last['low'])} to {format_share(last['high'])}."
+        f"One dot a pair, a share of the maximum loss; above 0 the challenger did better. The band is the {level}"
+        f"interval of the mean, whenever one looks; at the end {path[-1].low:+.3f} to {path[-1].high:+.3f}."
     )
-    keys = ("difference", "low", "high")
-    rows = [[point["day"], *(format_share(point[key]) for key in keys)] for point in path]
-    return make_figure(name, title, plot, caption, ("day", *keys), rows)
+    columns: dict[str, Cell] = {
+        "day": "day",
+        "difference": lambda point: f"{point.difference:+.3f}",
+        "low": lambda point: f"{point.low:+.3f}",
+        "high": lambda point: f"{point.high:+.3f}",
+    }
+    title = f"Paired differences: {experiment.challenger} less {experiment.champion}"
+    return make_figure(plot, caption, noun_grid(f"differences-{experiment.id}", title, path, columns))
 
 
-def _evidence_figure(experiment: Document, path: Sequence[Document]) -> Figure:
-    needed = experiment["evidence_needed"]
-    powers = [log10(max(point["evidence"], SMALLEST_EVIDENCE)) for point in path]
-    low, high = nice_range([*powers, log10(needed), 0.0])
+def _evidence_figure(experiment: ExperimentState, path: Sequence[ExperimentPoint]) -> Figure:
+    needed = experiment.evidence_needed
+    enough = log10(needed)
+    powers = [log10(max(point.evidence, SMALLEST_EVIDENCE)) for point in path]
+    low, high = nice_range([*powers, enough, 0.0])
+    plot = _day_plot([point.day for point in path], (low, high))
     tens = range(ceil(low), floor(high) + 1, max(1, ceil((high - low) / MAX_TICKS)))
-    plot = _path_plot(path, (low, high), [(power, f"{10.0**power:g}") for power in tens])
-    plot.draw_line([(0, log10(needed)), (len(path) - 1, log10(needed))], "reference")
-    plot.draw_text(LEFT + 4, plot.y.place(log10(needed)) - 5, f"{needed:g}: enough for a claim", "start", "value")
+    plot.draw_y_axis(lambda power: f"{10.0**power:g}", tens)
+    plot.draw_line([(0, enough), (len(path) - 1, enough)], "reference")
+    plot.draw_text(LEFT + 4, plot.y.place(enough) - 5, f"{needed:g}: enough for a claim", "start", "value")
     plot.draw_line(outline(powers), "line")
-    title = f"Evidence that {experiment['challenger']} is better than {experiment['champion']}"
-    caption = f"After {_count(len(path), 'pair')} evidence e = {path[-1]['evidence']:.3g}; {needed:g} allows a claim."
-    rows = [[point["day"], f"{point['evidence']:.3f}"] for point in path]
-    return make_figure(f"evidence-{experiment['id']}", title, plot, caption, ("day", "evidence e"), rows)
-
-
-def _path_plot(path: Sequence[Document], y: tuple[float, float], labels: Sequence[tuple[float, str]]) -> Plot:
-    """A value of an experiment by pair."""
-    plot = Plot((0, len(path) - 1), y)
-    plot.draw_y_axis(labels)
-    plot.draw_x_axis(_date_labels([point["day"] for point in path]))
-    return plot
+    caption = (
+        f"After {format_count(len(path), 'pair')} evidence e = {path[-1].evidence:.3g}; {needed:g} allows a claim."
+    )
+    columns: dict[str, Cell] = {"day": "day", "evidence e": lambda point: f"{point.evidence:.3f}"}
+    title = f"Evidence that {experiment.challenger} is better than {experiment.champion}"
+    return make_figure(plot, caption, noun_grid(f"evidence-{experiment.id}", title, path, columns))

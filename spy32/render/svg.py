@@ -3,7 +3,7 @@
 The same values give the same bytes; a whole line chart of 260 points is about 3 kB.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from math import ceil, floor, log10
 from typing import NamedTuple
@@ -75,19 +75,19 @@ class Plot:
         self.y = Scale(*y, self.height - BOTTOM, TOP)
         self.parts: list[str] = []
 
-    def draw_y_axis(self, labels: Sequence[tuple[float, str]]) -> None:
-        """Values with their labels, and a line through the picture at each."""
-        for value, label in labels:
+    def draw_y_axis(self, label: Callable[[float], str], values: Iterable[float] | None = None) -> None:
+        """These values, or round ones, with their labels, and a line through the picture at each."""
+        for value in ticks(self.y.low, self.y.high) if values is None else values:
             at = self.y.place(value)
             self._draw_axis_line(value, f'x1="{self.left}" y1="{at:.1f}" x2="{self.right}" y2="{at:.1f}"')
-            self.draw_text(self.left - 6, at + 4, label, "end")
+            self.draw_text(self.left - 6, at + 4, label(value), "end")
 
-    def draw_x_axis(self, labels: Sequence[tuple[float, str]], *, with_lines: bool = False) -> None:
-        for value, label in labels:
+    def draw_x_axis(self, label: Callable[[float], str], values: Iterable[float], *, with_lines: bool = False) -> None:
+        for value in values:
             at = self.x.place(value)
             if with_lines:
                 self._draw_axis_line(value, f'x1="{at:.1f}" y1="{TOP}" x2="{at:.1f}" y2="{self.height - BOTTOM}"')
-            self.draw_text(min(at, WIDTH - HALF_LABEL), self.height - 8, label, "middle")
+            self.draw_text(min(at, WIDTH - HALF_LABEL), self.height - 8, label(value), "middle")
 
     def _draw_axis_line(self, value: float, ends: str) -> None:
         self.parts.append(f'<line class="{"zero" if value == 0 else "grid"}" {ends}/>')

@@ -43,4 +43,4 @@ class PageReader(HTMLParser):
 
 def numbers(text: str) -> list[str]:
     """Every number as it is written, with its sign."""
-    return re.findall(r"[−-]?\$?(?:\d[\d,]*\.?\d*|\.\d+)(?:e[+-]?\d+)?", text)
+    return re.findall(r"-?\$?(?:\d[\d,]*\.?\d*|\.\d+)(?:e[+-]?\d+)?", text)

@@ -23,8 +23,6 @@ from spy32.domain.report import (
 )
 from spy32.domain.results import ResultTotals
 from spy32.domain.spreads import Mode
-from spy32.render.encoder import to_document
-from spy32.render.report_documents import REPORT
 from spy32.render.report_html import html_page
 from spy32.review.betting import MIN_OUTCOMES
 
@@ -70,7 +68,7 @@ def sample_report(trades: int = 52) -> Report:
         stated_profit=0.79,
         per_session=Decimal("0.85"),
         best=1,
-        worst=5,
+        worst=min(5, trades),
         win_streak=9,
         loss_streak=2,
         slippage=Decimal("123.00"),
@@ -177,4 +175,4 @@ def empty_report(runs: int = 0, *models: ModelUse) -> Report:
 
 def sample_page(report: Report) -> str:
     """The HTML page of a report."""
-    return html_page(to_document(REPORT, report))
+    return html_page(report)
