@@ -10,12 +10,10 @@ from spy32.errors import BadSettings, Spy32Error
 from spy32.rules.schedule import (
     FINISHED_OUTCOMES,
     RUN_LOCK,
-    AlreadyRun,
     NoAction,
     ScheduleInput,
     SkipSlot,
     StartRun,
-    due_slot,
     is_idle_start,
     manual_decision,
     scheduled_decision,
@@ -110,9 +108,8 @@ def start_run(request: StartRequest, context: StartContext) -> StartResult:
             skipped.append(_skip_slot(request, context, store, decision))
         _queue_skipped(context, store, skipped)
         if isinstance(decision, NoAction):
-            return StartResult(message=decision.message)
-        if isinstance(decision, AlreadyRun):
-            return StartResult(run=store.runs.get(decision.run_id), message=decision.message)
+            run = store.runs.get(decision.run_id) if decision.run_id is not None else None
+            return StartResult(run=run, message=decision.message)
         if isinstance(decision, SkipSlot):
             return StartResult(run=skipped[-1], is_new=True)
         run = _run_steps(request, context, store, decision, sources or _load_sources(context))
@@ -132,7 +129,7 @@ def _skip_missed_slots(request: StartRequest, context: StartContext, store: "Sto
     them, oldest first.
     """
     schedule, environment = context.settings.schedule, context.settings.environment
-    slot = due_slot(context.clock(), schedule, environment)
+    slot = last_slot(context.clock(), schedule, environment)
     missed: list[SkipSlot] = []
     while len(missed) < MAX_MISSED_SLOTS:
         slot = last_slot(slot.opens - timedelta(minutes=1), schedule, environment)
@@ -206,7 +203,7 @@ def _decide(
 ) -> "ScheduleDecision":
     """Return the decision by the clock, the switches and the slot's runs. A scheduled start passes no `sources`."""
     inputs = _schedule_input(context, store, context.clock())
-    slot = due_slot(inputs.now, inputs.schedule, inputs.environment)
+    slot = last_slot(inputs.now, inputs.schedule, inputs.environment)
     runs = store.runs.select_by_slot(request.profile, slot.day, is_recorded=context.is_recorded)
     if sources is None:
         return scheduled_decision(inputs, runs)
@@ -216,7 +213,7 @@ def _decide(
         runs = (latest,)
     if isinstance(sources, Spy32Error) or sources.is_recorded:
         # A market that a person named is tried whatever the day: reading checks a file, the session gate its clock.
-        return unscheduled_start(runs, force=request.is_forced)
+        return unscheduled_start(inputs, runs, force=request.is_forced)
     return manual_decision(inputs, runs, force=request.is_forced, is_slots_market=sources.uses_first_source)
 
 

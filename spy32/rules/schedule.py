@@ -51,6 +51,8 @@ class NoAction:
     """Write nothing and exit 0. `message` is empty outside the window, where the program prints nothing."""
 
     message: str | None = None
+    run_id: int | None = None
+    """The run that the slot has, or the last of all its tries; None when there is another reason."""
 
 
 @value
@@ -72,21 +74,7 @@ class SkipSlot:
     message: str
 
 
-@value
-class AlreadyRun:
-    """Write nothing, print `message`, exit 0: the slot has its run, or has used all its tries."""
-
-    slot: Slot
-    run_id: int
-    message: str
-
-
-ScheduleDecision = NoAction | StartRun | SkipSlot | AlreadyRun
-
-
-def due_slot(now: datetime, schedule: Schedule, environment: Environment) -> Slot:
-    """Return the slot of a scheduled start: the open one, or the last one that was open."""
-    return last_slot(now, schedule, environment)
+ScheduleDecision = NoAction | StartRun | SkipSlot
 
 
 def is_idle_start(now: datetime, schedule: Schedule, environment: Environment, set_up_at: datetime | None) -> bool:
@@ -94,18 +82,17 @@ def is_idle_start(now: datetime, schedule: Schedule, environment: Environment, s
 
     That is outside every window, while no slot has opened since the home was set up.
     """
-    slot = due_slot(now, schedule, environment)
+    slot = last_slot(now, schedule, environment)
     return not slot.contains(now) and (set_up_at is None or slot.opens < set_up_at)
 
 
 def scheduled_decision(inputs: ScheduleInput, runs: tuple[Run, ...]) -> ScheduleDecision:
-    """Return what `analyze --scheduled` does. `runs` are those of `due_slot` and the profile."""
-    slot = due_slot(inputs.now, inputs.schedule, inputs.environment)
+    """Return what `analyze --scheduled` does. `runs` are those of `last_slot` and the profile."""
+    slot = last_slot(inputs.now, inputs.schedule, inputs.environment)
     if not slot.contains(inputs.now):
         return _closed_window_decision(inputs, slot, runs)
-    completed = _already_run(
-        inputs, slot, runs, tuple(run for run in _unfinished_runs(runs) if run.trigger is Trigger.CRON)
-    )
+    scheduled_runs = tuple(run for run in runs if run.trigger is Trigger.CRON)
+    completed = _already_run(inputs, slot, runs, _unfinished_runs(scheduled_runs))
     if completed is not None:
         return completed
     if slot_obstacle(slot) is not None:
@@ -113,7 +100,7 @@ def scheduled_decision(inputs: ScheduleInput, runs: tuple[Run, ...]) -> Schedule
     if _is_paused(inputs):
         # Write nothing yet, so that the slot can still have its run after a `resume` inside the window.
         return NoAction(message=f"{_pause_message(inputs)}; a run starts if that ends by {_format_time(slot.closes)}")
-    return _start_run(inputs, slot, Trigger.CRON)
+    return _start_run(inputs, slot, Trigger.CRON, runs)
 
 
 def manual_decision(
@@ -126,24 +113,24 @@ def manual_decision(
     """
     slot = open_slot(inputs.now, inputs.schedule, inputs.environment) if is_slots_market else None
     if force:
-        return _start_run(inputs, slot, Trigger.FORCED, _newest_finished_run(runs))
+        return _start_run(inputs, slot, Trigger.FORCED, runs)
     completed = _already_run(inputs, slot, runs, _unfinished_runs(runs)) if slot is not None else None
     if completed is not None:
         return completed
     is_closed = (
         slot_obstacle(slot) is not None if slot is not None else closure_reason(market_date(inputs.now)) is not None
     )
-    return _skip_closed_day(inputs, slot) if is_closed else _start_run(inputs, slot, Trigger.MANUAL)
+    return _skip_closed_day(inputs, slot) if is_closed else _start_run(inputs, slot, Trigger.MANUAL, runs)
 
 
-def unscheduled_start(runs: tuple[Run, ...], *, force: bool = False) -> StartRun:
+def unscheduled_start(inputs: ScheduleInput, runs: tuple[Run, ...], *, force: bool = False) -> StartRun:
     """Return a manual start without a schedule check, for a recorded market or one that cannot be built."""
-    origin = _newest_finished_run(runs) if force else None
-    trigger = Trigger.FORCED if force else Trigger.MANUAL
-    return StartRun(slot=None, late=False, trigger=trigger, forced_from=origin.id if origin is not None else None)
+    return _start_run(inputs, None, Trigger.FORCED if force else Trigger.MANUAL, runs)
 
 
-def _start_run(inputs: ScheduleInput, slot: Slot | None, trigger: Trigger, origin: Run | None = None) -> StartRun:
+def _start_run(inputs: ScheduleInput, slot: Slot | None, trigger: Trigger, runs: tuple[Run, ...]) -> StartRun:
+    """Return the start; a forced one is linked to the newest finished run."""
+    origin = _newest_finished_run(runs) if trigger is Trigger.FORCED else None
     late = slot is not None and inputs.now - slot.opens > LATE_AFTER
     return StartRun(slot=slot, late=late, trigger=trigger, forced_from=origin.id if origin is not None else None)
 
@@ -159,23 +146,17 @@ def _unfinished_runs(runs: tuple[Run, ...]) -> tuple[Run, ...]:
 
 def _already_run(
     inputs: ScheduleInput, slot: Slot, runs: tuple[Run, ...], attempts: tuple[Run, ...]
-) -> AlreadyRun | None:
+) -> NoAction | None:
     """Return why an open slot gets no further run, or None. `attempts` are the tries that count for this start."""
-    finished = _newest_finished_run(runs)
-    if finished is not None:
-        message = (
-            f"the run of {_format_slot(slot)} is already there: R{finished.id} ({finished.outcome}); `--force` "
-            "makes a new one"
-        )
-        return AlreadyRun(slot=slot, run_id=finished.id, message=message)
-    if len(attempts) < inputs.schedule.attempts:
+    last = _newest_finished_run(runs)
+    if last is not None:
+        reason = f"the run of {_format_slot(slot)} is already there: R{last.id} ({last.outcome})"
+    elif len(attempts) >= inputs.schedule.attempts:
+        last = max(attempts, key=lambda run: run.id)
+        reason = f"{_format_slot(slot)} had its {inputs.schedule.attempts} tries, the last is R{last.id}"
+    else:
         return None
-    last = max(attempts, key=lambda run: run.id)
-    message = (
-        f"{_format_slot(slot)} had its {inputs.schedule.attempts} tries, the last is R{last.id}; `--force` "
-        "makes a new one"
-    )
-    return AlreadyRun(slot=slot, run_id=last.id, message=message)
+    return NoAction(message=f"{reason}; `--force` makes a new one", run_id=last.id)
 
 
 def _closed_window_decision(inputs: ScheduleInput, slot: Slot, runs: tuple[Run, ...]) -> ScheduleDecision:
@@ -184,23 +165,14 @@ def _closed_window_decision(inputs: ScheduleInput, slot: Slot, runs: tuple[Run, 
         return NoAction()
     if slot_obstacle(slot) is not None:
         return _skip_closed_day(inputs, slot)
+    attempts, cause = _unfinished_runs(runs), Cause.MISSED
     if _is_paused(inputs, since=slot.closes):
-        return SkipSlot(
-            slot=slot,
-            cause=Cause.PAUSED,
-            message=f"{_format_slot(slot)} was skipped: {_pause_message(inputs)}; {_next_slot_message(inputs)}",
-        )
-    attempts = _unfinished_runs(runs)
-    reason = (
-        f"none of its {len(attempts)} tries finished"
-        if attempts
-        else f"nothing was started by {_format_time(slot.closes)}"
-    )
-    return SkipSlot(
-        slot=slot,
-        cause=Cause.MISSED,
-        message=f"{_format_slot(slot)} was missed: {reason}; {_next_slot_message(inputs)}",
-    )
+        cause, reason = Cause.PAUSED, f"was skipped: {_pause_message(inputs)}"
+    elif attempts:
+        reason = f"was missed: none of its {len(attempts)} tries finished"
+    else:
+        reason = f"was missed: nothing was started by {_format_time(slot.closes)}"
+    return SkipSlot(slot=slot, cause=cause, message=f"{_format_slot(slot)} {reason}; {_next_slot_message(inputs)}")
 
 
 def _applies_to_home(inputs: ScheduleInput, slot: Slot, runs: tuple[Run, ...]) -> bool:
@@ -224,21 +196,17 @@ def _pause_message(inputs: ScheduleInput) -> str:
 def _skip_closed_day(inputs: ScheduleInput, slot: Slot | None) -> SkipSlot:
     """Return the skip of a closed day: cause `closed` for a weekend or early close, `holiday` for a holiday."""
     day = slot.day if slot is not None else market_date(inputs.now)
-    reason = closure_reason(day)
+    reason, next_day = closure_reason(day), next_session(day).day
+    cause = Cause.CLOSED if reason in (None, _day_name(day)) else Cause.HOLIDAY
     if slot is not None and reason is None:
-        return SkipSlot(
-            slot=slot,
-            cause=Cause.CLOSED,
-            message=f"{_format_slot(slot)} opens after {slot_obstacle(slot)}; {_next_slot_message(inputs)}",
+        message = f"{_format_slot(slot)} opens after {slot_obstacle(slot)}"
+    else:
+        suffix = f" ({reason})" if cause is Cause.HOLIDAY else ""
+        message = (
+            f"the exchange is closed on {_day_name(day)} {day}{suffix}; "
+            f"the next session is {_day_name(next_day)} {next_day}"
         )
-    next_day = next_session(day).day
-    is_weekend = reason == _day_name(day)
-    suffix = "" if is_weekend else f" ({reason})"
-    message = (
-        f"the exchange is closed on {_day_name(day)} {day}{suffix}; "
-        f"the next session is {_day_name(next_day)} {next_day}; {_next_slot_message(inputs)}"
-    )
-    return SkipSlot(slot=slot, cause=Cause.CLOSED if is_weekend else Cause.HOLIDAY, message=message)
+    return SkipSlot(slot=slot, cause=cause, message=f"{message}; {_next_slot_message(inputs)}")
 
 
 def _next_slot_message(inputs: ScheduleInput) -> str:

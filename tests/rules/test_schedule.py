@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeGuard
 
 import pytest
 from hypothesis import given
@@ -11,17 +11,16 @@ from hypothesis import strategies as st
 from spy32.domain.runs import Outcome, Run, Trigger
 from spy32.rules.schedule import (
     LATE_AFTER,
-    AlreadyRun,
     NoAction,
+    ScheduleDecision,
     ScheduleInput,
     SkipSlot,
     StartRun,
-    due_slot,
     manual_decision,
     scheduled_decision,
     unscheduled_start,
 )
-from spy32.sessions import NEW_YORK, slot_of_day
+from spy32.sessions import NEW_YORK, last_slot, slot_of_day
 from spy32.settings.model import Environment, Schedule
 from tests.support import builders as b
 
@@ -59,6 +58,11 @@ PROPOSED, NO_TRADE, SKIPPED = Outcome.PROPOSED, Outcome.NO_TRADE, Outcome.SKIPPE
 FAILED, INTERRUPTED = Outcome.FAILED, Outcome.INTERRUPTED
 
 
+def is_taken(decision: ScheduleDecision) -> TypeGuard[NoAction]:
+    """Whether the slot has its run, or has used up its tries."""
+    return isinstance(decision, NoAction) and decision.run_id is not None
+
+
 # Inside the window.
 
 
@@ -78,7 +82,7 @@ def test_a_start_in_the_grace_is_late_after_five_minutes() -> None:
 @pytest.mark.parametrize("outcome", [PROPOSED, NO_TRADE, SKIPPED])
 def test_a_slot_with_a_finished_run_takes_no_other(outcome: Outcome) -> None:
     decision = scheduled_decision(case(INSIDE), ran(FAILED, outcome))
-    assert isinstance(decision, AlreadyRun)
+    assert is_taken(decision)
     assert decision.run_id == 2
     assert f"R2 ({outcome})" in decision.message
 
@@ -88,14 +92,14 @@ def test_a_run_without_a_result_is_repeated_up_to_three_tries(outcome: Outcome) 
     assert isinstance(scheduled_decision(case(INSIDE), ran(outcome)), StartRun)
     assert isinstance(scheduled_decision(case(INSIDE), ran(outcome, outcome)), StartRun)
     fourth = scheduled_decision(case(INSIDE), ran(outcome, outcome, outcome))
-    assert isinstance(fourth, AlreadyRun)
+    assert is_taken(fourth)
     assert "3 tries" in fourth.message
     assert fourth.run_id == 3
 
 
 def test_the_number_of_tries_is_a_setting() -> None:
     once = replace(RULES, attempts=1)
-    assert isinstance(scheduled_decision(case(INSIDE, schedule=once), ran(FAILED)), AlreadyRun)
+    assert is_taken(scheduled_decision(case(INSIDE, schedule=once), ran(FAILED)))
 
 
 def test_a_holiday_is_skipped_at_once_and_says_what_comes_next() -> None:
@@ -132,7 +136,7 @@ def test_a_slot_that_moves_to_a_half_day_and_opens_after_its_close_is_skipped() 
 
 
 def test_a_second_start_on_a_holiday_writes_nothing() -> None:
-    assert isinstance(scheduled_decision(case(ny("2026-09-07T10:15")), ran(SKIPPED, slot=HOLIDAY)), AlreadyRun)
+    assert is_taken(scheduled_decision(case(ny("2026-09-07T10:15")), ran(SKIPPED, slot=HOLIDAY)))
 
 
 @pytest.mark.parametrize(
@@ -228,8 +232,10 @@ def test_a_slot_in_which_the_home_was_made_by_a_run_that_failed_is_missed() -> N
 
 
 def test_the_due_slot_is_the_open_one_or_the_last_one() -> None:
-    assert due_slot(OPENING, RULES, PRODUCTION).day == due_slot(ny("2026-11-30T09:59"), RULES, PRODUCTION).day == MONDAY
-    assert due_slot(NEXT_OPENING, RULES, PRODUCTION).day == date(2026, 11, 30)
+    assert (
+        last_slot(OPENING, RULES, PRODUCTION).day == last_slot(ny("2026-11-30T09:59"), RULES, PRODUCTION).day == MONDAY
+    )
+    assert last_slot(NEXT_OPENING, RULES, PRODUCTION).day == date(2026, 11, 30)
 
 
 def test_development_runs_daily_at_two() -> None:
@@ -276,23 +282,23 @@ def test_by_hand_inside_the_window_uses_the_slot_up() -> None:
 
 
 def test_by_hand_inside_the_window_is_as_safe_as_cron() -> None:
-    assert isinstance(manual_decision(case(INSIDE), ran(NO_TRADE)), AlreadyRun)
+    assert is_taken(manual_decision(case(INSIDE), ran(NO_TRADE)))
     assert isinstance(manual_decision(case(INSIDE), ran(FAILED, FAILED)), StartRun)
-    assert isinstance(manual_decision(case(INSIDE), ran(FAILED, FAILED, FAILED)), AlreadyRun)
+    assert is_taken(manual_decision(case(INSIDE), ran(FAILED, FAILED, FAILED)))
 
 
 def test_what_a_person_tried_by_hand_costs_the_schedule_none_of_its_tries() -> None:
     by_hand = tuple(replace(run, trigger=Trigger.MANUAL) for run in ran(FAILED, INTERRUPTED, FAILED))
     assert isinstance(scheduled_decision(case(INSIDE), by_hand), StartRun)
     assert isinstance(scheduled_decision(case(INSIDE), (*by_hand, *ran(FAILED, FAILED))), StartRun)
-    assert isinstance(scheduled_decision(case(INSIDE), (*by_hand, *ran(FAILED, FAILED, FAILED))), AlreadyRun)
-    assert isinstance(manual_decision(case(INSIDE), by_hand), AlreadyRun)
+    assert is_taken(scheduled_decision(case(INSIDE), (*by_hand, *ran(FAILED, FAILED, FAILED))))
+    assert is_taken(manual_decision(case(INSIDE), by_hand))
 
 
 def test_a_rehearsal_starts_at_any_time_and_takes_no_slot() -> None:
-    assert unscheduled_start(ran(NO_TRADE)) == StartRun(slot=None, late=False, trigger=Trigger.MANUAL)
+    assert unscheduled_start(case(INSIDE), ran(NO_TRADE)) == StartRun(slot=None, late=False, trigger=Trigger.MANUAL)
     forced = StartRun(slot=None, late=False, trigger=Trigger.FORCED, forced_from=1)
-    assert unscheduled_start(ran(NO_TRADE), force=True) == forced
+    assert unscheduled_start(case(INSIDE), ran(NO_TRADE), force=True) == forced
     assert manual_decision(case(INSIDE), ran(NO_TRADE), force=True, is_slots_market=False) == forced
 
 
@@ -358,11 +364,11 @@ moments = st.timedeltas(timedelta(0), timedelta(days=370)).map(lambda span: ny("
 def test_a_slot_never_gets_a_second_finished_run(
     now: datetime, past: list[Outcome], enabled: bool, environment: Environment
 ) -> None:
-    runs = ran(*past, slot=due_slot(now, RULES, environment).day)
+    runs = ran(*past, slot=last_slot(now, RULES, environment).day)
     situation = case(now, enable_automation=enabled, environment=environment)
     scheduled, by_hand = scheduled_decision(situation, runs), manual_decision(situation, runs)
     if any(run.outcome in (PROPOSED, NO_TRADE, SKIPPED) for run in runs):
-        assert isinstance(scheduled, AlreadyRun | NoAction)
+        assert isinstance(scheduled, NoAction)
         assert not (isinstance(by_hand, StartRun | SkipSlot) and by_hand.slot is not None)
     if isinstance(scheduled, StartRun):
         assert scheduled.slot is not None and scheduled.slot.contains(now)
@@ -379,7 +385,7 @@ def test_any_week_of_starts_leaves_at_most_one_finished_run_and_settles_the_slot
     runs: tuple[Run, ...] = ()
     for quarter, outcome in [*sorted(starts, key=lambda pair: pair[0]), (7 * 96, NO_TRADE)]:
         now = ny("2026-11-23T09:00") + timedelta(minutes=15) * quarter
-        slot = due_slot(now, RULES, PRODUCTION)
+        slot = last_slot(now, RULES, PRODUCTION)
         if slot.day != MONDAY:
             continue
         decision = scheduled_decision(case(now, created_at=created), runs)
