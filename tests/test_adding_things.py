@@ -103,8 +103,8 @@ def _build_rich(app, store, market):
 
 """
 CONDITION = """
-def check_moon(entry: Entry) -> Iterator[Finding]:
-    yield Finding(rule="moon", message="the moon is full", figure="full", limit="half", blocks=False)
+def check_moon(snapshot: MarketSnapshot, candidate: Candidate, settings: Settings, now: datetime) -> Iterator[Finding]:
+    yield remark("moon", "the moon is full", "full", "half")
 
 
 """
@@ -191,7 +191,11 @@ TOYS: Mapping[str, tuple[Edit, ...]] = {
         Edit("quality/checks.py", "freshness.check_moon", entry_of="CONTEXT_GATES"),
     ),
     "a figure": (
-        Edit("rules/market_metrics.py", '"spot_again": lambda metrics: metrics["spot"]', entry_of="DERIVED_METRICS"),
+        Edit(
+            "rules/market_metrics.py",
+            '"spot_again": DerivedFigure("dollars", float, ("spot",))',
+            entry_of="DERIVED_FIGURES",
+        ),
         Edit("rules/market_metrics.py", '"spot_again"', entry_of="DISPLAY_ORDER"),
         Edit("render/market_pages.py", '("Toys", {"spot_again": "spot again"})', entry_of="FIGURE_GROUPS"),
     ),

@@ -9,7 +9,6 @@ from spy32.pipeline.context import CheckedMarket, HistoryLookup, RunContext, Run
 from spy32.rules import conditions
 from spy32.rules import menu as menu_rules
 from spy32.rules.outlook import fill_outlooks
-from spy32.sessions import market_date
 from spy32.settings import Settings
 
 
@@ -33,14 +32,13 @@ def build_menu(market: CheckedMarket, settings: Settings, *, seed: int, find_his
     """
     rng = random.Random(seed)  # noqa: S311 - ids and order need to be repeatable, not secret
     menu = menu_rules.build_menu(market.chain, market.smile, settings, rng=rng, seed=seed)
-    today = market_date(market.snapshot.evaluated_at)
+    snapshot = market.snapshot
     refused = {
         candidate.id: finding
         for candidate in menu.candidates
-        for finding in conditions.check_ex_dates(market.snapshot, candidate, settings, today)
+        for finding in conditions.check_ex_dates(snapshot, candidate, settings, snapshot.evaluated_at)
         if finding.blocks
     }
-    snapshot = market.snapshot
     history = find_history(snapshot.underlying, snapshot.as_of)
     return fill_outlooks(menu_rules.exclude_candidates(menu, refused), snapshot, market.smile, settings, history)
 

@@ -1,7 +1,7 @@
 """Market conditions for an entry: volatility, dividends, the session and its last minutes."""
 
-from collections.abc import Iterator
-from datetime import date, datetime
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 
 from spy32.domain.market import MarketSnapshot, Right
 from spy32.domain.option_class import settles_in_cash
@@ -12,9 +12,6 @@ from spy32.sessions import CLOSE, clock_time, closure_reason, market_date, new_y
 from spy32.settings import Settings
 from spy32.settings.model import Conditions
 
-RULES = frozenset({"vix", "vix_term", "ex_dividend", "session", "late_entry"})
-"""Names of the rules in their findings."""
-
 
 def check_conditions(
     snapshot: MarketSnapshot, candidate: Candidate, settings: Settings, now: datetime
@@ -23,9 +20,7 @@ def check_conditions(
     volatile, halves = _check_volatility(snapshot, settings.conditions)
     findings = (
         *volatile,
-        *check_ex_dates(snapshot, candidate, settings, market_date(now)),
-        *check_session(now, is_recorded=snapshot.is_recorded),
-        *check_late_entry(now, settings, is_recorded=snapshot.is_recorded),
+        *(finding for check in CONDITIONS.values() for finding in check(snapshot, candidate, settings, now)),
     )
     return findings, halves
 
@@ -70,7 +65,7 @@ def _index_level(snapshot: MarketSnapshot, name: str) -> float | None:
 
 
 def check_ex_dates(
-    snapshot: MarketSnapshot, candidate: Candidate, settings: Settings, today: date
+    snapshot: MarketSnapshot, candidate: Candidate, settings: Settings, now: datetime
 ) -> Iterator[Finding]:
     """Refuse a short call whose planned exit is on or after an ex-date.
 
@@ -79,6 +74,7 @@ def check_ex_dates(
     has_call = any(leg.right is Right.CALL for leg in candidate.spread.shorts)
     if not has_call or settles_in_cash(candidate.spread.underlying):
         return
+    today = market_date(now)
     exit_day = plan.planned_exit(candidate, today, settings)
     ex_dates = [dividend.ex_date for dividend in snapshot.dividends or ()]
     first = min((day for day in ex_dates if today < day <= exit_day), default=None)
@@ -125,3 +121,15 @@ def check_late_entry(now: datetime, settings: Settings, *, is_recorded: bool) ->
     if not now <= last_entry:
         figure, limit = f"{new_york_time(now):%H:%M}", f"{new_york_time(last_entry):%H:%M}"
         yield violation("late_entry", f"no entry after {limit} New York; it is {figure}", figure, limit)
+
+
+Condition = Callable[[MarketSnapshot, Candidate, Settings, datetime], Iterator[Finding]]
+CONDITIONS: Mapping[str, Condition] = {
+    "ex_dividend": check_ex_dates,
+    "session": lambda snapshot, _candidate, _settings, now: check_session(now, is_recorded=snapshot.is_recorded),
+    "late_entry": lambda snapshot, _candidate, settings, now: check_late_entry(
+        now, settings, is_recorded=snapshot.is_recorded
+    ),
+}
+"""Beside volatility, which may also halve the size: the rule's name in its findings, and what finds them."""
+RULES = frozenset({"vix", "vix_term", *CONDITIONS})
