@@ -12,8 +12,8 @@ from datetime import datetime
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
+from spy32.domain.codec import decode, encode
 from spy32.domain.units import RunId
 from spy32.domain.value import value
 
@@ -144,17 +144,9 @@ def hide_secrets(text: str, secrets: Iterable[str]) -> str:
 
 
 def _line(entry: LogEntry) -> bytes:
-    document = {
+    document = encode(entry) | {
         "ts": f"{entry.ts:%Y-%m-%dT%H:%M:%S}.{entry.ts.microsecond // 1000:03d}Z",
-        "level": entry.level,
-        "event": entry.event,
-        "mode": entry.mode,
-        "command": entry.command,
-        "pid": entry.pid,
         "run": None if entry.run is None else f"R{entry.run}",
-        "step": entry.step,
-        "ms": entry.ms,
-        "code": entry.code,
         "message": entry.message[:MAX_MESSAGE],
     }
     # What is no character, such as a byte of a file's name, becomes the escape that JSON has for it.
@@ -166,24 +158,9 @@ def _parse_lines(lines: Iterable[str]) -> Iterator[LogEntry]:
         # Behind a line that was cut off the next one stands on the same line.
         start = line.rfind(LINE_START)
         with suppress(ValueError, KeyError, TypeError, AttributeError):
-            yield _parse_entry(json.loads(line[start:]))
-
-
-def _parse_entry(document: dict[str, Any]) -> LogEntry:
-    run = document["run"]
-    return LogEntry(
-        ts=datetime.fromisoformat(document["ts"]),
-        level=str(document["level"]),
-        event=str(document["event"]),
-        mode=document["mode"],
-        command=str(document["command"]),
-        pid=int(document["pid"]),
-        run=None if run is None else int(run[1:]),
-        step=document["step"],
-        ms=document["ms"],
-        code=document["code"],
-        message=str(document["message"]),
-    )
+            document = json.loads(line[start:])
+            run = document["run"]
+            yield decode(LogEntry, document | {"run": None if run is None else int(run[1:])})
 
 
 def _remove_oldest(folder: Path, pattern: str, kept: int) -> None:

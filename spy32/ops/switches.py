@@ -2,8 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,10 +23,8 @@ def pause(flags: "Flags", reason: str, at: datetime, home: Path) -> str:
     if current is None:
         flags.set(PAUSED, _one_line(reason), at)
         return f"paused{_reason_suffix(_one_line(reason))}: scheduled runs of {home} are skipped until `spy32 resume`"
-    return (
-        f"{home} was paused already, since {_format_time(current[1])}{_reason_suffix(current[0])}; `spy32 "
-        "resume` lifts it"
-    )
+    was, since = _reason_suffix(current[0]), _format_time(current[1])
+    return f"{home} was paused already, since {since}{was}; `spy32 resume` lifts it"
 
 
 def lift_pause(flags: "Flags", at: datetime) -> bool:
@@ -85,44 +82,26 @@ def lift_halt(path: Path) -> bool:
 
 
 def _create_file(path: Path, text: str) -> bool:
-    """Create the file unless it exists. Returns whether it is new; by then it is synced to the disk.
+    """Create the file unless something has its name. Returns whether it is new; by then it is synced to the disk.
 
     Raises `CannotCreate` on failure.
     """
-    if os.path.lexists(path):
-        return False
+    from spy32.records.connection import sync_folder
+
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        try:
-            with _temporary_file(path) as draft:
-                draft.write_text(text, encoding="utf-8")
-                _sync_to_disk(draft)
-                draft.replace(path)
-        except OSError:
-            # A full disk may still have room for an empty file, and the file's existence is what halts.
-            path.touch(mode=0o600)
-        _sync_to_disk(path.parent)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
+        if os.path.lexists(path):
+            return False
         raise CannotCreate(f"{path} cannot be made ({error.strerror}), so nothing is halted; make it by hand") from None
-    return True
-
-
-@contextmanager
-def _temporary_file(path: Path) -> Iterator[Path]:
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield draft
-    finally:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
-
-
-def _sync_to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
+    # A full disk may have room for an empty file only, and the file's existence is what halts.
+    with suppress(OSError):
+        os.write(descriptor, text.encode(errors="replace"))
         os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    os.close(descriptor)
+    sync_folder(path.parent)
+    return True
 
 
 def _one_line(reason: str) -> str:
