@@ -7,7 +7,7 @@ import typer
 from spy32.commands.common import Json, get_app
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from spy32.ops.cron import Crontab, MachineZone, ManageStarts, SlotStart
     from spy32.ops.crontab import CrontabEdit
@@ -25,13 +25,17 @@ def show(
 ) -> None:
     """The crontab lines for this machine. They are printed only; `schedule install` puts them into the crontab."""
     from spy32.ops.cron import crontab_text
-    from spy32.ops.systemd import units_text
+    from spy32.ops.systemd import units_text, user_units
     from spy32.render.output import write_text
 
     app = get_app(ctx)
-    lines, units, zone = _crontab_lines(app), _systemd_units(app), _machine_zone(app)
+    lines, units, zone = (
+        _crontab_lines(app),
+        user_units(_start_commands(app), app.settings.schedule),
+        _machine_zone(app),
+    )
     user = app.user if app.user != "unknown" else "root"
-    text = crontab_text(*lines, zone=zone.name, user=user)
+    text = crontab_text(lines, zone=zone.name, user=user)
     warnings = [*_environment_warnings(app), *([zone.warning] if zone.warning is not None else [])]
     if json:
         from spy32.render.documents import print_document
@@ -54,23 +58,23 @@ def show(
 
 def install(ctx: typer.Context, yes: Yes = False, json: Json = False) -> None:
     """Put the lines of `schedule show` into your crontab, in a block of their own; shows the difference and asks."""
-    from spy32.ops.crontab import find_crontab_program, install_edit, read_crontab
+    from spy32.ops.crontab import install_edit, read_crontab
 
-    app, program = get_app(ctx), find_crontab_program()
-    edit = install_edit(read_crontab(program), _crontab_lines(app))
-    _edit_crontab(app, program, edit, action="install", yes=yes, json=json)
+    app = get_app(ctx)
+    edit = install_edit(read_crontab(), _crontab_lines(app))
+    _edit_crontab(app, edit, action="install", yes=yes, json=json)
 
 
 def remove(ctx: typer.Context, yes: Yes = False, json: Json = False) -> None:
     """Take the block of `schedule install` out of your crontab; every other line stays as it is."""
-    from spy32.ops.crontab import find_crontab_program, read_crontab, removal_edit
+    from spy32.ops.crontab import read_crontab, removal_edit
 
-    app, program = get_app(ctx), find_crontab_program()
-    edit = removal_edit(read_crontab(program), _crontab_lines(app))
-    _edit_crontab(app, program, edit, action="remove", yes=yes, json=json)
+    app = get_app(ctx)
+    edit = removal_edit(read_crontab(), _crontab_lines(app))
+    _edit_crontab(app, edit, action="remove", yes=yes, json=json)
 
 
-def _edit_crontab(app: "App", program: str, edit: "CrontabEdit", *, action: str, yes: bool, json: bool) -> None:
+def _edit_crontab(app: "App", edit: "CrontabEdit", *, action: str, yes: bool, json: bool) -> None:
     """Show the difference, ask, write, and say what was done."""
     from spy32.ops.cron import parse_crontab
     from spy32.ops.crontab import replace_crontab
@@ -83,7 +87,7 @@ def _edit_crontab(app: "App", program: str, edit: "CrontabEdit", *, action: str,
     backup = None
     if edit.is_change:
         _confirm_edit(app, action, yes=yes)
-        backup = replace_crontab(program, edit, app.locations.state, app.clock())
+        backup = replace_crontab(edit, app.locations.state, app.clock())
     is_install = action == "install"
     traps = parse_crontab(edit.after.decode(errors="replace")).warnings if is_install else ()
     warnings = [*traps, *(_environment_warnings(app) if is_install else [])]
@@ -135,15 +139,16 @@ def check(
 ) -> None:
     """The next ten starts in New York's and this machine's time, and traps in a crontab; 20 when none would start."""
     from spy32.errors import AttentionRequired, ExitCode
-    from spy32.ops.cron import job_line, next_manage_starts, next_starts, parse_crontab, parse_job
+    from spy32.ops.cron import next_manage_starts, next_starts, parse_crontab, parse_job
     from spy32.render.output import print_lines
 
     app = get_app(ctx)
     text, unread = (crontab.read(), None) if crontab is not None else _installed_crontab()
     zone, parsed = _machine_zone(app), parse_crontab(text)
-    jobs = parsed.weekly_jobs or (parse_job(_crontab_line(app, job_line)),)
+    weekly_jobs, manage_jobs = parsed.jobs_of("analyze"), parsed.jobs_of("manage")
+    jobs = weekly_jobs or (parse_job(_crontab_lines(app)[0]),)
     slot_starts = next_starts(jobs, zone.zone, app.clock(), app.settings.schedule, app.settings.environment)
-    managing = next_manage_starts(parsed.manage_jobs, zone.zone, app.clock())
+    managing = next_manage_starts(manage_jobs, zone.zone, app.clock())
     warnings = list(_crontab_warnings(parsed, zone, slot_starts, managing, unread))
     if json:
         from spy32.render.documents import print_document
@@ -151,10 +156,10 @@ def check(
 
         starts = NextStarts(
             line=jobs[0].text,
-            found=bool(parsed.weekly_jobs),
+            found=bool(weekly_jobs),
             zone=zone.name,
             starts=tuple(start_of(slot_start, zone.zone) for slot_start in slot_starts),
-            manage_line=parsed.manage_jobs[0].text if parsed.manage_jobs else None,
+            manage_line=manage_jobs[0].text if manage_jobs else None,
             manage_starts=managing.starts,
             warnings=tuple(warnings),
         )
@@ -162,22 +167,11 @@ def check(
     else:
         print_lines(app.out, _report_lines(jobs[0].text, zone, slot_starts))
         print_lines(app.out, [*_manage_lines(parsed, managing), *(f"WARNING {warning}" for warning in warnings)])
-    if parsed.weekly_jobs and any(slot_start.start is not None for slot_start in slot_starts):
+    if weekly_jobs and any(slot_start.start is not None for slot_start in slot_starts):
         return
     if json:  # the document is the answer, and has said it
         raise typer.Exit(ExitCode.ATTENTION)
     raise AttentionRequired(unread or "nothing starts the weekly run: `spy32 schedule install` adds the lines")
-
-
-def _crontab_line(app: "App", build: "Callable[..., str]") -> str:
-    """The line that `build` makes of this program, home and mode."""
-    import shutil
-    import sys
-
-    from spy32.ops.cron import program_command
-
-    program = program_command(sys.argv[0], sys.executable, shutil.which)
-    return build(program, home=app.locations.home, mode=app.flags.get("mode"))
 
 
 def _machine_zone(app: "App") -> "MachineZone":
@@ -186,33 +180,30 @@ def _machine_zone(app: "App") -> "MachineZone":
     return machine_zone(app.env.get("TZ"))
 
 
-def _crontab_lines(app: "App") -> tuple[str, str, str]:
-    """The lines of the weekly run, of `manage` and of the check."""
-    from spy32.ops.cron import check_line, job_line, manage_line
-
-    return _crontab_line(app, job_line), _crontab_line(app, manage_line), _crontab_line(app, check_line)
-
-
-def _systemd_units(app: "App") -> "dict[str, str]":
+def _start_commands(app: "App") -> "dict[str, tuple[str, ...]]":
+    """The commands that the machine starts, of this program, home and mode."""
     import shutil
     import sys
 
-    from spy32.ops.cron import CHECK_WORDS, MANAGE_WORDS, RUN_WORDS, global_options, program_arguments
-    from spy32.ops.systemd import user_units
+    from spy32.ops.cron import program_arguments, start_commands
 
     program = program_arguments(sys.argv[0], sys.executable, shutil.which)
-    start = (*program, *global_options(app.locations.home, app.flags.get("mode")))
-    words = {"analyze": RUN_WORDS, "manage": MANAGE_WORDS, "check": CHECK_WORDS}
-    return user_units({name: (*start, *command) for name, command in words.items()}, app.settings.schedule)
+    return start_commands(program, home=app.locations.home, mode=app.flags.get("mode"))
+
+
+def _crontab_lines(app: "App") -> tuple[str, ...]:
+    from spy32.ops.cron import crontab_lines
+
+    return crontab_lines(_start_commands(app))
 
 
 def _installed_crontab() -> tuple[str, str | None]:
     """This user's crontab, empty when there is none or no cron; and why it cannot be read, if so."""
     from spy32.errors import ServiceGone, StoreError
-    from spy32.ops.crontab import find_crontab_program, read_crontab
+    from spy32.ops.crontab import read_crontab
 
     try:
-        return read_crontab(find_crontab_program()).decode(errors="replace"), None
+        return read_crontab().decode(errors="replace"), None
     except ServiceGone:
         return "", None
     except StoreError as error:
@@ -237,11 +228,12 @@ def _crontab_warnings(
 ) -> "Iterable[str]":
     if unread is not None:
         yield f"{unread}; these times are those of the line that `schedule show` prints"
-    elif not crontab.weekly_jobs:
+    elif not crontab.jobs_of("analyze"):
         yield "no crontab line starts `spy32 analyze`; these times are those of the line that `schedule show` prints"
-    if not crontab.manage_jobs and unread is None:
+    manage_jobs = crontab.jobs_of("manage")
+    if not manage_jobs and unread is None:
         yield "no crontab line starts `spy32 manage`: open trades are marked, and their closes proposed, by hand only"
-    elif crontab.manage_jobs and not managing.starts:
+    elif manage_jobs and not managing.starts:
         yield f"`spy32 manage` is not started while options trade on {managing.session.day}"
     yield from crontab.warnings
     if zone.warning is not None:
@@ -270,7 +262,7 @@ def _manage_lines(crontab: "Crontab", managing: "ManageStarts") -> "Iterable[str
     """The line of `manage`, and its starts in the next session."""
     from spy32.sessions import NEW_YORK
 
-    for job in crontab.manage_jobs[:1]:
+    for job in crontab.jobs_of("manage")[:1]:
         yield f"manage line: {job.text}"
     if managing.starts:
         first, last = managing.starts[0].astimezone(NEW_YORK), managing.starts[-1].astimezone(NEW_YORK)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from spy32.domain.value import value
@@ -18,20 +19,29 @@ from spy32.rules.schedule import LATE_AFTER
 from spy32.sessions import Session, Slot, market_date, next_session, session, slots_after
 from spy32.settings.model import Environment, Schedule
 
-RUN_FIELDS = "*/15 * * * *"
-"""Every 15 minutes of every day. Monday morning in New York is Monday night or Tuesday elsewhere, and its hour shifts
-against zones that change their clocks on other dates or never. A start outside the window exits silently."""
 
-MANAGE_FIELDS = "*/15 * * * *"
-"""Every 15 minutes: a stop needs two readings in two starts, so it takes a quarter of an hour. A start while no options
-trade exits silently."""
+class ScheduledCommand(NamedTuple):
+    """A command that the machine starts again and again."""
 
-CHECK_FIELDS = "20 */3 * * *"
-"""Every three hours. A proposal of Monday 10:00 lapses at 16:00 New York, so a check always falls between."""
+    fields: str
+    """When, as a crontab has it."""
+    calendar: str
+    """The same as OnCalendar= of systemd.time(7)."""
+    words: tuple[str, ...]
+    purpose: str
 
-RUN_WORDS = ("analyze", "--scheduled", "-q")
-MANAGE_WORDS = ("manage", "--scheduled", "-q")
-CHECK_WORDS = ("status", "--check")
+
+SCHEDULED: Mapping[str, ScheduledCommand] = {
+    # Every 15 minutes of every day. Monday morning in New York is Monday night or Tuesday elsewhere, and its hour
+    # shifts against zones that change their clocks on other dates or never. A start outside the window exits silently;
+    # with -q, later starts in the same window send no mail.
+    "analyze": ScheduledCommand("*/15 * * * *", "*:0/15", ("analyze", "--scheduled", "-q"), "the weekly run"),
+    # A stop needs two readings in two starts, so it takes a quarter of an hour. A start while no options trade exits
+    # silently.
+    "manage": ScheduledCommand("*/15 * * * *", "*:0/15", ("manage", "--scheduled", "-q"), "the open trades"),
+    # Every three hours: a proposal of Monday 10:00 lapses at 16:00 New York, so a check always falls between.
+    "check": ScheduledCommand("20 */3 * * *", "0/3:20", ("status", "--check"), "what needs a person"),
+}
 
 SHORTHANDS = {
     "@hourly": "0 * * * *",
@@ -75,15 +85,9 @@ class CronJob:
             fits_month_day or fits_weekday if self.either_day else fits_month_day and fits_weekday
         )
 
-    @property
-    def is_weekly_run(self) -> bool:
-        """Whether the job runs `spy32 analyze`."""
-        return "spy32" in self.command and re.search(r"\banalyze\b", self.command) is not None
-
-    @property
-    def is_manage_job(self) -> bool:
-        """Whether the job runs `spy32 manage`; a folder of that name is no command."""
-        return "spy32" in self.command and re.search(r"(?<=\s)manage(?=\s|$)", self.command) is not None
+    def starts(self, name: str) -> bool:
+        """Return whether the job runs this command of spy32; a folder of that name is no command."""
+        return "spy32" in self.command and re.search(rf"(?<=\s){name}(?=\s|$)", self.command) is not None
 
 
 @value
@@ -91,19 +95,12 @@ class Crontab:
     """A parsed crontab."""
 
     jobs: tuple[CronJob, ...]
-    variables: Mapping[str, str]
     warnings: tuple[str, ...]
     """One message each, with the line number that it concerns."""
 
-    @property
-    def weekly_jobs(self) -> tuple[CronJob, ...]:
-        """The jobs that run `spy32 analyze`."""
-        return tuple(job for job in self.jobs if job.is_weekly_run)
-
-    @property
-    def manage_jobs(self) -> tuple[CronJob, ...]:
-        """The jobs that run `spy32 manage`."""
-        return tuple(job for job in self.jobs if job.is_manage_job)
+    def jobs_of(self, name: str) -> tuple[CronJob, ...]:
+        """Return the jobs that run this command of spy32."""
+        return tuple(job for job in self.jobs if job.starts(name))
 
 
 def parse_job(text: str) -> CronJob:
@@ -131,7 +128,6 @@ def parse_job(text: str) -> CronJob:
 def parse_crontab(text: str) -> Crontab:
     """Parse a whole user crontab. Warnings name lines that are invalid or do not do what they seem to do."""
     jobs: list[CronJob] = []
-    variables: dict[str, str] = {}
     warnings: list[str] = []
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip() or line.lstrip().startswith("#") or line.lstrip().lower().startswith("@reboot"):
@@ -139,8 +135,7 @@ def parse_crontab(text: str) -> Crontab:
         variable = VARIABLE.fullmatch(line)
         try:
             if variable is not None:
-                variables[variable[1]] = variable[2].strip("\"'")
-                messages = _variable_warnings(variable[1], variables[variable[1]])
+                messages = _variable_warnings(variable[1], variable[2].strip("\"'"))
             else:
                 jobs.append(parse_job(line))
                 messages = _job_warnings(jobs[-1])
@@ -149,7 +144,7 @@ def parse_crontab(text: str) -> Crontab:
         warnings += [f"line {number}: {message}" for message in messages]
     if text and not text.endswith("\n"):
         warnings.append("the last line has no line end; some crons ignore it")
-    return Crontab(jobs=tuple(jobs), variables=variables, warnings=tuple(warnings))
+    return Crontab(jobs=tuple(jobs), warnings=tuple(warnings))
 
 
 def _parse_field(text: str, low: int, high: int, names: tuple[str, ...] = ()) -> frozenset[int]:
@@ -194,9 +189,9 @@ def _job_warnings(job: CronJob) -> tuple[str, ...]:
     warnings = []
     if re.search(r"(?<!\\)%", job.command) is not None:
         warnings.append("an unescaped % ends the command there; write \\%")
-    if job.is_weekly_run and "--scheduled" not in job.command:
+    if job.starts("analyze") and "--scheduled" not in job.command:
         warnings.append("`analyze` without --scheduled makes a run at every start outside the slot; add --scheduled")
-    if job.is_manage_job and "--scheduled" not in job.command:
+    if job.starts("manage") and "--scheduled" not in job.command:
         warnings.append("`manage` without --scheduled prints every trade at every start; add --scheduled")
     return tuple(warnings)
 
@@ -314,24 +309,10 @@ def program_arguments(argv0: str, executable: str, which: Callable[[str], str | 
     return (str(Path(which(argv0) or argv0).absolute()),)
 
 
-def program_command(argv0: str, executable: str, which: Callable[[str], str | None]) -> str:
-    """Return `program_arguments` as a shell command."""
-    return shlex.join(program_arguments(argv0, executable, which))
-
-
-def job_line(start: str, *, home: Path | None = None, mode: str | None = None) -> str:
-    """Return the crontab line of the weekly run. With -q, later starts in the same window send no mail."""
-    return _crontab_line(RUN_FIELDS, start, (*global_options(home, mode), *RUN_WORDS))
-
-
-def manage_line(start: str, *, home: Path | None = None, mode: str | None = None) -> str:
-    """Return the crontab line of `manage`. It prints what a person must know: a close that waits, an end, an error."""
-    return _crontab_line(MANAGE_FIELDS, start, (*global_options(home, mode), *MANAGE_WORDS))
-
-
-def check_line(start: str, *, home: Path | None = None, mode: str | None = None) -> str:
-    """Return the crontab line of `status --check`. It prints only what needs a person, and cron mails that."""
-    return _crontab_line(CHECK_FIELDS, start, (*global_options(home, mode), *CHECK_WORDS))
+def start_commands(program: Sequence[str], *, home: Path | None, mode: str | None) -> dict[str, tuple[str, ...]]:
+    """Return the whole command of each of `SCHEDULED`, for this home and mode."""
+    start = (*program, *global_options(home, mode))
+    return {name: (*start, *scheduled.words) for name, scheduled in SCHEDULED.items()}
 
 
 def global_options(home: Path | None, mode: str | None) -> tuple[str, ...]:
@@ -340,19 +321,23 @@ def global_options(home: Path | None, mode: str | None) -> tuple[str, ...]:
     return (*options, "--mode", mode) if mode is not None else options
 
 
-def _crontab_line(fields: str, start: str, words: Sequence[str]) -> str:
-    return f"{fields} {start} {shlex.join(words)}".replace("%", "\\%")
+def crontab_lines(commands: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """Return a crontab line for each of `start_commands`. What a line prints cron mails."""
+    return tuple(
+        f"{SCHEDULED[name].fields} {shlex.join(command)}".replace("%", "\\%") for name, command in commands.items()
+    )
 
 
-def crontab_text(line: str, manage: str, check: str, *, zone: str, user: str) -> str:
+def crontab_text(lines: Sequence[str], *, zone: str, user: str) -> str:
     """Return a complete section to append to an existing crontab."""
+    run, manage, check = lines
     return f"""\
 # spy32, for a machine whose clock is on {zone}; the line is right in every other zone too. The program decides
 # itself, by New York's clock and the exchange calendar, whether now is its slot, and otherwise ends in silence.
 PATH=/usr/local/bin:/usr/bin:/bin
 # Cron mails what is printed, and that is only what went wrong. A machine without a mail program drops it.
 MAILTO={user}
-{line}
+{run}
 # Marks the open trades while options trade, and proposes the closes that are due; mails those, and what went wrong.
 {manage}
 # Mails what needs a person, every three hours for as long as it does; silent otherwise.

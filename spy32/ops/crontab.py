@@ -61,17 +61,16 @@ def install_edit(crontab: bytes, lines: Sequence[str]) -> CrontabEdit:
     Raises `Refused` when a line outside the block runs spy32, when the block is of another home or mode, or when the
     markers do not pair.
     """
-    rows = _split_lines(crontab)
-    start, end = _find_block(rows) or (len(rows), len(rows))
-    _refuse_foreign_starts(rows, start, end)
-    _refuse_foreign_block(rows[start:end], lines)
-    above, block, below = (b"".join(part) for part in (rows[:start], rows[start:end], rows[end:]))
-    lacks_line_end = NO_LINE_END in block or (not block and bool(above) and not above.endswith(b"\n"))
+    above, block, below = _partition(crontab, lines)
+    _refuse_foreign_starts(above, first=1)
+    _refuse_foreign_starts(below, first=len(above) + len(block) + 1)
+    text = b"".join(above)
+    lacks_line_end = NO_LINE_END + b"\n" in block or (not block and bool(text) and not text.endswith(b"\n"))
     if lacks_line_end and not block:
-        above += b"\n"
+        text += b"\n"
     notes = [NO_LINE_END] if lacks_line_end else []
     new = b"".join(line + b"\n" for line in (BEGIN, *notes, *(line.encode() for line in lines), END))
-    return CrontabEdit(before=crontab, after=above + new + below)
+    return CrontabEdit(before=crontab, after=text + new + b"".join(below))
 
 
 def removal_edit(crontab: bytes, lines: Sequence[str]) -> CrontabEdit:
@@ -79,18 +78,22 @@ def removal_edit(crontab: bytes, lines: Sequence[str]) -> CrontabEdit:
 
     Raises `Refused` for a block of another home or mode than `lines`, and for markers that do not pair.
     """
-    rows = _split_lines(crontab)
+    above, block, below = _partition(crontab, lines)
+    text = b"".join(above)
+    if NO_LINE_END + b"\n" in block and not below:
+        text = text.removesuffix(b"\n")
+    return CrontabEdit(before=crontab, after=text + b"".join(below))
+
+
+def _partition(crontab: bytes, lines: Sequence[str]) -> tuple[list[bytes], list[bytes], list[bytes]]:
+    """Return the lines above our block, those of the block, and those below it, with their ends.
+
+    Without a block all are above. Raises `Refused` for a block of another home or mode than `lines`.
+    """
+    rows = io.BytesIO(crontab).readlines()  # only a newline ends a line, as for cron
     start, end = _find_block(rows) or (len(rows), len(rows))
     _refuse_foreign_block(rows[start:end], lines)
-    above, block, below = (b"".join(part) for part in (rows[:start], rows[start:end], rows[end:]))
-    if NO_LINE_END in block and not below:
-        above = above.removesuffix(b"\n")
-    return CrontabEdit(before=crontab, after=above + below)
-
-
-def _split_lines(crontab: bytes) -> list[bytes]:
-    """Return the lines with their ends. Only a newline ends a line, as for cron."""
-    return io.BytesIO(crontab).readlines()
+    return rows[:start], rows[start:end], rows[end:]
 
 
 def _find_block(rows: list[bytes]) -> tuple[int, int] | None:
@@ -106,15 +109,18 @@ def _find_block(rows: list[bytes]) -> tuple[int, int] | None:
     return begins[0], ends[0] + 1
 
 
-def _refuse_foreign_starts(rows: list[bytes], start: int, end: int) -> None:
-    """Raise `Refused` for a line outside the block that runs spy32 for the default profile: it would start it twice."""
-    for number, row in enumerate(rows):
+def _refuse_foreign_starts(rows: list[bytes], *, first: int) -> None:
+    """Raise `Refused` for a line that runs spy32 for the default profile: it would start it twice.
+
+    The rows are outside the block, and `first` is the number of the first one.
+    """
+    for number, row in enumerate(rows, first):
         text = _decode(row).strip()
-        if start <= number < end or text.startswith("#") or VARIABLE.fullmatch(text) is not None:
+        if text.startswith("#") or VARIABLE.fullmatch(text) is not None:
             continue
         if PROGRAM.search(text) is not None and OTHER_PROFILE.search(text) is None:
             raise Refused(
-                f"line {number + 1} of the crontab runs spy32 outside the block of `schedule install`: {text}; "
+                f"line {number} of the crontab runs spy32 outside the block of `schedule install`: {text}; "
                 "take it out with `crontab -e`, or keep your own lines"
             )
 
@@ -150,19 +156,12 @@ def _decode(text: bytes) -> str:
 # The program.
 
 
-def find_crontab_program() -> str:
-    """Return the path of `crontab`. Raises `ServiceGone` on a machine without one."""
-    program = shutil.which("crontab")
-    if program is None:
-        raise ServiceGone(
-            "there is no `crontab` on this machine; install cron, or use the timers of `schedule show --systemd`"
-        )
-    return program
+def read_crontab() -> bytes:
+    """Return this user's crontab, empty when there is none.
 
-
-def read_crontab(program: str) -> bytes:
-    """Return this user's crontab, empty when there is none. Raises `StoreError` when it cannot be read."""
-    ended = _run_crontab(program, "-l")
+    Raises `ServiceGone` on a machine without `crontab`, and `StoreError` when it cannot be read.
+    """
+    ended = _run_crontab("-l")
     if ended.returncode == 0:
         return ended.stdout
     if b"no crontab" in ended.stderr:  # crontab(1): status 1 and these words
@@ -170,24 +169,24 @@ def read_crontab(program: str) -> bytes:
     raise StoreError(f"the crontab cannot be read: {_last_words(ended)}")
 
 
-def replace_crontab(program: str, edit: CrontabEdit, backups: Path, now: datetime) -> Path:
+def replace_crontab(edit: CrontabEdit, backups: Path, now: datetime) -> Path:
     """Write the crontab, read it again and compare. Returns the backup of the one before.
 
     Raises `CannotCreate` without a backup, `Unavailable` when somebody changed the crontab meanwhile, and `StoreError`
     when it cannot be written or is not what was written.
     """
     backup = _back_up(edit.before, backups, now)
-    if read_crontab(program) != edit.before:
+    if read_crontab() != edit.before:
         raise Unavailable("the crontab was changed meanwhile by somebody else; nothing was written, look again")
     written = edit.after
-    ended = _write_crontab(program, written)
+    ended = _write_crontab(written)
     if ended.returncode and written and not written.endswith(b"\n"):
         # Debian's crontab takes no last line without its end, and cron would ignore it.
         written += b"\n"
-        ended = _write_crontab(program, written)
+        ended = _write_crontab(written)
     if ended.returncode:
         raise StoreError(f"the crontab cannot be written: {_last_words(ended)}; it is as it was")
-    if read_crontab(program) != written:
+    if read_crontab() != written:
         raise StoreError(f"the crontab is not what was written; `crontab {backup}` puts back the one before")
     return backup
 
@@ -204,15 +203,20 @@ def _back_up(crontab: bytes, folder: Path, now: datetime) -> Path:
     return Path(name)
 
 
-def _write_crontab(program: str, crontab: bytes) -> "subprocess.CompletedProcess[bytes]":
+def _write_crontab(crontab: bytes) -> "subprocess.CompletedProcess[bytes]":
     # From a file: if this process is killed, a pipe would end early, and half a crontab would be taken.
     with tempfile.TemporaryFile() as file:
         file.write(crontab)
         file.seek(0)
-        return _run_crontab(program, "-", stdin=file.fileno())
+        return _run_crontab("-", stdin=file.fileno())
 
 
-def _run_crontab(program: str, argument: str, stdin: int = subprocess.DEVNULL) -> "subprocess.CompletedProcess[bytes]":
+def _run_crontab(argument: str, stdin: int = subprocess.DEVNULL) -> "subprocess.CompletedProcess[bytes]":
+    program = shutil.which("crontab")
+    if program is None:
+        raise ServiceGone(
+            "there is no `crontab` on this machine; install cron, or use the timers of `schedule show --systemd`"
+        )
     try:
         return subprocess.run(  # noqa: S603 - no shell
             [program, argument],

@@ -3,15 +3,9 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from spy32.ops.cron import SCHEDULED
 from spy32.settings.model import Schedule
 
-ON_CALENDAR: Mapping[str, str] = {"analyze": "*:0/15", "manage": "*:0/15", "check": "0/3:20"}
-"""The times of the crontab's lines, for each unit."""
-DESCRIPTIONS: Mapping[str, str] = {
-    "analyze": "the weekly run",
-    "manage": "the open trades",
-    "check": "what needs a person",
-}
 STOP_AFTER_SECONDS = 300
 """Beyond `schedule.run_deadline_seconds` before systemd stops a start: the wait for the lock, and the end of a run."""
 PLAIN_WORD = re.compile(r"[\w@+=:,./-]+", re.ASCII)
@@ -42,7 +36,7 @@ def units_text(units: Mapping[str, str], user: str) -> str:
 def _service(name: str, arguments: Sequence[str], schedule: Schedule) -> str:
     return f"""\
 [Unit]
-Description=spy32: {DESCRIPTIONS[name]}
+Description=spy32: {SCHEDULED[name].purpose}
 
 [Service]
 Type=oneshot
@@ -55,10 +49,10 @@ Nice=5
 def _timer(name: str) -> str:
     return f"""\
 [Unit]
-Description=spy32: {DESCRIPTIONS[name]}
+Description=spy32: {SCHEDULED[name].purpose}
 
 [Timer]
-OnCalendar={ON_CALENDAR[name]}
+OnCalendar={SCHEDULED[name].calendar}
 Persistent=true
 AccuracySec=1min
 

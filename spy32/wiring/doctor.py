@@ -2,7 +2,6 @@
 
 import os
 import re
-import shlex
 import shutil
 import sys
 import threading
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from spy32.domain.market import is_recorded_source
 from spy32.domain.spreads import Mode
 from spy32.errors import BadSettings, ServiceGone, Spy32Error, StoreError, Unavailable
-from spy32.ops.cron import check_line, job_line, machine_zone, manage_line, program_command
+from spy32.ops.cron import crontab_lines, machine_zone, program_arguments, start_commands
 from spy32.ops.doctor.base import Answers, BrokerAnswer, DoctorContext, HomeStore, Machine, Package
 from spy32.sessions import NEW_YORK
 from spy32.settings import Settings
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
 
 ONLINE_SECONDS = 3
 """Longest wait for all services together. With the imports of their libraries `doctor` then ends within 5 seconds."""
-CRON_LINES = (job_line, manage_line, check_line)
-"""What `schedule show` prints."""
 CRON_PROGRAMS = frozenset({"cron", "crond"})
 PROCESSES = Path("/proc")
 LINGERING = Path("/var/lib/systemd/linger")
@@ -132,7 +129,7 @@ def _check_addresses(settings: Settings) -> "dict[str, Spy32Error | None]":
 
 def _machine(app: "App", mode: Mode, resolved: "Resolved | None", now: datetime) -> Machine:
     data = app.locations.data
-    program = program_command(sys.argv[0], sys.executable, shutil.which)
+    program = program_arguments(sys.argv[0], sys.executable, shutil.which)
     return Machine(
         python=".".join(str(part) for part in sys.version_info[:3]),
         packages=tuple(_packages()),
@@ -145,8 +142,8 @@ def _machine(app: "App", mode: Mode, resolved: "Resolved | None", now: datetime)
         zone=machine_zone(app.env.get("TZ")),
         clock_changes=_clock_changes(now.year),
         crontab=_read_crontab(),
-        cron_lines=tuple(build(program, home=app.locations.home, mode=app.flags.get("mode")) for build in CRON_LINES),
-        program=Path(shlex.split(program)[0]),
+        cron_lines=crontab_lines(start_commands(program, home=app.locations.home, mode=app.flags.get("mode"))),
+        program=Path(program[0]),
         is_cron_running=_is_cron_running(),
         timers=_timers(app.env),
         lingers=(LINGERING / app.user).exists(),
@@ -221,10 +218,10 @@ def _clock_changes(year: int) -> tuple[date, ...]:
 
 def _read_crontab() -> str | StoreError | None:
     """This user's crontab, empty when there is none; why it cannot be read; None without cron."""
-    from spy32.ops.crontab import find_crontab_program, read_crontab
+    from spy32.ops.crontab import read_crontab
 
     try:
-        return read_crontab(find_crontab_program()).decode(errors="replace")
+        return read_crontab().decode(errors="replace")
     except ServiceGone:
         return None
     except StoreError as error:

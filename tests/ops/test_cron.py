@@ -1,7 +1,6 @@
 """The shipped crontab, the reader of crontab lines, and `schedule show` and `check`."""
 
 import json
-import shlex
 import subprocess
 import sys
 from contextlib import suppress
@@ -20,17 +19,17 @@ from spy32.cli import app as spy32_app
 from spy32.commands import schedule as commands
 from spy32.errors import BadSettings
 from spy32.ops.cron import (
-    RUN_FIELDS,
+    SCHEDULED,
+    VARIABLE,
     CronJob,
-    check_line,
+    crontab_lines,
     crontab_text,
-    job_line,
     machine_zone,
-    manage_line,
     next_starts,
     parse_crontab,
     parse_job,
-    program_command,
+    program_arguments,
+    start_commands,
     start_times,
 )
 from spy32.sessions import NEW_YORK, slot_of_day
@@ -63,11 +62,11 @@ def times(fields: str, zone: tzinfo, first: datetime, **span: float) -> list[dat
 
 def test_the_example_holds_the_scheduled_run_and_the_check_that_cron_mails() -> None:
     run, manage, check = parse_crontab(EXAMPLE).jobs
-    assert run.is_weekly_run and not run.is_manage_job
-    assert manage.is_manage_job and not manage.is_weekly_run
+    assert run.starts("analyze") and not run.starts("manage")
+    assert manage.starts("manage") and not manage.starts("analyze")
     assert manage.command == 'PATH="$HOME/.local/bin:$PATH" spy32 manage --scheduled -q'
     assert run.command == 'PATH="$HOME/.local/bin:$PATH" spy32 analyze --scheduled -q'
-    assert not check.is_weekly_run and not check.is_manage_job
+    assert not check.starts("analyze") and not check.starts("manage")
     assert check.command == 'PATH="$HOME/.local/bin:$PATH" spy32 status --check'
 
 
@@ -80,11 +79,8 @@ def test_a_check_always_falls_between_the_run_and_the_end_of_its_session(zone: s
 
 
 def test_the_example_sets_what_a_job_needs_and_no_zone() -> None:
-    assert parse_crontab(EXAMPLE).variables == {
-        "SHELL": "/bin/sh",
-        "PATH": "/usr/local/bin:/usr/bin:/bin",
-        "MAILTO": "root",
-    }
+    variables = [line for line in EXAMPLE.splitlines() if VARIABLE.fullmatch(line)]
+    assert variables == ["SHELL=/bin/sh", "PATH=/usr/local/bin:/usr/bin:/bin", "MAILTO=root"]
 
 
 def test_the_example_has_no_trap_and_ends_with_a_line_end() -> None:
@@ -189,7 +185,7 @@ def test_both_day_fields_must_fit_when_one_of_them_is_a_star() -> None:
 
 
 def test_a_year_of_quarter_hours_has_all_of_them() -> None:
-    found = list(start_times(parse_job(f"{RUN_FIELDS} x"), NEW_YORK, *_year(2026)))
+    found = list(start_times(parse_job(f"{SCHEDULED['analyze'].fields} x"), NEW_YORK, *_year(2026)))
     assert len(found) == 365 * 24 * 4
     assert {after - before for before, after in pairwise(found)} == {timedelta(minutes=15)}
 
@@ -225,7 +221,7 @@ def test_a_clock_change_of_half_an_hour_loses_no_start() -> None:
 @given(
     st.datetimes(datetime(2024, 1, 1), datetime(2034, 1, 1), timezones=st.just(UTC)),
     st.sampled_from(ZONES),
-    st.sampled_from([RUN_FIELDS, "7 3,14 * * *", "0 10 * * 1", "30 22 * * 0,6"]),
+    st.sampled_from([SCHEDULED["analyze"].fields, "7 3,14 * * *", "0 10 * * 1", "30 22 * * 0,6"]),
 )
 def test_starts_are_the_minutes_that_fit_one_by_one(first: datetime, name: str, fields: str) -> None:
     zone, job, until = ZoneInfo(name), parse_job(f"{fields} x"), first + timedelta(hours=30)
@@ -275,7 +271,7 @@ def test_what_is_right_gets_no_warning() -> None:
     text = "MAILTO=me\n\n# TZ=UTC\n@reboot x\n0 10 * * 1 date +\\%H\n*/15 * * * * /opt/spy32 analyze --scheduled\n"
     table = parse_crontab(text)
     assert table.warnings == ()
-    assert [job.command for job in table.weekly_jobs] == ["/opt/spy32 analyze --scheduled"]
+    assert [job.command for job in table.jobs_of("analyze")] == ["/opt/spy32 analyze --scheduled"]
 
 
 # The machine.
@@ -311,27 +307,32 @@ def test_a_zone_of_the_shell_that_says_nothing_new_is_passed_over(tz: str, tmp_p
 
 
 def test_the_program_is_named_by_an_absolute_path() -> None:
-    assert program_command("spy32", "/py", {"spy32": "/opt/bin/spy32"}.get) == "/opt/bin/spy32"
-    assert program_command("/x y/spy32", "/py", lambda _: None) == "'/x y/spy32'"
-    assert program_command("spy32", "/py", lambda _: None).startswith("/")
+    assert program_arguments("spy32", "/py", {"spy32": "/opt/bin/spy32"}.get) == ("/opt/bin/spy32",)
+    assert program_arguments("/x y/spy32", "/py", lambda _: None) == ("/x y/spy32",)
+    assert program_arguments("spy32", "/py", lambda _: None)[0].startswith("/")
     relative = ".venv/bin/spy32"
-    assert program_command(relative, "/py", {relative: relative}.get) == shlex.join([str(Path.cwd() / relative)])
-    assert program_command("/lib/spy32/__main__.py", "/py/bin/python", lambda _: None) == "/py/bin/python -m spy32"
+    assert program_arguments(relative, "/py", {relative: relative}.get) == (str(Path.cwd() / relative),)
+    found = program_arguments("/lib/spy32/__main__.py", "/py/bin/python", lambda _: None)
+    assert found == ("/py/bin/python", "-m", "spy32")
+
+
+def lines(program: str, home: Path | None = None, mode: str | None = None) -> tuple[str, ...]:
+    return crontab_lines(start_commands((program,), home=home, mode=mode))
 
 
 def test_the_line_keeps_home_and_mode_and_escapes_what_cron_would_eat() -> None:
-    line = job_line("/bin/spy32", home=Path("/my homes/100%"), mode="live")
-    assert line == "*/15 * * * * /bin/spy32 --home '/my homes/100\\%' --mode live analyze --scheduled -q"
+    line = lines("/my bin/spy32", Path("/my homes/100%"), "live")[0]
+    assert line == "*/15 * * * * '/my bin/spy32' --home '/my homes/100\\%' --mode live analyze --scheduled -q"
     assert parse_crontab(f"{line}\n").warnings == ()
 
 
 def test_the_printed_piece_is_a_whole_crontab() -> None:
-    lines = [make("/bin/spy32") for make in (job_line, manage_line, check_line)]
-    table = parse_crontab(crontab_text(*lines, zone="UTC", user="someone"))
+    text = crontab_text(lines("/bin/spy32"), zone="UTC", user="someone")
+    table = parse_crontab(text)
     assert table.warnings == ()
-    assert table.variables["MAILTO"] == "someone"
-    assert [job.text for job in table.weekly_jobs] == ["*/15 * * * * /bin/spy32 analyze --scheduled -q"]
-    assert [job.text for job in table.manage_jobs] == ["*/15 * * * * /bin/spy32 manage --scheduled -q"]
+    assert "\nMAILTO=someone\n" in text
+    assert [job.text for job in table.jobs_of("analyze")] == ["*/15 * * * * /bin/spy32 analyze --scheduled -q"]
+    assert [job.text for job in table.jobs_of("manage")] == ["*/15 * * * * /bin/spy32 manage --scheduled -q"]
 
 
 # The commands.
@@ -356,7 +357,7 @@ def test_show_prints_a_crontab_with_an_absolute_path_and_the_home(
     monkeypatch.setattr(sys, "argv", ["/opt/desk/bin/spy32"])
     shown = invoke("schedule", "show")
     assert shown.exit_code == 0
-    (job,) = parse_crontab(shown.stdout).weekly_jobs
+    (job,) = parse_crontab(shown.stdout).jobs_of("analyze")
     assert job.command.startswith("/")
     assert f"--home {tmp_path / 'home'} analyze --scheduled -q" in job.command
     assert "MAILTO=someone" in shown.stdout

@@ -9,5 +9,5 @@ ZONES = ("UTC", "America/New_York", "America/Los_Angeles", "Europe/Berlin", "Asi
 
 def example_job() -> CronJob:
     """The line of crontab.example that starts the run."""
-    (job,) = parse_crontab(CRONTAB.read_text()).weekly_jobs
+    (job,) = parse_crontab(CRONTAB.read_text()).jobs_of("analyze")
     return job

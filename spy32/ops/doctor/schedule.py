@@ -19,7 +19,7 @@ def check_line(context: DoctorContext) -> Diagnosis:
     if machine.crontab is None and not machine.timers:
         return warning("this machine has neither cron nor a timer of spy32: nothing starts the weekly run", INSTALL)
     crontab = _crontab(context)
-    if not crontab.weekly_jobs:
+    if not crontab.jobs_of("analyze"):
         return success(f"{', '.join(machine.timers)} starts it") if machine.timers else warning(NO_LINE, INSTALL)
     installed = {_normal(job.text) for job in crontab.jobs}
     missing = [line for line in machine.cron_lines if _normal(line) not in installed]
@@ -60,7 +60,7 @@ def check_traps(context: DoctorContext) -> Diagnosis:
         return skip("this machine has no cron")
     crontab = _crontab(context)
     traps = [*crontab.warnings]
-    if context.machine.zone.warning is not None and crontab.weekly_jobs:
+    if context.machine.zone.warning is not None and crontab.jobs_of("analyze"):
         traps.append(context.machine.zone.warning)
     return warning("; ".join(traps), "crontab -e") if traps else success("no line of the crontab is a trap")
 
@@ -94,7 +94,7 @@ def _crontab(context: DoctorContext) -> Crontab:
 
 def _weekly_jobs(context: DoctorContext) -> tuple[CronJob, ...]:
     """The jobs of the weekly run. Raises `NotChecked` when there is none."""
-    jobs = _crontab(context).weekly_jobs
+    jobs = _crontab(context).jobs_of("analyze")
     if not jobs:
         raise NotChecked(NO_LINE)
     return jobs
