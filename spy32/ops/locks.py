@@ -110,7 +110,7 @@ class FileLocks:
     def _describe_work(self) -> str:
         """Return who works in the home, and on what: by the holders' notes, or else the process ids by the kernel."""
         notes = {note.stem: _read_note(note) for note in sorted(self._folder.glob("*.lock"))}
-        held = [f"{name} ({holder})" for name, holder in notes.items() if holder and not self.is_free(name)]
+        held = [f"{name} ({holder})" for name, holder in notes.items() if holder is not None and not self.is_free(name)]
         if held:
             return f"another spy32 is at work on {', '.join(held)}"
         return f"{_another(_holder_pids(self._home))} is at work"
@@ -123,7 +123,7 @@ class FileLocks:
         if handle is not None:
             return handle
         owner = _read_note(self._note(WHOLE_HOME))
-        if owner:
+        if owner is not None:
             raise Unavailable(f"{_another(owner)} has {self._home} for itself; {TRY_AGAIN}")
         raise self._removed_error()
 
@@ -204,10 +204,9 @@ class FileLocks:
         return _lock(handle, self._ranges, lambda: fcntl.fcntl(handle, fcntl.F_OFD_SETLK, request))
 
     def _removed_error(self) -> Unavailable:
-        pids = _holder_pids(self._home)
+        worker = _another(_holder_pids(self._home))
         return Unavailable(
-            f"the lock file {self._ranges} was removed or replaced while spy32{f' ({pids})' if pids else ''} works in "
-            f"{self._home}; {TRY_AGAIN}"
+            f"the lock file {self._ranges} was removed or replaced while {worker} works in {self._home}; {TRY_AGAIN}"
         )
 
     def _poll(self, attempt: Callable[[], int | None], seconds: float) -> int | None:
@@ -284,25 +283,25 @@ def _write_note(note: Path, text: str) -> None:
         note.write_text(text)
 
 
-def _read_note(note: Path) -> str:
-    """Return who holds the lock; "" when nobody has written it, or when it cannot be read."""
+def _read_note(note: Path) -> str | None:
+    """Return who holds the lock; None when nobody has written it, or when it cannot be read."""
     with suppress(OSError, ValueError):
         text = note.read_text()
-        return text if text.startswith("pid ") else ""
-    return ""
+        return text if text.startswith("pid ") else None
+    return None
 
 
-def _another(holder: str) -> str:
-    return f"another spy32 ({holder})" if holder else "another spy32"
+def _another(holder: str | None) -> str:
+    return f"another spy32 ({holder})" if holder is not None else "another spy32"
 
 
-def _holder_pids(home: Path) -> str:
-    """Return the ids of other processes that hold the folder, from /proc/locks; "" where that does not exist."""
+def _holder_pids(home: Path) -> str | None:
+    """Return the ids of other processes that hold the folder, from /proc/locks; None where that does not exist."""
     try:
         inode = str(home.stat().st_ino)
         rows = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
     except OSError:
-        return ""
+        return None
     pids = {row[4] for row in rows if len(row) > 5 and row[1] == "FLOCK" and row[5].rpartition(":")[2] == inode}
     pids -= {str(os.getpid()), "0", "-1"}
-    return f"pid {', '.join(sorted(pids, key=int))}" if pids else ""
+    return f"pid {', '.join(sorted(pids, key=int))}" if pids else None
