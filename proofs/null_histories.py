@@ -28,7 +28,7 @@ from proofs.walk_forward import (
 )
 from spy32.domain.market import Right
 from spy32.options.normal import Floats
-from spy32.review.betting import BETS, EFFECT, LEVEL, MIN_OUTCOMES, claims, evidence_paths
+from spy32.review.betting import BETS, EFFECT, LEVEL, MIN_OUTCOMES, claims, evidence
 
 HISTORIES = 2000
 WEEKS = 260
@@ -275,7 +275,7 @@ def count_false_statements(statement: Statement) -> FalseClaims:
     for week in range(MIN_OUTCOMES, outcomes.shape[1] + 1):
         mean = means[:, week - 1]
         for place, sign in enumerate((1.0, -1.0)):
-            found = evidence_paths(sign * outcomes[:, :week], STREAMS["expiry"], sign * mean)
+            found = evidence(sign * outcomes[:, :week], STREAMS["expiry"], sign * mean)
             said[place] |= found >= 1 / LEVEL
     above, below = said.mean(axis=1).tolist()
     return FalseClaims(name=statement.name, better=above, worse=below, alike=None)

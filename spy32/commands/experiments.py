@@ -96,7 +96,7 @@ def _print_experiments(app: "App", store: "Store", *, json: bool) -> None:
     reports = load_experiments(store, app.clock())
     if json:
         from spy32.render.documents import print_document
-        from spy32.render.experiment_documents import EXPERIMENTS, Experiments
+        from spy32.render.report_documents import EXPERIMENTS, Experiments
 
         print_document(app.out, EXPERIMENTS, Experiments(experiments=reports))
         return

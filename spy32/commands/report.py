@@ -59,7 +59,7 @@ def report(
         store,
         now,
         since=parse_since(since),
-        experiments=[each.state for each in load_experiments(store, now)],
+        experiments=load_experiments(store, now),
         is_synthetic=store.flags.is_synthetic,
     )
     if html is not None:

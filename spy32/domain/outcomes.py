@@ -1,21 +1,12 @@
 """What came of a candidate: settled at expiration, and under the exit plan."""
 
 from datetime import date, datetime
-from enum import StrEnum
 
+from spy32.domain.experiments import PairMetric
 from spy32.domain.proposals import ExitReason
 from spy32.domain.spreads import Strategy
 from spy32.domain.units import Dollars, Price, RunId
 from spy32.domain.value import value
-
-
-class Who(StrEnum):
-    """Whose choice an outcome is of. A prompt's choice is named by its analyst and prompt instead."""
-
-    RULES = "rules"
-    TREND = "trend"
-    TRADED = "traded"
-    """What was really traded."""
 
 
 @value
@@ -67,42 +58,35 @@ class Outcome:
     is_worthless: bool | None = None
     """Every leg expired worthless. None while the settlement is not known."""
     worthless_market: float | None = None
-    """Probability of that when it was decided, by the density; None in runs before 0.4, which stored none."""
+    """Probability of that when it was decided, by the density."""
     worthless_history: float | None = None
-    """The same by history, with its drift."""
+    """The same by history, with its drift; None in runs before 0.4, which stored none."""
+
+    def result(self, metric: PairMetric) -> Dollars | None:
+        """Return the result at expiration or under the exit plan; None while it is not known."""
+        if metric is PairMetric.PLAN:
+            return self.plan.result if self.plan is not None else None
+        return self.expiry
+
+    def share(self, metric: PairMetric) -> float | None:
+        """Return that result as a share of the maximum loss."""
+        result = self.result(metric)
+        return float(result / self.max_loss) if result is not None and self.max_loss > 0 else None
 
     @property
     def expiry_share(self) -> float | None:
-        """The result at expiration as a share of the maximum loss."""
-        return float(self.expiry / self.max_loss) if self.expiry is not None and self.max_loss > 0 else None
-
-    @property
-    def plan_share(self) -> float | None:
-        """The same under the exit plan."""
-        return float(self.plan.result / self.max_loss) if self.plan is not None and self.max_loss > 0 else None
+        return self.share(PairMetric.EXPIRY)
 
 
 @value
 class MenuChoice:
-    """One choice on a run's menu with its outcome."""
+    """One choice on a run's menu."""
 
     run_id: RunId
     at: datetime
     chooser: str
-    """A `Who`, or analyst and prompt, such as `grok v2-comprehensive`."""
+    """A rule, or analyst and prompt, such as `grok v2-comprehensive`."""
     candidate_id: str | None
-    """None for no trade, whose outcome is zero."""
-    outcome: Outcome | None
-    """None for no trade, and before the first refresh."""
+    """None for no trade."""
     stated: float | None = None
     """Probability of expiring worthless that the chooser stated, 0 to 1."""
-
-    @property
-    def expiry_share(self) -> float | None:
-        """The result at expiration as a share of the maximum loss; zero for no trade, None while it is not known."""
-        return 0.0 if self.candidate_id is None else self.outcome.expiry_share if self.outcome is not None else None
-
-    @property
-    def plan_share(self) -> float | None:
-        """The same under the exit plan."""
-        return 0.0 if self.candidate_id is None else self.outcome.plan_share if self.outcome is not None else None

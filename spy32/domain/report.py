@@ -5,6 +5,7 @@ from dataclasses import field, fields
 from datetime import date, datetime
 from decimal import Decimal
 
+from spy32.domain.experiments import Experiment
 from spy32.domain.results import ResultTotals
 from spy32.domain.spreads import Mode
 from spy32.domain.units import Dollars, ModelDollars, Price, RunId, TradeId
@@ -233,17 +234,12 @@ class ExperimentPoint:
 class ExperimentState:
     """A registered comparison as it stands."""
 
-    id: int
-    champion: str
-    challenger: str
-    metric: str
-    registered: datetime
+    experiment: Experiment
     known: int
     """Pairs whose outcomes are both known."""
     pending: int
     needed: int
     """About how many show an effect of 0.3 standard deviations."""
-    streams: int
     evidence: float | None
     """e-value that the challenger is better; None below the least number of outcomes."""
     evidence_against: float | None
@@ -254,13 +250,20 @@ class ExperimentState:
     """The state in words: collecting, evidence for one of the two, or no difference of note."""
     path: tuple[ExperimentPoint, ...] = ()
     """Empty below the least number of outcomes."""
-    evidence_needed: float = 20.0
-    """e-value that allows a claim: 1 over the level of the experiment, whose default is 5 %."""
     same: int = 0
     """Pairs, known or not, in which both took the same."""
     deviation: float | None = None
     """Standard deviation of the paired differences; null below the least number of outcomes."""
-    ended: datetime | None = None
+
+    @property
+    def evidence_needed(self) -> float:
+        """e-value that allows a claim: 1 over the level of the experiment, whose default is 5 %."""
+        return 1.0 / self.experiment.terms.level
+
+    @property
+    def sides(self) -> tuple[str, str]:
+        """Challenger and champion."""
+        return self.experiment.terms.challenger, self.experiment.terms.champion
 
 
 @value

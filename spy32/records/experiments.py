@@ -62,7 +62,7 @@ class Experiments:
         return tuple(_experiment(row) for row in self._core.rows("select * from experiment order by id"))
 
     def choices(self, profile: str, since: datetime) -> tuple[MenuChoice, ...]:
-        """Return what each analyst chose in the runs of a profile since then, without outcomes, in the order of their
+        """Return what each analyst chose in the runs of a profile since then, in the order of their
         answers. An answer that failed or was vetoed trades nothing. The hidden ones are left out."""
         return tuple(_choice(row) for row in self._core.rows(_CHOICES, profile, format_instant(since)))
 
@@ -95,6 +95,5 @@ def _choice(row: sqlite3.Row) -> MenuChoice:
         at=parse_instant(row["started_at"]),
         chooser=" ".join(part for part in (row["analyst"], row["prompt"]) if part),
         candidate_id=row["candidate_id"] if is_traded else None,
-        outcome=None,
         stated=row["stated"],
     )

@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import cache
 
 from spy32.domain.codec import canonical_json
-from spy32.domain.outcomes import DailyClose, MenuChoice, Outcome, PlanOutcome, Who
+from spy32.domain.outcomes import DailyClose, Outcome, PlanOutcome
 from spy32.domain.proposals import ExitReason
 from spy32.domain.spreads import Strategy
 from spy32.domain.value import value
@@ -40,17 +40,9 @@ _OPEN_RUNS = """select menu.run_id, json_extract(line, '$.underlying') as ticker
         select run_id from outcome where known = 0
         union all select run_id from menu where run_id not in (select run_id from outcome))
     order by menu.run_id"""
-_CHOICES = f"""select run.started_at, answer.analyst, json_extract(answer.body, '$.prompt') as prompt,
-    json_extract(answer.body, '$.candidate_id') as picked, json_extract(answer.body, '$.probability') as stated,
-    answer.run_id as choosing_run, {_COLUMNS} from answer join run on run.id = answer.run_id
-    left join outcome on outcome.run_id = answer.run_id and outcome.candidate_id = picked
-    where run.started_at >= ? and answer.role in ('chosen', 'shadow') and answer.decision in ('trade', 'abstain')
-    order by answer.id"""
-_TRADED = f"""select run.started_at, '{Who.TRADED}' as analyst, null as prompt, null as stated, trade.id as trade_id,
-    json_extract(proposal.body, '$.candidate_id') as picked, proposal.run_id as choosing_run, {_COLUMNS}
-    from trade join proposal on proposal.id = trade.proposal_id join run on run.id = proposal.run_id
-    left join outcome on outcome.run_id = proposal.run_id and outcome.candidate_id = picked
-    where run.started_at >= ? and picked is not null order by trade.id"""
+_TRADED = """select json_extract(proposal.body, '$.candidate_id') as picked, trade.id as trade_id
+    from trade join proposal on proposal.id = trade.proposal_id
+    where proposal.run_id = ? and picked is not null order by trade.id"""
 _RECORDED_TIME = """select max(at) as at from (
     select max(json_extract(line, '$.as_of')) as at from snapshot where json_extract(line, '$.is_recorded')
     union all select max(mark.at) from mark join trade on trade.id = mark.trade_id
@@ -156,19 +148,7 @@ class Outcomes:
 
     def trades(self, run_id: int) -> Mapping[str, int]:
         """Return candidate id -> trade id of what was really traded of a run."""
-        rows = self._core.rows(_TRADED.replace("run.started_at >= ?", "run.id = ?"), run_id)
-        return {row["picked"]: row["trade_id"] for row in rows}
-
-    def choices(self, since: date | None = None) -> tuple[MenuChoice, ...]:
-        """Return what each analyst, each shadow and the desk chose of the menus, with what came of it, by run.
-
-        The newest choice of each chooser counts. A failure is no choice.
-        """
-        start = _start(since)
-        with self._core.read_transaction():
-            rows = (*self._core.rows(_CHOICES, start), *self._core.rows(_TRADED, start))
-        found = {(choice.run_id, choice.chooser): choice for choice in map(_choice, rows)}
-        return tuple(found[key] for key in sorted(found))
+        return {row["picked"]: row["trade_id"] for row in self._core.rows(_TRADED, run_id)}
 
     # Writing
 
@@ -271,17 +251,4 @@ def _open_run(row: sqlite3.Row) -> OpenRun:
         is_recorded=bool(row["is_recorded"]),
         expiration=date.fromisoformat(row["expiration"]),
         is_new=bool(row["is_new"]),
-    )
-
-
-@row_decoder("choice")
-def _choice(row: sqlite3.Row) -> MenuChoice:
-    """The chooser is the name of a rule, or analyst and prompt."""
-    return MenuChoice(
-        run_id=row["choosing_run"],
-        at=parse_instant(row["started_at"]),
-        chooser=row["analyst"] if row["prompt"] is None else f"{row['analyst']} {row['prompt']}",
-        candidate_id=row["picked"],
-        outcome=_outcome(row) if row["candidate_id"] is not None else None,
-        stated=row["stated"],
     )

@@ -1,16 +1,15 @@
 """Registered experiments as a page: how each stands, in words."""
 
-from spy32.domain.experiments import ExperimentTerms, PairMetric, Reference
+from spy32.domain.experiments import PairMetric, Reference
 from spy32.domain.report import ExperimentState
 from spy32.render.formatting import format_count, single_line
 from spy32.render.page import Item, Page, Pairs, pair
-from spy32.review.experiments import ExperimentReport
 from spy32.sessions import market_date
 
 REGISTER = "spy32 experiments register"
 
 
-def experiments_page(reports: tuple[ExperimentReport, ...]) -> Page:
+def experiments_page(reports: tuple[ExperimentState, ...]) -> Page:
     """The running ones in a few lines each, those that have ended in one."""
     if not reports:
         return Page(heading="no experiment is registered", following=(REGISTER,))
@@ -19,7 +18,7 @@ def experiments_page(reports: tuple[ExperimentReport, ...]) -> Page:
     parts = [
         Pairs(name=each.experiment.name, title=each.experiment.name, items=tuple(_items(each))) for each in running
     ]
-    lines = tuple(pair(f"{each.experiment.name} {_pair_name(each)}", each.state.words) for each in ended)
+    lines = tuple(pair(f"{each.experiment.name} {_pair_name(each)}", each.words) for each in ended)
     return Page(
         heading=f"{format_count(len(running), 'experiment')} running, {len(ended)} ended",
         tone="strong",
@@ -30,34 +29,30 @@ def experiments_page(reports: tuple[ExperimentReport, ...]) -> Page:
     )
 
 
-def _pair_name(report: ExperimentReport) -> str:
-    terms = report.experiment.terms
-    return f"{single_line(terms.challenger)} against {single_line(terms.champion)}"
+def _pair_name(state: ExperimentState) -> str:
+    return " against ".join(single_line(side) for side in state.sides)
 
 
-def _items(report: ExperimentReport) -> list[Item]:
-    terms, state = report.experiment.terms, report.state
-    since = f"{market_date(report.experiment.at)}, for {format_count(terms.weeks, 'week')}"
+def _items(state: ExperimentState) -> list[Item]:
+    terms = state.experiment.terms
+    since = f"{market_date(state.experiment.at)}, for {format_count(terms.weeks, 'week')}"
     return [
-        pair("compares", _pair_name(report)),
+        pair("compares", _pair_name(state)),
         pair("state", state.words, "strong"),
-        pair(
-            "judged by",
-            f"{PairMetric(terms.metric).words}; {terms.streams} interleaved series",
-        ),
+        pair("judged by", f"{terms.metric.words}; {terms.streams} interleaved series"),
         pair("pairs", _pair_words(state)),
-        pair("mean difference", _difference_words(state, terms)),
+        pair("mean difference", _difference_words(state)),
         pair("registered", since if terms.profile == "default" else f"{since}; profile {single_line(terms.profile)}"),
     ]
 
 
 def _pair_words(state: ExperimentState) -> str:
-    is_agreement = state.champion not in tuple(Reference)
+    is_agreement = state.experiment.terms.champion not in tuple(Reference)
     same = f"; the same choice in {state.same}" if is_agreement and state.known + state.pending else ""
     return f"{state.known} known, {state.pending} open{same}"
 
 
-def _difference_words(state: ExperimentState, terms: ExperimentTerms) -> str:
+def _difference_words(state: ExperimentState) -> str:
     """A share of the maximum loss in per cent, or a difference of squared errors."""
     found = state.interval
     if found is None:
@@ -65,7 +60,7 @@ def _difference_words(state: ExperimentState, terms: ExperimentTerms) -> str:
     if found.mean is None or found.low is None or found.high is None:
         return f"the challenger better in {found.hits} of {found.count}, too few to say more"
     write, unit = "{:+.1%}".format, " of max loss"
-    if terms.metric is PairMetric.SCORE:
+    if state.experiment.terms.metric is PairMetric.SCORE:
         write, unit = "{:+.3f}".format, " of squared error"
     interval = f"{found.level:.0%} interval {write(found.low)} ... {write(found.high)}, at any look"
     return f"{write(found.mean)}{unit} ({interval})"

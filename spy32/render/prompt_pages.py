@@ -91,9 +91,8 @@ def comparison_page(said: "PromptComparison") -> Page:
         "market's score>": lambda each: _score(each.market_score, each.scored),
     }
     counts = tuple(pair(name, f"{count} of {len(said.runs)}") for name, count in said.agreement.items() if count)
-    state = (
-        pair("experiment", f"E{said.experiment.id}: {said.experiment.words}") if said.experiment is not None else None
-    )
+    found = said.experiment
+    state = pair("experiment", f"{found.experiment.name}: {found.words}") if found is not None else None
     choices = tuple(
         pair(
             single_line(each.version),

@@ -119,7 +119,7 @@ def selection_items(report: Report) -> Iterator[Item]:
 def experiment_items(report: Report) -> Iterator[Item]:
     """Each registered comparison in words."""
     for each in report.experiments:
-        sides = f"{single_line(each.challenger)} to {single_line(each.champion)}"
+        sides = " to ".join(single_line(side) for side in each.sides)
         yield pair("experiment", f"{sides}: {single_line(each.words)}")
 
 

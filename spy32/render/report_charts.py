@@ -283,8 +283,8 @@ def _differences_figure(experiment: ExperimentState, path: Sequence[ExperimentPo
         "low": lambda point: f"{point.low:+.3f}",
         "high": lambda point: f"{point.high:+.3f}",
     }
-    title = f"Paired differences: {experiment.challenger} less {experiment.champion}"
-    return make_figure(plot, caption, noun_grid(f"differences-{experiment.id}", title, path, columns))
+    title = f"Paired differences: {' less '.join(experiment.sides)}"
+    return make_figure(plot, caption, noun_grid(f"differences-{experiment.experiment.id}", title, path, columns))
 
 
 def _evidence_figure(experiment: ExperimentState, path: Sequence[ExperimentPoint]) -> Figure:
@@ -302,5 +302,5 @@ def _evidence_figure(experiment: ExperimentState, path: Sequence[ExperimentPoint
         f"After {format_count(len(path), 'pair')} evidence e = {path[-1].evidence:.3g}; {needed:g} allows a claim."
     )
     columns: dict[str, Cell] = {"day": "day", "evidence e": lambda point: f"{point.evidence:.3f}"}
-    title = f"Evidence that {experiment.challenger} is better than {experiment.champion}"
-    return make_figure(plot, caption, noun_grid(f"evidence-{experiment.id}", title, path, columns))
+    title = f"Evidence that {' is better than '.join(experiment.sides)}"
+    return make_figure(plot, caption, noun_grid(f"evidence-{experiment.experiment.id}", title, path, columns))

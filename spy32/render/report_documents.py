@@ -1,5 +1,8 @@
-"""The document of `spy32 report`, which its HTML page is made of too."""
+"""The documents of `spy32 report` and of registered experiments."""
 
+from typing import Annotated
+
+from spy32.domain.experiments import ExperimentTerms
 from spy32.domain.report import (
     Attribution,
     AttributionParts,
@@ -17,16 +20,42 @@ from spy32.domain.report import (
     ReportTrade,
     SharpeRatio,
 )
+from spy32.domain.value import value
 from spy32.render import document_parts  # noqa: F401 - the part of the totals
-from spy32.render.encoder import Part
+from spy32.render.encoder import Key, Part
 
 PARTS = "time spot vol smile rest fees total"
 
 for noun in (
     Bounds, ReportTrade, EquityPoint, GroupResult, ReliabilityPoint, Reliability, ModelUse,
-    ExperimentPoint, ExperimentState, Money, SharpeRatio, OpenExpiration,
+    ExperimentPoint, ExperimentTerms, Money, SharpeRatio, OpenExpiration,
 ):  # fmt: skip
     Part(noun)
 Part(AttributionParts, PARTS)
 Part(Attribution, f"trade_id start end {PARTS}", inner="parts")
+Part(
+    ExperimentState,
+    """id champion challenger metric registered=experiment.at known pending needed streams evidence evidence_against
+    interval words path evidence_needed same deviation ended=experiment.ended_at""",
+    inner="experiment.terms",
+    id=Key(int, "experiment.id"),
+)
 REPORT = Part(Report, called="spy32.report")
+
+
+@value
+class Experiments:
+    """Registered comparisons, oldest first."""
+
+    experiments: tuple[ExperimentState, ...]
+
+
+STATED = Part(
+    ExperimentState,
+    "terms=experiment.terms state",
+    called="ExperimentReport",
+    state=Key(ExperimentState, lambda state: state),
+)
+EXPERIMENTS = Part(
+    Experiments, called="spy32.experiments", experiments=Key(tuple[Annotated[ExperimentState, STATED], ...])
+)

@@ -35,14 +35,6 @@ standard deviations)."""
 
 
 @value
-class Interval:
-    """All means that the outcomes do not contradict, whenever one looks; a share of the maximum loss, or of 1."""
-
-    low: float
-    high: float
-
-
-@value
 class Claims:
     """What may be said of h histories, columns of shape (h,); nothing below `MIN_OUTCOMES` known outcomes."""
 
@@ -54,18 +46,13 @@ class Claims:
     """The mean is within `EFFECT` standard deviations of 0."""
 
 
-def evidence(differences: Floats, streams: int, mean: float = 0.0) -> float:
-    """Return the e-value against "the mean difference is at most `mean`".
+def evidence(differences: Floats, streams: int, mean: float | Floats = 0.0) -> Floats:
+    """Return the e-values of h histories against "the mean difference is at most `mean`", shape (h,).
 
-    `differences` has shape (n,), one a week, oldest first, each in [-1, 1], NaN where the outcome is not known yet;
-    consecutive ones go to different streams. 1 without any. Raises ValueError for a difference outside or fewer than
-    one stream.
+    `differences` has the shape (h, n), one a week, oldest first, each in [-1, 1], NaN where the outcome is not known
+    yet; consecutive ones go to different streams. `mean` is one number or one a history. 1 without any difference.
+    Raises ValueError for one outside or fewer than one stream.
     """
-    return float(evidence_paths(differences[None, :], streams, mean)[0])
-
-
-def evidence_paths(differences: Floats, streams: int, mean: float | Floats = 0.0) -> Floats:
-    """Return the e-value of each of h histories of shape (h, n), shape (h,); `mean` is one number or one a history."""
     if streams < 1:
         raise ValueError("there is at least one stream")
     if np.any(np.abs(differences) > 1.0):
@@ -92,8 +79,8 @@ def claims(differences: Floats, streams: int, level: float = LEVEL) -> Claims:
     threshold = 1.0 / level
     margin = -EFFECT * deviations(differences)
     sides = (differences, -differences)
-    better, worse = (is_enough & (evidence_paths(side, streams) >= threshold) for side in sides)
-    above, below = (evidence_paths(side, streams, margin) >= threshold for side in sides)
+    better, worse = (is_enough & (evidence(side, streams) >= threshold) for side in sides)
+    above, below = (evidence(side, streams, margin) >= threshold for side in sides)
     return Claims(is_better=better, is_worse=worse & ~better, is_alike=is_enough & above & below & ~better & ~worse)
 
 
@@ -106,15 +93,11 @@ def deviations(differences: Floats) -> Floats:
     return np.asarray(np.sqrt(np.maximum(variances, 0.0)))
 
 
-def confidence_interval(differences: Floats, streams: int, level: float = LEVEL) -> Interval:
-    """Return the interval of means that neither one-sided test at `level`/2 contradicts; it may be looked at any
-    time."""
-    low, high = confidence_intervals(differences[None, :], streams, level)
-    return Interval(low=float(low[0]), high=float(high[0]))
-
-
 def confidence_intervals(differences: Floats, streams: int, level: float = LEVEL) -> tuple[Floats, Floats]:
-    """Return the ends of the intervals of h histories of shape (h, n), each of shape (h,)."""
+    """Return the ends of the intervals of h histories of shape (h, n), each of shape (h,).
+
+    An interval has all means that neither one-sided test at `level`/2 contradicts; it may be looked at any time.
+    """
     return _lowest_means(differences, streams, level / 2), -_lowest_means(-differences, streams, level / 2)
 
 
@@ -123,7 +106,7 @@ def _lowest_means(differences: Floats, streams: int, level: float) -> Floats:
     low, high = np.full(len(differences), -1.0), np.full(len(differences), 1.0)
     while np.any(high - low > MEAN_STEP):
         middle = (low + high) / 2
-        is_contradicted = evidence_paths(differences, streams, middle) >= 1.0 / level
+        is_contradicted = evidence(differences, streams, middle) >= 1.0 / level
         low, high = np.where(is_contradicted, middle, low), np.where(is_contradicted, high, middle)
     return low
 

@@ -8,7 +8,7 @@ import numpy as np
 from spy32.domain.report import Bounds
 from spy32.options.history import Ints
 from spy32.options.normal import Floats
-from spy32.review.betting import LEVEL, MIN_OUTCOMES, confidence_interval
+from spy32.review.betting import LEVEL, MIN_OUTCOMES, confidence_intervals
 
 
 def week_numbers(days: Sequence[date]) -> Ints:
@@ -39,11 +39,12 @@ def mean_bounds(values: Floats, weeks: Ints, streams: int, lowest: float = -1.0)
     if np.isfinite(means).sum() < MIN_OUTCOMES:
         return Bounds(mean=None, low=None, high=None, count=len(values), hits=hits)
     unit = (1.0 - lowest) / 2
-    found = confidence_interval((means - lowest) / unit - 1.0, streams, 2 * LEVEL)
+    ends = confidence_intervals(((means - lowest) / unit - 1.0)[None, :], streams, 2 * LEVEL)
+    low, high = ((float(end[0]) + 1.0) * unit + lowest for end in ends)
     return Bounds(
         mean=float(np.nanmean(means)),
-        low=(found.low + 1.0) * unit + lowest,
-        high=(found.high + 1.0) * unit + lowest,
+        low=low,
+        high=high,
         count=len(values),
         hits=hits,
         level=1 - 2 * LEVEL,

@@ -10,16 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spy32.domain.experiments import PROBABILITY_SOURCES, Experiment, ExperimentTerms, PairMetric, Reference
-from spy32.domain.market import Right
 from spy32.domain.outcomes import MenuChoice, Outcome
 from spy32.domain.report import Bounds, ExperimentPoint, ExperimentState
 from spy32.domain.value import value
-from spy32.options.normal import Floats
 from spy32.review import betting
 from spy32.sessions import market_date
 
 if TYPE_CHECKING:
-    from spy32.domain.spreads import Candidate
     from spy32.store import Store
 
 MAX_NEEDED = 800
@@ -28,14 +25,6 @@ EFFECT_WORDS = f"{betting.EFFECT} standard deviations"
 LAG = 6
 """Weeks after its last run in which an experiment still waits for outcomes; the longest trades last 40 days."""
 VIRTUAL = frozenset(Reference)
-
-
-@value
-class ExperimentReport:
-    """An experiment and its state."""
-
-    experiment: Experiment
-    state: ExperimentState
 
 
 @value
@@ -51,38 +40,24 @@ class Pair:
     is_same: bool
 
 
-@value
-class RunFacts:
-    """What is on record of the menu of a run."""
-
-    outcomes: Mapping[str, Outcome]
-    find_candidate: "Callable[[str], Candidate | None]"
+FindOutcomes = Callable[[int], Sequence[Outcome]]
+"""Run id -> the outcomes of its menu."""
 
 
-Facts = Callable[[int], RunFacts]
-"""Run id -> what is on record of its menu."""
-
-
-def load_experiments(store: "Store", now: datetime) -> tuple[ExperimentReport, ...]:
-    """Return every experiment with its state, oldest first."""
-
-    def facts(run_id: int) -> RunFacts:
-        return RunFacts(
-            outcomes={each.candidate_id: each for each in store.outcomes.select(run_id)},
-            find_candidate=lambda candidate_id: store.decisions.candidate(run_id, candidate_id),
-        )
-
+def load_experiments(store: "Store", now: datetime) -> tuple[ExperimentState, ...]:
+    """Return every experiment as it stands, oldest first."""
     with store.core.read_transaction():
-        found = store.experiments.select()
-        paired = [tuple(pairs(each, store.experiments.choices(each.terms.profile, each.at), facts)) for each in found]
-    states = experiment_states(list(zip(found, paired, strict=True)), now)
-    return tuple(ExperimentReport(experiment=each, state=state) for each, state in zip(found, states, strict=True))
+        paired = [
+            (each, tuple(pairs(each, store.experiments.choices(each.terms.profile, each.at), store.outcomes.select)))
+            for each in store.experiments.select()
+        ]
+    return experiment_states(paired, now)
 
 
 # Pairs.
 
 
-def pairs(experiment: Experiment, choices: Iterable[MenuChoice], facts: Facts) -> Iterator[Pair]:
+def pairs(experiment: Experiment, choices: Iterable[MenuChoice], find_outcomes: FindOutcomes) -> Iterator[Pair]:
     """Yield the pairs of an experiment, one a week: of several runs in a week the first in which both chose counts."""
     terms, start = experiment.terms, _monday(experiment.at)
     names = {terms.champion, terms.challenger} - VIRTUAL
@@ -95,7 +70,7 @@ def pairs(experiment: Experiment, choices: Iterable[MenuChoice], facts: Facts) -
         week = (market_date(at) - start).days // 7
         is_counted = at > experiment.at and (experiment.ended_at is None or at < experiment.ended_at)
         if is_counted and week < terms.weeks and week not in seen:
-            pair = _pair(terms, week, by_name, facts(run_id))
+            pair = _pair(terms, week, by_name, find_outcomes(run_id))
             if pair is not None:
                 seen.add(week)
                 yield pair
@@ -106,21 +81,24 @@ def _monday(at: datetime) -> date:
     return day - timedelta(days=day.weekday())
 
 
-def _pair(terms: ExperimentTerms, week: int, choices: Mapping[str, MenuChoice], facts: RunFacts) -> Pair | None:
+def _pair(
+    terms: ExperimentTerms, week: int, choices: Mapping[str, MenuChoice], outcomes: Sequence[Outcome]
+) -> Pair | None:
     """Return the pair; None where the week does not count, since there is no pick to select or to judge."""
     challenger, champion = choices[terms.challenger], choices.get(terms.champion)
     pick, other = challenger.candidate_id, champion.candidate_id if champion is not None else None
     is_of_pick = terms.champion in (Reference.MENU, *PROBABILITY_SOURCES)
     if is_of_pick and (pick is None or (terms.metric is PairMetric.SCORE and challenger.stated is None)):
         return None
+    found = {each.candidate_id: each for each in outcomes}
     if terms.metric is PairMetric.SCORE:
-        difference = _score_difference(terms, challenger, facts)
+        difference = _score_difference(terms, challenger, found)
     elif terms.champion == Reference.MENU:
-        difference = _selection(terms, pick, facts)
+        difference = _selection(terms, pick, outcomes)
     else:
-        difference = _result_difference(terms, pick, other, facts)
+        difference = _result_difference(terms, pick, other, found)
     day = market_date(challenger.at)
-    known = [_known_day(terms, each) for each in facts.outcomes.values() if each.candidate_id in (pick, other)]
+    known = [_known_day(terms, found[each]) for each in (pick, other) if each in found]
     return Pair(
         week=week,
         known=day if difference is None else max(known, default=day),
@@ -133,244 +111,174 @@ def _known_day(terms: ExperimentTerms, outcome: Outcome) -> date:
     return outcome.plan.day if terms.metric is PairMetric.PLAN and outcome.plan is not None else outcome.expiration
 
 
-def _result(terms: ExperimentTerms, outcome: Outcome) -> Decimal | None:
-    if terms.metric is PairMetric.PLAN:
-        return outcome.plan.result if outcome.plan is not None else None
-    return outcome.expiry
-
-
-def _result_difference(terms: ExperimentTerms, pick: str | None, other: str | None, facts: RunFacts) -> float | None:
+def _result_difference(
+    terms: ExperimentTerms, pick: str | None, other: str | None, outcomes: Mapping[str, Outcome]
+) -> float | None:
     """Return the difference of the results over the larger maximum loss; no trade has 0 and no loss."""
     results, losses = [], [Decimal(0)]
     for candidate_id in (pick, other):
-        outcome = facts.outcomes.get(candidate_id) if candidate_id is not None else None
-        result = Decimal(0) if candidate_id is None else _result(terms, outcome) if outcome is not None else None
-        if result is None:
+        outcome = outcomes.get(candidate_id) if candidate_id is not None else None
+        result = outcome.result(terms.metric) if outcome is not None else None
+        if result is None and candidate_id is not None:
             return None
-        results.append(result)
+        results.append(result or Decimal(0))
         losses.append(outcome.max_loss if outcome is not None else Decimal(0))
     return float((results[0] - results[1]) / max(losses)) if max(losses) > 0 else 0.0
 
 
-def _selection(terms: ExperimentTerms, pick: str | None, facts: RunFacts) -> float | None:
+def _selection(terms: ExperimentTerms, pick: str | None, outcomes: Sequence[Outcome]) -> float | None:
     """Return the pick's share of its maximum loss less the mean of the menu's.
 
     A candidate that has expired without a known end of its plan never gets one and is left out of the mean.
     """
-    shares = {
-        each.candidate_id: each.plan_share if terms.metric is PairMetric.PLAN else each.expiry_share
-        for each in facts.outcomes.values()
-    }
+    shares = {each.candidate_id: each.share(terms.metric) for each in outcomes}
     known = [share for share in shares.values() if share is not None]
-    is_complete = all(
-        shares[each.candidate_id] is not None or each.expiry is not None for each in facts.outcomes.values()
-    )
+    is_complete = all(shares[each.candidate_id] is not None or each.expiry is not None for each in outcomes)
     own = shares.get(pick) if pick is not None else None
     return own - sum(known) / len(known) if own is not None and is_complete else None
 
 
-def _score_difference(terms: ExperimentTerms, choice: MenuChoice, facts: RunFacts) -> float | None:
+def _score_difference(terms: ExperimentTerms, choice: MenuChoice, outcomes: Mapping[str, Outcome]) -> float | None:
     """Return the reference's squared error less the challenger's, both of the challenger's pick expiring worthless."""
-    assert choice.candidate_id is not None
-    outcome, candidate = facts.outcomes.get(choice.candidate_id), facts.find_candidate(choice.candidate_id)
-    if outcome is None or outcome.settlement is None or candidate is None or choice.stated is None:
+    outcome = outcomes.get(choice.candidate_id or "")
+    if outcome is None or outcome.is_worthless is None or choice.stated is None:
         return None
-    reference = reference_probability(candidate, terms.champion)
+    is_market = terms.champion == Reference.MARKET
+    reference = outcome.worthless_market if is_market else outcome.worthless_history
     if reference is None:
         return None
-    came_true = float(expired_worthless(candidate, outcome.settlement))
-    return (reference - came_true) ** 2 - (choice.stated - came_true) ** 2
-
-
-def reference_probability(candidate: "Candidate", source: str) -> float | None:
-    """Return the market's or history's probability that a candidate expires worthless; None in runs before 0.4."""
-    if source == Reference.MARKET:
-        return candidate.p_worthless
-    if candidate.outlook is None or candidate.outlook.expiry.history is None:
-        return None
-    return candidate.outlook.expiry.history.probabilities.worthless
-
-
-def expired_worthless(candidate: "Candidate", settlement: Decimal) -> bool:
-    """Return whether every short strike ended at or out of the money."""
-    return all(
-        settlement >= leg.strike if leg.right is Right.PUT else settlement <= leg.strike
-        for leg in candidate.spread.legs
-        if leg.action.sign > 0
-    )
+    return (reference - outcome.is_worthless) ** 2 - (choice.stated - outcome.is_worthless) ** 2
 
 
 # States.
 
 
-@value
-class _Tally:
-    """The differences of one experiment by week, shape (1, weeks), NaN where none is known, and what they say."""
-
-    experiment: Experiment
-    pairs: tuple[Pair, ...]
-    known: tuple[Pair, ...]
-    differences: Floats
-    claims: betting.Claims
-    evidence: float
-    against: float
-
-
-def experiment_states(paired: Sequence[tuple[Experiment, Sequence[Pair]]], now: datetime) -> list[ExperimentState]:
+def experiment_states(
+    paired: Sequence[tuple[Experiment, Sequence[Pair]]], now: datetime
+) -> tuple[ExperimentState, ...]:
     """Return the states of experiments, in their order.
 
     Several challengers that run against one champion by one metric are judged together, so that the level holds for
     all of them.
     """
-    tallies = [_tally(experiment, tuple(found)) for experiment, found in paired]
+    tallies = [_Tally(experiment, found) for experiment, found in paired]
     families: dict[object, list[_Tally]] = {}
     for each in tallies:
-        terms = each.experiment.terms
         alone = each.experiment.id if each.experiment.ended_at is not None else None
-        families.setdefault((terms.champion, terms.metric, terms.profile, alone), []).append(each)
-    states = {}
+        families.setdefault((each.terms.champion, each.terms.metric, each.terms.profile, alone), []).append(each)
     for family in families.values():
-        adjusted = (
-            betting.closed_evidence([getattr(each, name) for each in family]) for name in ("evidence", "against")
+        evidence, against = zip(*(each.evidence for each in family), strict=True)
+        adjusted = zip(betting.closed_evidence(evidence), betting.closed_evidence(against), strict=True)
+        for each, values in zip(family, adjusted, strict=True):
+            each.evidence, each.rivals = values, len(family)
+    return tuple(each.state(now) for each in tallies)
+
+
+class _Tally:
+    """What the pairs of one experiment say."""
+
+    def __init__(self, experiment: Experiment, found: Sequence[Pair]) -> None:
+        self.experiment, self.terms, self.pairs = experiment, experiment.terms, found
+        self.known = [each for each in found if each.difference is not None]
+        self.count = len(self.known)
+        self.same = sum(each.is_same for each in found)
+        self.differences = np.full(max((each.week + 1 for each in found), default=0), nan)
+        """By week, NaN where none is known."""
+        for each in self.known:
+            self.differences[each.week] = each.difference
+        self.is_enough = self.count >= betting.MIN_OUTCOMES
+        self.mean = float(np.nanmean(self.differences)) if self.is_enough else nan
+        self.deviation = float(betting.deviations(self.differences[None, :])[0])
+        sides = np.array([self.differences, -self.differences])
+        self.evidence: tuple[float, float] = tuple(betting.evidence(sides, self.terms.streams).tolist())
+        """For the challenger and for the champion."""
+        self.rivals = 1
+        """Experiments that are judged together."""
+        self.needed = self._needed_outcomes()
+
+    def _needed_outcomes(self, deviation: float | None = None) -> int:
+        return betting.needed_outcomes(betting.EFFECT, self.terms.streams, self.terms.level, deviation)
+
+    def state(self, now: datetime) -> ExperimentState:
+        evidence, against = self.evidence if self.is_enough else (None, None)
+        interval = self._interval() if self.known else None
+        return ExperimentState(
+            experiment=self.experiment,
+            known=self.count,
+            pending=len(self.pairs) - self.count,
+            needed=self.needed,
+            evidence=evidence,
+            evidence_against=against,
+            interval=interval,
+            words=self._words(interval, now),
+            path=self._path() if self.is_enough else (),
+            same=self.same,
+            deviation=self.deviation if self.is_enough else None,
         )
-        for each, evidence, against in zip(family, *adjusted, strict=True):
-            states[each.experiment.id] = _state(each, evidence, against, len(family), now)
-    return [states[each.experiment.id] for each in tallies]
 
+    def _interval(self) -> Bounds:
+        """Return the mean difference; its interval contradicts 0 exactly where evidence for one of the two is
+        claimed."""
+        hits, level = int(np.sum(self.differences > 0)), 2 * self.terms.level
+        if not self.is_enough:
+            return Bounds(mean=None, low=None, high=None, count=self.count, hits=hits, level=1 - level)
+        ends = betting.confidence_intervals(self.differences[None, :], self.terms.streams, level)
+        low, high = (float(end[0]) for end in ends)
+        return Bounds(mean=self.mean, low=low, high=high, count=self.count, hits=hits, level=1 - level)
 
-def _tally(experiment: Experiment, found: tuple[Pair, ...]) -> _Tally:
-    terms = experiment.terms
-    differences = np.full(max((each.week + 1 for each in found), default=0), nan)
-    for each in found:
-        if each.difference is not None:
-            differences[each.week] = each.difference
-    return _Tally(
-        experiment=experiment,
-        pairs=found,
-        known=tuple(each for each in found if each.difference is not None),
-        differences=differences[None, :],
-        claims=betting.claims(differences[None, :], terms.streams, terms.level),
-        evidence=betting.evidence(differences, terms.streams),
-        against=betting.evidence(-differences, terms.streams),
-    )
+    def _words(self, interval: Bounds | None, now: datetime) -> str:
+        """Return the claim, that there is no difference of note, or how far the collection is."""
+        terms = self.terms
+        claims = betting.claims(self.differences[None, :], terms.streams, terms.level)
+        compared = f", of {self.rivals} compared" if self.rivals > 1 else ""
+        sides = zip((terms.challenger, terms.champion), (claims.is_better, claims.is_worse), self.evidence, strict=True)
+        for side, is_claimed, evidence in sides:
+            if is_claimed[0] and evidence >= 1.0 / terms.level:
+                since = f"registered {market_date(self.experiment.at)}"
+                return f"evidence for {side}{compared}, e = {evidence:.0f} ({since})"
+        bounds = ""
+        if interval is not None and interval.low is not None and interval.high is not None:
+            bounds = f" ({interval.level:.0%} interval {interval.low:+.2f} ... {interval.high:+.2f})"
+        if claims.is_alike[0]:
+            return f"no difference of {EFFECT_WORDS} or more{bounds}"
+        known = f"{self.count} outcome{'' if self.count == 1 else 's'}"
+        weeks = (market_date(now) - _monday(self.experiment.at)).days // 7
+        is_over = weeks >= terms.weeks + LAG or (weeks >= terms.weeks and self.count == len(self.pairs))
+        if self.experiment.ended_at is not None or is_over:
+            return f"ended undecided, {known}{bounds}"
+        if not self.is_enough:
+            return f"collecting: {known} of about {self.needed} needed to see {EFFECT_WORDS}"
+        return self._undecided_words()
 
+    def _undecided_words(self) -> str:
+        """Return who is ahead, which says nothing yet, or that the two differ by too little for results to tell."""
+        is_score = self.terms.metric is PairMetric.SCORE
+        if self.deviation == 0 or self._needed_outcomes(self.deviation) > MAX_NEEDED:
+            unit = "" if is_score else " of the maximum loss"
+            return (
+                f"too alike for results to tell: {self.count} outcomes differ by {self.deviation:.2f}{unit}; the same "
+                f"choice in {self.same} of {len(self.pairs)}; compare agreement, scores and cost"
+            )
+        size = f"{abs(self.mean):.3f}" if is_score else f"{abs(self.mean):.1%} of max loss"
+        leader = self.terms.challenger if self.mean > 0 else self.terms.champion
+        lead = f"{leader} ahead by {size}" if self.mean else "neither is ahead"
+        return f"undecided: {lead} after {self.count} weeks; about {self.needed} needed to see {EFFECT_WORDS}"
 
-def _state(tally: _Tally, evidence: float, against: float, rivals: int, now: datetime) -> ExperimentState:
-    experiment, terms, known = tally.experiment, tally.experiment.terms, len(tally.known)
-    is_enough = known >= betting.MIN_OUTCOMES
-    deviation = float(betting.deviations(tally.differences)[0]) if is_enough else None
-    interval = _interval(tally) if known else None
-    return ExperimentState(
-        id=experiment.id,
-        champion=terms.champion,
-        challenger=terms.challenger,
-        metric=terms.metric,
-        registered=experiment.at,
-        known=known,
-        pending=len(tally.pairs) - known,
-        needed=betting.needed_outcomes(betting.EFFECT, terms.streams, terms.level),
-        streams=terms.streams,
-        evidence=evidence if is_enough else None,
-        evidence_against=against if is_enough else None,
-        interval=interval,
-        words=_claim(tally, evidence, against, rivals) or _progress(tally, interval, now),
-        path=_path(tally) if is_enough else (),
-        same=sum(each.is_same for each in tally.pairs),
-        deviation=deviation,
-        ended=experiment.ended_at,
-    )
-
-
-def _interval(tally: _Tally) -> Bounds:
-    """Return the mean difference; its interval contradicts 0 exactly where evidence for one of the two is claimed."""
-    terms, known = tally.experiment.terms, len(tally.known)
-    hits, level = int(np.sum(tally.differences > 0)), 1 - 2 * terms.level
-    if known < betting.MIN_OUTCOMES:
-        return Bounds(mean=None, low=None, high=None, count=known, hits=hits, level=level)
-    found = betting.confidence_interval(tally.differences[0], terms.streams, 2 * terms.level)
-    mean = float(np.nanmean(tally.differences))
-    return Bounds(mean=mean, low=found.low, high=found.high, count=known, hits=hits, level=level)
-
-
-def _claim(tally: _Tally, evidence: float, against: float, rivals: int) -> str:
-    """Return the sentence that claims evidence for one of the two; empty without it."""
-    terms, threshold = tally.experiment.terms, 1.0 / tally.experiment.terms.level
-    sides = (
-        (terms.challenger, tally.claims.is_better, evidence),
-        (terms.champion, tally.claims.is_worse, against),
-    )
-    compared = f", of {rivals} compared" if rivals > 1 else ""
-    since = f"registered {market_date(tally.experiment.at)}"
-    found = [
-        f"evidence for {side}{compared}, e = {value:.0f} ({since})"
-        for side, is_claimed, value in sides
-        if is_claimed[0] and value >= threshold
-    ]
-    return found[0] if found else ""
-
-
-def _progress(tally: _Tally, interval: Bounds | None, now: datetime) -> str:
-    """Return that there is no difference of note, or how far the collection is."""
-    terms, count = tally.experiment.terms, len(tally.known)
-    bounds = ""
-    if interval is not None and interval.low is not None and interval.high is not None:
-        bounds = f" ({interval.level:.0%} interval {interval.low:+.2f} ... {interval.high:+.2f})"
-    if tally.claims.is_alike[0]:
-        return f"no difference of {EFFECT_WORDS} or more{bounds}"
-    known = f"{count} outcome{'' if count == 1 else 's'}"
-    weeks = (market_date(now) - _monday(tally.experiment.at)).days // 7
-    is_over = weeks >= terms.weeks + LAG or (weeks >= terms.weeks and count == len(tally.pairs))
-    if tally.experiment.ended_at is not None or is_over:
-        return f"ended undecided, {known}{bounds}"
-    needed = betting.needed_outcomes(betting.EFFECT, terms.streams, terms.level)
-    return _small_difference(tally) or _undecided_words(tally, needed)
-
-
-def _undecided_words(tally: _Tally, needed: int) -> str:
-    """Return how far the collection is and, of enough outcomes, who is ahead, which says nothing yet."""
-    terms, count = tally.experiment.terms, len(tally.known)
-    if count < betting.MIN_OUTCOMES:
-        return f"collecting: {count} outcome{'' if count == 1 else 's'} of about {needed} needed to see {EFFECT_WORDS}"
-    mean = float(np.nanmean(tally.differences))
-    size = f"{abs(mean):.3f}" if terms.metric is PairMetric.SCORE else f"{abs(mean):.1%} of max loss"
-    leader = terms.challenger if mean > 0 else terms.champion
-    lead = f"{leader} ahead by {size}" if mean else "neither is ahead"
-    return f"undecided: {lead} after {count} weeks; about {needed} needed to see {EFFECT_WORDS}"
-
-
-def _small_difference(tally: _Tally) -> str:
-    """Return the words about two that differ by too little for results to tell; empty where they differ enough."""
-    terms, known = tally.experiment.terms, len(tally.known)
-    if known < betting.MIN_OUTCOMES:
-        return ""
-    deviation = float(betting.deviations(tally.differences)[0])
-    if deviation > 0:
-        needed = betting.needed_outcomes(betting.EFFECT, terms.streams, terms.level, deviation)
-        if needed <= MAX_NEEDED:
-            return ""
-    same = sum(each.is_same for each in tally.pairs)
-    unit = "" if terms.metric is PairMetric.SCORE else " of the maximum loss"
-    return (
-        f"too alike for results to tell: {known} outcomes differ by {deviation:.2f}{unit}; "
-        f"the same choice in {same} of {len(tally.pairs)}; compare agreement, scores and cost"
-    )
-
-
-def _path(tally: _Tally) -> tuple[ExperimentPoint, ...]:
-    """Return the experiment as it stood after each outcome, in the order in which they became known."""
-    terms, order = tally.experiment.terms, sorted(tally.known, key=lambda each: (each.known, each.week))
-    rank = np.full(tally.differences.shape[1], len(order))
-    rank[[each.week for each in order]] = np.arange(len(order))
-    looks = np.where(rank <= np.arange(len(order))[:, None], tally.differences, nan)
-    evidence = betting.evidence_paths(looks, terms.streams)
-    low, high = betting.confidence_intervals(looks, terms.streams, 2 * terms.level)
-    return tuple(
-        ExperimentPoint(
-            day=each.known,
-            difference=float(tally.differences[0, each.week]),
-            evidence=float(evidence[place]),
-            low=float(low[place]),
-            high=float(high[place]),
+    def _path(self) -> tuple[ExperimentPoint, ...]:
+        """Return the experiment as it stood after each outcome, in the order in which they became known."""
+        order = sorted(self.known, key=lambda each: (each.known, each.week))
+        rank = np.full(len(self.differences), len(order))
+        rank[[each.week for each in order]] = np.arange(len(order))
+        looks = np.where(rank <= np.arange(len(order))[:, None], self.differences, nan)
+        evidence = betting.evidence(looks, self.terms.streams)
+        low, high = betting.confidence_intervals(looks, self.terms.streams, 2 * self.terms.level)
+        return tuple(
+            ExperimentPoint(
+                day=each.known,
+                difference=float(self.differences[each.week]),
+                evidence=float(evidence[place]),
+                low=float(low[place]),
+                high=float(high[place]),
+            )
+            for place, each in enumerate(order)
         )
-        for place, each in enumerate(order)
-    )

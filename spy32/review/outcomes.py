@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import date
 from itertools import takewhile
 
-from spy32.domain.experiments import Reference
 from spy32.domain.market import DailyBar, MarketSnapshot
 from spy32.domain.marks import Mark
 from spy32.domain.outcomes import DailyClose, Outcome, PlanOutcome
@@ -20,7 +19,6 @@ from spy32.errors import BadUsage, Spy32Error, Unavailable, Unusable
 from spy32.options.surface import Smile
 from spy32.ports import Clock, DailyBarLookup
 from spy32.records.outcomes import OpenRun
-from spy32.review.experiments import reference_probability
 from spy32.rules.outcomes import (
     PlanTrade,
     expiry_result,
@@ -171,6 +169,7 @@ class _RunOutcomes:
         self, candidate: Candidate, plan: PlanOutcome | None, settings: Settings, *, has_marks: bool
     ) -> Outcome:
         """Return the outcome of a candidate with what became of its plan so far."""
+        history = candidate.outlook.expiry.history if candidate.outlook is not None else None
         outcome = Outcome(
             run_id=self._run.id,
             candidate_id=candidate.id,
@@ -178,8 +177,8 @@ class _RunOutcomes:
             expiration=self._run.expiration,
             max_loss=candidate.max_loss,
             plan=plan,
-            worthless_market=reference_probability(candidate, Reference.MARKET),
-            worthless_history=reference_probability(candidate, Reference.HISTORY),
+            worthless_market=candidate.p_worthless,
+            worthless_history=history.probabilities.worthless if history is not None else None,
             pending=self._pending(),
         )
         close = self._closes.get(self._end)

@@ -13,11 +13,9 @@ from spy32.domain.units import ModelDollars, RunId
 from spy32.domain.value import value
 from spy32.errors import BadUsage
 from spy32.lifecycle import ProposalState
-from spy32.review.experiments import expired_worthless, load_experiments
+from spy32.review.experiments import load_experiments
 
 if TYPE_CHECKING:
-    from spy32.domain.outcomes import Outcome
-    from spy32.domain.spreads import Candidate
     from spy32.store import Store
 
 AGREEMENTS = (
@@ -94,7 +92,7 @@ def compare_prompts(
         _agreement(store, number, answers[first], answers[second]) for number, answers in shared.items()
     )
     names = {f"grok {first}", f"grok {second}"}
-    states = [each.state for each in load_experiments(store, now)]
+    states = load_experiments(store, now)
     return PromptComparison(
         runs=tuple(shared),
         agreement={name: agreement[name] for name in AGREEMENTS},
@@ -106,7 +104,7 @@ def compare_prompts(
         if run_id is not None
         else (),
         menu=store.decisions.menu(run_id, rejected=False) if run_id is not None else None,
-        experiment=next((each for each in reversed(states) if {each.champion, each.challenger} == names), None),
+        experiment=next((each for each in reversed(states) if set(each.sides) == names), None),
     )
 
 
@@ -148,13 +146,11 @@ def _errors(store: "Store", run_id: int, answer: Recommendation) -> tuple[float,
     """Return the squared errors of the stated and of the market's probability; None before the pick has expired."""
     if answer.candidate_id is None or answer.probability is None:
         return None
-    candidate: Candidate | None = store.decisions.candidate(run_id, answer.candidate_id)
-    outcomes: dict[str, Outcome] = {each.candidate_id: each for each in store.outcomes.select(run_id)}
+    outcomes = {each.candidate_id: each for each in store.outcomes.select(run_id)}
     outcome = outcomes.get(answer.candidate_id)
-    if candidate is None or outcome is None or outcome.settlement is None:
+    if outcome is None or outcome.is_worthless is None or outcome.worthless_market is None:
         return None
-    came_true = float(expired_worthless(candidate, outcome.settlement))
-    return (answer.probability - came_true) ** 2, (candidate.p_worthless - came_true) ** 2
+    return (answer.probability - outcome.is_worthless) ** 2, (outcome.worthless_market - outcome.is_worthless) ** 2
 
 
 def _choice(run_id: int, answer: Recommendation) -> PromptChoice:

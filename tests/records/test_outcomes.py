@@ -8,9 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from spy32.domain.answer_role import AnswerRole
-from spy32.domain.outcomes import Who
-from spy32.domain.proposals import Decision
 from spy32.store import Store
 from tests.support import builders, outcomes, stores
 from tests.support.builders import NOW, later
@@ -60,39 +57,10 @@ def test_a_close_stays_and_gets_its_vix_once(store: Store) -> None:
     assert closes.select("QQQ", date(2025, 10, 6), date(2025, 10, 7)) == ()
 
 
-def test_each_choice_finds_its_outcome_and_no_trade_is_zero(store: Store) -> None:
-    store.decisions.save_answer(
-        1, builders.recommendation(decision=Decision.ABSTAIN, prompt="v2"), role=AnswerRole.SHADOW, at=NOW
-    )
-    store.decisions.save_answer(
-        1, builders.recommendation(candidate_id="gone", prompt="v3"), role=AnswerRole.AGAIN, at=NOW
-    )
-    store.outcomes.save([outcomes.outcome()], NOW)
-    found = {choice.chooser: choice for choice in store.outcomes.choices()}
-    assert found.keys() == {"grok comprehensive", "grok v2", "rules comprehensive"}
-    assert found["grok comprehensive"].outcome == outcomes.outcome()
-    assert found["grok comprehensive"].stated == 0.8
-    assert found["grok comprehensive"].expiry_share == pytest.approx(51.74 / 448.26)
-    assert (found["grok v2"].outcome, found["grok v2"].expiry_share, found["grok v2"].plan_share) == (None, 0.0, 0.0)
-
-
-def test_a_choice_before_the_first_refresh_has_no_outcome(store: Store) -> None:
-    (choice, *_) = store.outcomes.choices()
-    assert (choice.outcome, choice.expiry_share, choice.plan_share) == (None, None, None)
-
-
-def test_the_newest_choice_of_a_chooser_counts(store: Store) -> None:
-    store.decisions.save_answer(1, builders.recommendation(candidate_id="other"), role=AnswerRole.CHOSEN, at=later(1))
-    found = {choice.chooser: choice.candidate_id for choice in store.outcomes.choices()}
-    assert found["grok comprehensive"] == "other"
-
-
-def test_what_was_traded_is_a_choice(tmp_path: Path) -> None:
+def test_what_was_traded_is_known_by_its_candidate(tmp_path: Path) -> None:
     with opened(tmp_path / "traded.db", account="", opening_cash=D(100_000)) as store:
         stores.filled(store)
-        (choice,) = store.outcomes.choices()
-        assert (choice.chooser, choice.candidate_id) == (Who.TRADED, builders.proposal().candidate_id)
-        assert store.outcomes.trades(1) == {choice.candidate_id: 1}
+        assert store.outcomes.trades(1) == {builders.proposal().candidate_id: 1}
 
 
 def test_a_run_is_due_when_it_is_new_and_when_a_session_has_closed_since(store: Store) -> None:

@@ -8,24 +8,25 @@ import numpy as np
 
 from spy32.console import PlainConsole
 from spy32.domain.experiments import Experiment
+from spy32.domain.report import ExperimentState
 from spy32.render.experiment_pages import experiments_page
 from spy32.render.output import print_page
-from spy32.review.experiments import ExperimentReport, Pair, experiment_states
+from spy32.review.experiments import Pair, experiment_states
 from tests.support.builders import NOW, TODAY, experiment, experiment_terms
 from tests.support.reader import screen, shown
 
 
-def report(differences: Sequence[float], of: Experiment | None = None) -> ExperimentReport:
+def report(differences: Sequence[float], of: Experiment | None = None) -> ExperimentState:
     found = of or experiment()
     pairs = [
         Pair(week=week, known=TODAY + timedelta(weeks=week), difference=difference, is_same=week % 2 == 0)
         for week, difference in enumerate(differences)
     ]
     (state,) = experiment_states([(found, pairs)], NOW)
-    return ExperimentReport(experiment=found, state=state)
+    return state
 
 
-def plain(*reports: ExperimentReport) -> str:
+def plain(*reports: ExperimentState) -> str:
     console = PlainConsole(StringIO())
     print_page(console, experiments_page(reports))
     return shown(console)

@@ -42,7 +42,8 @@ def test_the_page_is_small(trades: int, most: int) -> None:
 def test_a_page_of_five_years_of_sessions_and_several_experiments_is_small_enough_for_a_mail() -> None:
     report = sample_report(260)
     days = tuple(point for point in report.equity for _ in range(5))
-    experiments = tuple(replace(report.experiments[0], id=number) for number in range(1, 6))
+    (first,) = report.experiments
+    experiments = tuple(replace(first, experiment=replace(first.experiment, id=number)) for number in range(1, 6))
     page = sample_page(replace(report, equity=days, experiments=experiments))
     assert len(page.encode()) < 200_000 and "differences-5" in page and "differences-3" not in page
     assert page.count("collecting: 260 outcomes") == 5
@@ -179,9 +180,9 @@ def test_without_pairs_or_extremes_their_sentences_are_left_out() -> None:
 def test_hostile_words_stay_words() -> None:
     report = sample_report(12)
     model = replace(report.models[0], name=HOSTILE)
-    experiment = replace(
-        report.experiments[0], champion=HOSTILE, challenger=HOSTILE, metric=HOSTILE, words=HOSTILE
-    )  # fmt: skip
+    (first,) = report.experiments
+    terms = replace(first.experiment.terms, champion=HOSTILE, challenger=HOSTILE)
+    experiment = replace(first, experiment=replace(first.experiment, terms=terms), words=HOSTILE)
     groups = {HOSTILE: tuple(replace(group, name=HOSTILE) for group in report.groups["exit"])}
     groups["exit"] = groups[HOSTILE]
     hostile = replace(

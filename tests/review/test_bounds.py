@@ -61,8 +61,8 @@ def test_the_ends_of_a_share_are_where_five_per_cent_a_side_contradict(share: fl
     assert found.high - found.low > 0.1
     for side, end in ((2 * outcomes - 1, found.low), (1 - 2 * outcomes, 1 - found.high)):
         if end > MEAN_STEP:
-            assert evidence(side, STREAMS, 2 * end - 1) >= 20
-            assert evidence(side, STREAMS, 2 * (end + MEAN_STEP) - 1) < 20
+            assert evidence(side[None, :], STREAMS, 2 * end - 1)[0] >= 20
+            assert evidence(side[None, :], STREAMS, 2 * (end + MEAN_STEP) - 1)[0] < 20
 
 
 def _overlapping(rng: np.random.Generator) -> Floats:

@@ -1,7 +1,6 @@
 """The pairs of an experiment, and the one sentence that is said of them."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -11,19 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spy32.domain.experiments import Experiment, PairMetric
-from spy32.domain.market import Right
 from spy32.domain.outcomes import MenuChoice, Outcome
-from spy32.domain.outlook import Forecast, Forecasts, Outlook, Probabilities, TradingCost
 from spy32.domain.report import ExperimentState
 from spy32.domain.spreads import Candidate
 from spy32.review import betting
 from spy32.review.experiments import (
     Pair,
-    RunFacts,
     experiment_states,
-    expired_worthless,
     pairs,
-    reference_probability,
 )
 from tests.support.builders import EXPIRATION, NOW, TODAY, candidate, experiment, experiment_terms, outcome
 
@@ -40,19 +34,13 @@ def choice(
         "at": LATER + timedelta(weeks=week),
         "chooser": chooser,
         "candidate_id": picked.id if picked is not None else None,
-        "outcome": None,
         "stated": 0.9,
     }
     return MenuChoice(**{**base, **over})
 
 
-def facts(*outcomes: Outcome) -> RunFacts:
-    found = {each.id: each for each in (PUT, CALL)}
-    return RunFacts(outcomes={each.candidate_id: each for each in outcomes}, find_candidate=found.get)
-
-
 def paired(of: Experiment, choices: Sequence[MenuChoice], *outcomes: Outcome) -> list[Pair]:
-    return list(pairs(of, choices, lambda _: facts(*outcomes)))
+    return list(pairs(of, choices, lambda _: outcomes))
 
 
 WON = outcome(expiry=Decimal(100), max_loss=Decimal(400))
@@ -107,40 +95,24 @@ def test_selection_is_the_pick_less_the_mean_of_a_menu_that_is_known_whole() -> 
     assert alone.difference == 0.0
 
 
-@pytest.mark.parametrize(("settlement", "came_true"), [("640.00", 1.0), ("639.99", 0.0)])
-def test_a_score_is_the_market_s_squared_error_less_the_stated_one(settlement: str, came_true: float) -> None:
-    scored = experiment(terms=experiment_terms(champion="market", metric=PairMetric.SCORE))
-    (found,) = paired(scored, [choice(GROK, PUT, stated=0.7)], outcome(settlement=Decimal(settlement)))
-    assert found.difference == pytest.approx((PUT.p_worthless - came_true) ** 2 - (0.7 - came_true) ** 2)
+@pytest.mark.parametrize("is_worthless", [True, False])
+@pytest.mark.parametrize(("reference", "stated"), [("market", 0.85), ("history", 0.9)])
+def test_a_score_is_the_reference_s_squared_error_less_the_stated_one(
+    reference: str, stated: float, is_worthless: bool
+) -> None:
+    scored = experiment(terms=experiment_terms(champion=reference, metric=PairMetric.SCORE))
+    over = {"is_worthless": is_worthless, "worthless_market": 0.85, "worthless_history": 0.9}
+    (found,) = paired(scored, [choice(GROK, PUT, stated=0.7)], outcome(**over))
+    assert found.difference == pytest.approx((stated - is_worthless) ** 2 - (0.7 - is_worthless) ** 2)
     assert paired(scored, [choice(GROK, PUT, stated=None)], WON) == []
-    (pending,) = paired(scored, [choice(GROK, PUT)], outcome(settlement=None))
+    (pending,) = paired(scored, [choice(GROK, PUT)], outcome(settlement=None, is_worthless=None))
     assert pending.difference is None
 
 
 def test_history_is_no_reference_for_a_run_that_did_not_know_it() -> None:
     scored = experiment(terms=experiment_terms(champion="history", metric=PairMetric.SCORE))
-    old = replace(PUT, outlook=None)
-    known = RunFacts(outcomes={PUT.id: WON}, find_candidate={PUT.id: old}.get)
-    (found,) = pairs(scored, [choice(GROK, PUT)], lambda _: known)
-    assert (reference_probability(old, "history"), found.difference) == (None, None)
-
-
-def test_a_run_that_knew_its_history_is_scored_against_it() -> None:
-    endings = Probabilities(worthless=0.85, profit=0.8, max_profit=0.8, max_loss=0.1)
-    forecast = Forecast(probabilities=endings)
-    outlook = Outlook(
-        expiry=Forecasts(market=forecast, history=forecast),
-        plan=None,
-        cost=TradingCost(interest=0.0, slippage=0.0, commissions=Decimal(0), fees=Decimal(0)),
-        premium_per_day=0.02,
-        return_on_risk=0.1,
-    )
-    assert reference_probability(replace(PUT, outlook=outlook), "history") == 0.85
-
-
-def test_a_call_spread_is_worthless_at_or_below_its_short_strike() -> None:
-    assert CALL.spread.short.right is Right.CALL
-    assert [expired_worthless(CALL, Decimal(text)) for text in ("695.00", "695.01")] == [True, False]
+    (found,) = paired(scored, [choice(GROK, PUT)], outcome(is_worthless=True, worthless_market=0.8))
+    assert found.difference is None
 
 
 def test_only_runs_after_the_registration_until_the_end_and_within_the_horizon_count() -> None:
@@ -170,7 +142,7 @@ def state(
     return states([(of or experiment(), known(differences, same))], weeks_later)[0]
 
 
-def states(found: Sequence[tuple[Experiment, list[Pair]]], weeks_later: int = 0) -> list[ExperimentState]:
+def states(found: Sequence[tuple[Experiment, list[Pair]]], weeks_later: int = 0) -> tuple[ExperimentState, ...]:
     return experiment_states(found, NOW + timedelta(weeks=weeks_later))
 
 
@@ -206,8 +178,8 @@ def test_evidence_names_the_better_one_its_e_value_and_the_registration(sign: in
     assert found.words == f"evidence for {better}, e = {value:.0f} (registered 2025-10-06)"
     assert found.interval is not None and found.interval.low is not None and found.interval.high is not None
     assert (found.interval.low > 0) == (sign > 0) and (found.interval.high < 0) == (sign < 0)
-    ends = betting.confidence_interval(differences, 5, 0.10)
-    assert (found.interval.low, found.interval.high) == (ends.low, ends.high)
+    (low,), (high,) = betting.confidence_intervals(differences[None, :], 5, 0.10)
+    assert (found.interval.low, found.interval.high) == (low, high)
 
 
 def test_no_difference_of_note_gives_its_interval() -> None:
@@ -255,7 +227,7 @@ def test_the_path_has_each_outcome_in_the_order_in_which_it_became_known_and_end
     assert (last.low, last.high) == (found.interval.low, found.interval.high)
     assert last.evidence == pytest.approx(found.evidence)
     early = np.array([np.nan if each is None else each for each in differences[:10]])
-    assert found.path[8].evidence == pytest.approx(betting.evidence(early, 5))
+    assert found.path[8].evidence == pytest.approx(betting.evidence(early[None, :], 5)[0])
     late = known(differences)
     moved = [*late[:30], Pair(week=30, known=TODAY + timedelta(weeks=99), difference=0.5, is_same=False), *late[31:]]
     (other,) = states([(experiment(), moved)])

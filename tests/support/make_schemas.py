@@ -15,7 +15,6 @@ from spy32.render import (
     doctor,
     document_parts,
     documents,
-    experiment_documents,
     home_documents,
     manage_documents,
     market_documents,
@@ -32,7 +31,7 @@ from spy32.render.encoder import VERSION, Part, attribute_type
 
 FOLDER = Path(spy32.__file__).parent / "data" / "schemas"
 MODULES = (
-    audit_files, doctor, trading_documents, document_parts, documents, experiment_documents, home_documents,
+    audit_files, doctor, trading_documents, document_parts, documents, home_documents,
     manage_documents, market_documents, notices, outcome_pages, prompt_documents, replay_documents, report_documents,
     risk_documents, run_documents,
 )  # fmt: skip

@@ -25,6 +25,7 @@ from spy32.domain.results import ResultTotals
 from spy32.domain.spreads import Mode
 from spy32.render.report_html import html_page
 from spy32.review.betting import MIN_OUTCOMES
+from tests.support import builders
 
 START = date(2025, 1, 6)
 PARTS = {
@@ -151,8 +152,11 @@ def _experiment(pairs: int) -> ExperimentState:
         for number in range(pairs)
     )  # fmt: skip
     return ExperimentState(
-        id=1, champion="rules", challenger="grok v3-comprehensive", metric="result at expiration",
-        registered=datetime(2025, 1, 6, 15, tzinfo=UTC), known=pairs, pending=4, needed=445, streams=5, evidence=3.5,
+        experiment=builders.experiment(
+            at=datetime(2025, 1, 6, 15, tzinfo=UTC),
+            terms=builders.experiment_terms(challenger="grok v3-comprehensive"),
+        ),
+        known=pairs, pending=4, needed=445, evidence=3.5,
         evidence_against=0.4, interval=_bounds(0.01, -0.15, 0.15, count=pairs, hits=pairs // 2),
         words=f"collecting: {pairs} outcomes of about 445 needed for 0.3 SD", path=path,
     )  # fmt: skip
