@@ -6,14 +6,14 @@ test holds every released hash. What is filled in is hashed apart.
 
 import json
 import random
+import string
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from string import Template as Blanks
 from typing import Any
 
-from spy32.analysts import prompt_fields as fields
-from spy32.analysts import prompt_menu
+from spy32.analysts.prompt_fields import SECTIONS, FieldCollector, format_timestamp
 from spy32.analysts.prompt_format import DIVIDER, PREAMBLE_TOKENS, estimate_tokens
+from spy32.analysts.prompt_menu import write_menu_row
 from spy32.analysts.rendered_prompt import PromptField, RenderedPrompt
 from spy32.domain.briefing import Briefing
 from spy32.domain.codec import digest
@@ -168,12 +168,11 @@ def render_prompt(
     """
     layout = LAYOUTS[template.version]
     rows = _select_rows(menu, layout, shuffle)
-    sheet = fields.FieldCollector()
-    as_of = fields.format_timestamp(briefing.as_of)
-    texts = _render_sections(sheet, layout, menu, briefing, settings or Settings())
-    inputs = prompt_menu.build_column_inputs(briefing)
-    table = [prompt_menu.write_menu_row(sheet, row, layout.columns, inputs) for row in rows]
-    user = Blanks(template.user).substitute(
+    sheet = FieldCollector(briefing, menu, settings or Settings())
+    as_of = format_timestamp(briefing.as_of)
+    texts = {name: "\n".join(SECTIONS[name](sheet)) for name in layout.sections}
+    table = [write_menu_row(sheet, row, layout.columns) for row in rows]
+    user = string.Template(template.user).substitute(
         texts,
         as_of=as_of,
         version=template.version,
@@ -196,53 +195,27 @@ def render_prompt(
         schema=schema,
         fields=sheet.fields,
         ids=ids,
-        tokens=PREAMBLE_TOKENS
-        + estimate_tokens(template.system)
-        + estimate_tokens(user)
-        + estimate_tokens(json.dumps(schema)),
+        tokens=PREAMBLE_TOKENS + sum(map(estimate_tokens, (template.system, user, json.dumps(schema)))),
     )
 
 
 def _select_rows(menu: Menu, layout: Layout, shuffle: int) -> list[Candidate]:
     """The candidates that are shown, in the order of the seed."""
+
+    def key(row: Candidate) -> tuple[object, ...]:
+        # Nearest the delta first; of two alike the less exposed one, whatever order they came in.
+        spread = row.spread
+        return abs(row.short_delta - NEAR_DELTA), row.short_delta, spread.width, spread.short.strike, row.id
+
     rows = list(menu.candidates)
     if layout.per_side is not None:
-        rows = [row for side in Strategy for row in _sort_by_delta(menu.side(side))[: layout.per_side]]
+        rows = [row for side in Strategy for row in sorted(menu.side(side), key=key)[: layout.per_side]]
     if not rows:
         raise ValueError("an empty menu leaves nothing to ask")
     if len({row.id for row in rows}) != len(rows):
         raise ValueError("two candidates have one id")
     random.Random(shuffle).shuffle(rows)  # noqa: S311 - the order must be repeatable, not secret
     return rows
-
-
-def _sort_by_delta(side: Sequence[Candidate]) -> list[Candidate]:
-    """Nearest the delta first; of two alike the less exposed one, whatever order they came in."""
-    return sorted(
-        side,
-        key=lambda row: (
-            abs(row.short_delta - NEAR_DELTA), row.short_delta, row.spread.width, row.spread.short.strike, row.id,
-        ),
-    )  # fmt: skip
-
-
-def _render_sections(
-    sheet: fields.FieldCollector, layout: Layout, menu: Menu, briefing: Briefing, settings: Settings
-) -> dict[str, str]:
-    """The text of each section of the version, in order."""
-    writers = {
-        "moment": lambda: fields.write_moment_section(briefing),
-        "spot": lambda: fields.write_spot_section(sheet, briefing),
-        "plan": lambda: fields.write_plan_section(sheet, briefing, settings),
-        "checks": lambda: fields.write_checks_section(sheet, settings),
-        "market": lambda: fields.write_market_section(sheet, briefing),
-        "bars": lambda: fields.write_bars_section(sheet, briefing),
-        "events": lambda: fields.write_events_section(sheet, briefing),
-        "portfolio": lambda: fields.write_portfolio_section(sheet, briefing),
-        "record": lambda: fields.write_record_section(sheet, briefing, menu),
-        "flags": lambda: fields.write_flags_section(sheet, (*briefing.flags, *menu.notes)),
-    }
-    return {name: "\n".join(writers[name]()) for name in layout.sections}
 
 
 def _fill_schema(
@@ -254,8 +227,8 @@ def _fill_schema(
     properties["schema_version"]["const"] = template.version
     properties["as_of_echo"]["const"] = as_of
     properties["candidate_id"]["enum"] = [*ids, None]
-    shared["present"]["enum"] = [path for path, field in sent_fields.items() if not field.is_missing]
     missing = [path for path, field in sent_fields.items() if field.is_missing]
+    shared["present"]["enum"] = [path for path in sent_fields if path not in missing]
     if missing:
         shared["missing"]["enum"] = missing
     else:

@@ -38,8 +38,8 @@ def format_amount(value: Decimal, decimals: int = 2) -> str:
     return format(value.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_EVEN) + 0, "f")
 
 
-def format_strike(value: Decimal) -> str:
-    """`640`, `647.5`."""
+def format_exact(value: Decimal) -> str:
+    """All its digits without trailing zeros: `640`, `647.5`."""
     return format(value.normalize(), "f")
 
 

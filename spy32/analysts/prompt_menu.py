@@ -1,181 +1,149 @@
 """The rows of the menu in a prompt: one cell a column, each with the path that an answer cites."""
 
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
-from spy32.analysts.prompt_fields import NOT_SENT, TYPE_NAMES, FieldCollector
-from spy32.analysts.prompt_format import (
-    DIVIDER,
-    NULL,
-    format_amount,
-    format_number,
-    format_strike,
-)
-from spy32.analysts.rendered_prompt import PromptField
+from spy32.analysts.prompt_fields import NOT_SENT, SPOT, TYPE_NAMES, FieldCollector
+from spy32.analysts.prompt_format import DIVIDER, format_amount, format_exact, format_number
 from spy32.domain.briefing import Briefing
 from spy32.domain.market import Right
 from spy32.domain.sanitize import plain_note
 from spy32.domain.spreads import MULTIPLIER, Candidate, value_bounds
-from spy32.domain.value import value
+
+EXPECTED_MOVE = "market.expected_move"
+CellReader = Callable[[Candidate, Briefing], str | None]
+"""The text of a cell; None when the figure is missing."""
 
 
-@value
-class Cell:
-    """One figure of a candidate. Without text it is missing."""
+class Column(NamedTuple):
+    """A column that a version may show. `note` says why a cell is missing."""
 
-    text: str | None
+    unit: str
+    read: CellReader
     note: str = NOT_SENT
 
 
-@value
-class ColumnInputs:
-    """What some columns need beside the candidate."""
-
-    spot: float | None
-    expected_move: float | None
-
-
-CellReader = Callable[[Candidate, ColumnInputs], Cell]
-
-
-def _money_cell(value: Decimal) -> Cell:
-    return Cell(text=format_amount(value))
-
-
-def _number_cell(value: float | None, digits: int, why: str = NOT_SENT) -> Cell:
-    return Cell(text=None if value is None else format_number(value, digits), note=why)
-
-
-def _outlook_cell(path: str, digits: int) -> CellReader:
-    """The figure at a path of attributes of the outlook; missing with the reason that the outlook gives."""
-    names = path.split(".")
-
-    def read_cell(candidate: Candidate, _inputs: ColumnInputs) -> Cell:
-        found: Any = candidate.outlook
-        for name in names:
-            found = None if found is None else getattr(found, name)
-        why = candidate.outlook.missing if candidate.outlook is not None else None
-        return _number_cell(found, digits, plain_note(why or "not computed"))
+def _number(read: Callable[[Candidate], float | None], digits: int) -> CellReader:
+    def read_cell(candidate: Candidate, _briefing: Briefing) -> str | None:
+        figure = read(candidate)
+        return None if figure is None else format_number(figure, digits)
 
     return read_cell
 
 
-def _count_cell(value: int | None) -> Cell:
-    return Cell(text=None if value is None else str(value))
+def _outlook(path: str, digits: int) -> CellReader:
+    """The figure at a path of attributes of the outlook."""
+
+    def read(candidate: Candidate) -> float | None:
+        found: Any = candidate.outlook
+        for name in path.split("."):
+            found = None if found is None else getattr(found, name)
+        figure: float | None = found
+        return figure
+
+    return _number(read, digits)
 
 
-def _ask_cell(candidate: Candidate, _inputs: ColumnInputs) -> Cell:
+def _least_count(place: int, name: str) -> CellReader:
+    """The lower count of an iron condor's two sides; `place` is 0 for the sold leg, 1 for the bought one."""
+
+    def read_cell(candidate: Candidate, _briefing: Briefing) -> str | None:
+        views = (candidate.short, candidate.long, *candidate.calls)[place::2]
+        counts = [getattr(view.quote, name) for view in views]
+        return None if None in counts else str(min(counts))
+
+    return read_cell
+
+
+def _otm_distance(unit_path: str, digits: int) -> CellReader:
+    """How far the nearest short strike is out of the money, measured in the market figure at this path."""
+
+    def read_cell(candidate: Candidate, briefing: Briefing) -> str | None:
+        spot, size = (metric.value if (metric := briefing.figures.get(path)) else None for path in (SPOT, unit_path))
+        if spot is None or size is None or size <= 0:
+            return None
+        gaps = ((float(leg.strike) - spot, leg.right) for leg in candidate.spread.shorts)
+        return format_number(min(-gap if right is Right.PUT else gap for gap, right in gaps) / size, digits)
+
+    return read_cell
+
+
+def _ask(candidate: Candidate) -> float | None:
     """What buying the spread back costs at once: the short legs' ask less the long legs' bid."""
-    sold = [view.quote.ask for view in (candidate.short, *candidate.calls[:1])]
-    bought = [view.quote.bid for view in (candidate.long, *candidate.calls[1:])]
-    asks, bids = ([price for price in side if price is not None] for side in (sold, bought))
-    is_whole = len(asks) + len(bids) == len(candidate.spread.legs)
-    return _number_cell(sum(asks) - sum(bids) if is_whole else None, 2)
+    views = (candidate.short, candidate.long, *candidate.calls)
+    asks = [view.quote.ask for view in views[::2] if view.quote.ask is not None]
+    bids = [view.quote.bid for view in views[1::2] if view.quote.bid is not None]
+    return sum(asks) - sum(bids) if len(asks) + len(bids) == len(views) else None
 
 
-def _strikes_cell(candidate: Candidate, sign: int) -> Cell:
+def _strikes(sign: int) -> CellReader:
     """The strike of the sold (+1) or bought (-1) leg; of an iron condor `621p/650c`."""
-    legs = [leg for leg in candidate.spread.legs if leg.action.sign == sign]
-    rights = [leg.right.value.lower() if len(legs) > 1 else "" for leg in legs]
-    return Cell(text="/".join(f"{format_strike(leg.strike)}{right}" for leg, right in zip(legs, rights, strict=True)))
+
+    def read_cell(candidate: Candidate, _briefing: Briefing) -> str:
+        legs = [leg for leg in candidate.spread.legs if leg.action.sign == sign]
+        return "/".join(f"{format_exact(leg.strike)}{leg.right.value.lower() if len(legs) > 1 else ''}" for leg in legs)
+
+    return read_cell
 
 
-def _breakeven_cell(candidate: Candidate) -> Cell:
+def _breakeven(candidate: Candidate, _briefing: Briefing) -> str:
     """One price; of an iron condor `620.10p/650.90c`."""
     low, *high = map(format_amount, candidate.breakevens)
-    return Cell(text=f"{low}p/{high[0]}c" if high else low)
+    return f"{low}p/{high[0]}c" if high else low
 
 
-def _least_count_cell(candidate: Candidate, place: int, name: str) -> Cell:
-    """The lower count of an iron condor's two sides; `place` is 0 for the sold leg, 1 for the bought one."""
-    views = (candidate.short, candidate.long, *candidate.calls)[place::2]
-    counts = [getattr(view.quote, name) for view in views]
-    return _count_cell(None if None in counts else min(counts))
-
-
-def _otm_points(candidate: Candidate, inputs: ColumnInputs) -> float | None:
-    """Points from the spot to the nearest short strike, positive when it is out of the money."""
-    if inputs.spot is None:
-        return None
-    gaps = ((float(leg.strike) - inputs.spot, leg.right) for leg in candidate.spread.shorts)
-    return min(-points if right is Right.PUT else points for points, right in gaps)
-
-
-def _otm_distance_cell(candidate: Candidate, inputs: ColumnInputs) -> Cell:
-    points = _otm_points(candidate, inputs)
-    is_known = points is not None and inputs.spot is not None and inputs.spot > 0
-    return _number_cell(points / inputs.spot if is_known else None, 4, "the spot is missing")  # type: ignore[operator]
-
-
-def _otm_moves_cell(candidate: Candidate, inputs: ColumnInputs) -> Cell:
-    points, move = _otm_points(candidate, inputs), inputs.expected_move
-    is_known = points is not None and move is not None and move > 0
-    return _number_cell(points / move if is_known else None, 2, "the expected move is missing")  # type: ignore[operator]
-
-
-COLUMNS: Mapping[str, tuple[str, CellReader]] = {
-    "type": ("", lambda c, _: Cell(text=TYPE_NAMES[c.spread.strategy])),
-    "short": ("dollars", lambda c, _: _strikes_cell(c, 1)),
-    "long": ("dollars", lambda c, _: _strikes_cell(c, -1)),
-    "width": ("points", lambda c, _: Cell(text=format_strike(c.spread.width))),
-    "bid": ("dollars a share", lambda c, _: _money_cell(c.natural)),
-    "mid": ("dollars a share", lambda c, _: _money_cell(c.mid)),
-    "ask": ("dollars a share", _ask_cell),
-    "least": ("dollars a share", lambda c, _: _money_cell(c.floor)),
-    "credit_to_width": ("fraction", lambda c, _: Cell(text=format_amount(c.mid / c.spread.width, 3))),
-    "max_profit": (
-        "dollars a contract",
-        lambda c, _: _money_cell((c.mid + value_bounds(c.spread.legs)[1]) * MULTIPLIER - c.costs),
-    ),
-    "max_loss": ("dollars a contract", lambda c, _: _money_cell(c.max_loss)),
-    "breakeven": ("dollars", lambda c, _: _breakeven_cell(c)),
-    "distance": ("fraction", _otm_distance_cell),
-    "distance_moves": ("expected moves", _otm_moves_cell),
-    "short_delta": ("", lambda c, _: _number_cell(c.short_delta, 3)),
-    "theta": ("dollars a share and day", lambda c, _: _number_cell(c.greeks.theta, 4)),
-    "vega": ("dollars a share and volatility point", lambda c, _: _number_cell(c.greeks.vega, 3)),
-    "p_profit": ("probability", lambda c, _: _number_cell(c.pop_market, 3)),
-    "p_max_profit_market": ("probability", lambda c, _: _number_cell(c.p_max_profit, 3)),
-    "p_max_profit_history": ("probability", _outlook_cell("expiry.history.probabilities.max_profit", 3)),
-    "p_profit_market": ("probability", lambda c, _: _number_cell(c.pop_market, 3)),
-    "p_profit_plan": ("probability", _outlook_cell("chosen_plan.probabilities.profit", 3)),
-    "ev_plan": ("dollars a contract", _outlook_cell("chosen_plan.ev.mean", 2)),
-    "ev_plan_low": ("dollars a contract", _outlook_cell("chosen_plan.ev.low", 2)),
-    "ev_plan_high": ("dollars a contract", _outlook_cell("chosen_plan.ev.high", 2)),
-    "ev_plan_no_drift": ("dollars a contract", _outlook_cell("plan.no_drift.ev.mean", 2)),
-    "cost_of_trading": ("dollars a contract", _outlook_cell("cost.total", 2)),
-    "ev": ("dollars a contract", lambda c, _: _number_cell(c.ev.market_expiry, 2, "not computed")),
-    "short_oi": ("contracts", lambda c, _: _least_count_cell(c, 0, "open_interest")),
-    "long_oi": ("contracts", lambda c, _: _least_count_cell(c, 1, "open_interest")),
-    "short_volume": ("contracts", lambda c, _: _least_count_cell(c, 0, "volume")),
-    "long_volume": ("contracts", lambda c, _: _least_count_cell(c, 1, "volume")),
-    "fees": ("dollars a contract", lambda c, _: _money_cell(c.costs)),
+PROBABILITY, PER_SHARE, PER_CONTRACT = "probability", "dollars a share", "dollars a contract"
+OUTLOOK_COLUMNS: Mapping[str, Column] = {
+    "p_max_profit_history": Column(PROBABILITY, _outlook("expiry.history.probabilities.max_profit", 3)),
+    "p_profit_plan": Column(PROBABILITY, _outlook("chosen_plan.probabilities.profit", 3)),
+    "ev_plan": Column(PER_CONTRACT, _outlook("chosen_plan.ev.mean", 2)),
+    "ev_plan_low": Column(PER_CONTRACT, _outlook("chosen_plan.ev.low", 2)),
+    "ev_plan_high": Column(PER_CONTRACT, _outlook("chosen_plan.ev.high", 2)),
+    "ev_plan_no_drift": Column(PER_CONTRACT, _outlook("plan.no_drift.ev.mean", 2)),
+    "cost_of_trading": Column(PER_CONTRACT, _outlook("cost.total", 2)),
 }
-"""Unit and figure of each column that a version may show."""
+"""Figures of the outlook, which gives the reason when they are missing."""
+COLUMNS: Mapping[str, Column] = {
+    "type": Column("", lambda c, _: TYPE_NAMES[c.spread.strategy]),
+    "short": Column("dollars", _strikes(1)),
+    "long": Column("dollars", _strikes(-1)),
+    "width": Column("points", lambda c, _: format_exact(c.spread.width)),
+    "bid": Column(PER_SHARE, lambda c, _: format_amount(c.natural)),
+    "mid": Column(PER_SHARE, lambda c, _: format_amount(c.mid)),
+    "ask": Column(PER_SHARE, _number(_ask, 2)),
+    "least": Column(PER_SHARE, lambda c, _: format_amount(c.floor)),
+    "credit_to_width": Column("fraction", lambda c, _: format_amount(c.mid / c.spread.width, 3)),
+    "max_profit": Column(
+        PER_CONTRACT, lambda c, _: format_amount((c.mid + value_bounds(c.spread.legs)[1]) * MULTIPLIER - c.costs)
+    ),
+    "max_loss": Column(PER_CONTRACT, lambda c, _: format_amount(c.max_loss)),
+    "breakeven": Column("dollars", _breakeven),
+    "distance": Column("fraction", _otm_distance(SPOT, 4), "the spot is missing"),
+    "distance_moves": Column("expected moves", _otm_distance(EXPECTED_MOVE, 2), "the expected move is missing"),
+    "short_delta": Column("", _number(lambda c: c.short_delta, 3)),
+    "theta": Column("dollars a share and day", _number(lambda c: c.greeks.theta, 4)),
+    "vega": Column("dollars a share and volatility point", _number(lambda c: c.greeks.vega, 3)),
+    "p_profit": Column(PROBABILITY, _number(lambda c: c.pop_market, 3)),
+    "p_profit_market": Column(PROBABILITY, _number(lambda c: c.pop_market, 3)),
+    "p_max_profit_market": Column(PROBABILITY, _number(lambda c: c.p_max_profit, 3)),
+    "ev": Column(PER_CONTRACT, _number(lambda c: c.ev.market_expiry, 2), "not computed"),
+    "short_oi": Column("contracts", _least_count(0, "open_interest")),
+    "long_oi": Column("contracts", _least_count(1, "open_interest")),
+    "short_volume": Column("contracts", _least_count(0, "volume")),
+    "long_volume": Column("contracts", _least_count(1, "volume")),
+    "fees": Column(PER_CONTRACT, lambda c, _: format_amount(c.costs)),
+    **OUTLOOK_COLUMNS,
+}
 
 
-def build_column_inputs(briefing: Briefing) -> ColumnInputs:
-    def value(path: str) -> float | None:
-        metric = briefing.figures.get(path)
-        return None if metric is None else metric.value
-
-    return ColumnInputs(spot=value("market.spot"), expected_move=value("market.expected_move"))
-
-
-def write_menu_row(sheet: FieldCollector, candidate: Candidate, columns: Sequence[str], inputs: ColumnInputs) -> str:
+def write_menu_row(sheet: FieldCollector, candidate: Candidate, columns: Sequence[str]) -> str:
     """`K7Q2 | put | 640 | ...`, with a field for each cell."""
     cells = [candidate.id]
+    why = candidate.outlook.missing if candidate.outlook is not None else None
     for name in columns:
-        unit, read_cell = COLUMNS[name]
-        cell = read_cell(candidate, inputs)
-        sheet.add(_cell_field(f"menu.{candidate.id}.{name}", unit, cell))
-        cells.append(cell.text if cell.text is not None else NULL)
+        path, column = f"menu.{candidate.id}.{name}", COLUMNS[name]
+        text = column.read(candidate, sheet.briefing)
+        missing_note = plain_note(why or "not computed") if name in OUTLOOK_COLUMNS else column.note
+        sheet.add(path, text, unit=column.unit, note=missing_note if text is None else "")
+        cells.append(sheet.fields[path].text)
     return DIVIDER.join(cells)
-
-
-def _cell_field(path: str, unit: str, cell: Cell) -> PromptField:
-    if cell.text is None:
-        return PromptField(path=path, text=NULL, unit=unit, note=cell.note, is_missing=True)
-    value = float(cell.text) if cell.text[-1].isdigit() else None
-    return PromptField(path=path, text=cell.text, value=value, unit=unit)

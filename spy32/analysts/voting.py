@@ -12,74 +12,53 @@
 Every answer in between is no trade: agreement is the measure of certainty, and a failed sample agrees with nothing.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from itertools import chain
 from statistics import median
 
 from spy32.domain.proposals import Decision, Recommendation
 from spy32.domain.spreads import Candidate, Menu, Strategy
-from spy32.errors import ExitCode
 
-ABSTAIN, FAILED = "abstain", "failed"
+ABSTAIN = Decision.ABSTAIN.value
 CONFLICT = "conflicting_evidence"
-
-
-def count_votes(samples: Sequence[Recommendation], menu: Menu) -> dict[str, int]:
-    """Samples by what they chose, most first. An id that is not on the menu is no choice."""
-    counts: dict[str, int] = {}
-    for sample in samples:
-        counts[_vote(sample, menu)] = counts.get(_vote(sample, menu), 0) + 1
-    return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
-
-
-def _vote(sample: Recommendation, menu: Menu) -> str:
-    if sample.decision is Decision.ABSTAIN:
-        return ABSTAIN
-    found = menu.find(sample.candidate_id)
-    return FAILED if found is None else found.id
 
 
 def winner(votes: Mapping[str, int], menu: Menu, quorum: float) -> str | None:
     """The id that the votes agree on, `abstain`, or None when they do not agree."""
-    total = sum(votes.values())
-
-    def reaches(count: int) -> bool:
-        return _reaches(count, total, quorum)
-
     voted = {candidate: votes[candidate.id] for candidate in menu.candidates if votes.get(candidate.id, 0) > 0}
-    trades, abstentions = sum(voted.values()), votes.get(ABSTAIN, 0)
-    if total and reaches(abstentions):
-        return None if reaches(trades) else ABSTAIN
+    if _reaches(votes.get(ABSTAIN, 0), votes, quorum):
+        return None if _reaches(sum(voted.values()), votes, quorum) else ABSTAIN
     side = _winning_side(voted)
-    if side is None:
+    if not side:
         return None
-    side_votes = {candidate: count for candidate, count in voted.items() if candidate.spread.strategy is side}
-    majorities = [candidate for candidate, count in side_votes.items() if reaches(count)]
+    majorities = [candidate for candidate, count in side.items() if _reaches(count, votes, quorum)]
     if len(majorities) == 1:
         return majorities[0].id
-    nearest = _median_candidate(side_votes)
-    near = _neighbour_strikes(nearest, menu)
-    return (
-        nearest.id if reaches(sum(count for item, count in side_votes.items() if _short_strike(item) in near)) else None
-    )
+    nearest = _median_candidate(side)
+    near = _neighbours(nearest, menu)
+    return nearest.id if _reaches(sum(votes.get(name, 0) for name in near), votes, quorum) else None
 
 
-def _reaches(count: int, total: int, quorum: float) -> bool:
-    """Shares such as 3 of 5 must reach 0.6, whatever their last binary digit."""
-    return count / total >= quorum - 1e-9
+def _reaches(count: int, votes: Mapping[str, int], quorum: float) -> bool:
+    """Whether the share of all votes reaches the quorum: 3 of 5 reach 0.6, whatever their last binary digit."""
+    return count >= (quorum - 1e-9) * sum(votes.values())
 
 
-def _winning_side(voted: Mapping[Candidate, int]) -> Strategy | None:
-    """The side with the votes; None when there is none, or when the other side has more than one stray vote."""
-    counts: dict[Strategy, int] = {}
+def _winning_side(voted: Mapping[Candidate, int]) -> dict[Candidate, int]:
+    """The votes of the side that has most; none when the other side has as many, or more than one stray vote."""
+    counts = Counter[Strategy]()
     for candidate, count in voted.items():
-        counts[candidate.spread.strategy] = counts.get(candidate.spread.strategy, 0) + count
-    ranked = sorted(counts.items(), key=lambda pair: -pair[1])
-    if not ranked:
-        return None
-    others = sum(count for _, count in ranked[1:])
-    return ranked[0][0] if others <= 1 and others < ranked[0][1] else None
+        counts[candidate.spread.strategy] += count
+    if not counts:
+        return {}
+    side, most = counts.most_common(1)[0]
+    others = counts.total() - most
+    if others > 1 or others >= most:
+        return {}
+    return {candidate: count for candidate, count in voted.items() if candidate.spread.strategy is side}
 
 
 def _median_candidate(side_votes: Mapping[Candidate, int]) -> Candidate:
@@ -97,11 +76,13 @@ def _median_candidate(side_votes: Mapping[Candidate, int]) -> Candidate:
     )
 
 
-def _neighbour_strikes(chosen: Candidate, menu: Menu) -> frozenset[Decimal]:
-    """The short strike of this entry and the next ones up and down on its side of the menu."""
-    strikes = sorted({_short_strike(candidate) for candidate in menu.side(chosen.spread.strategy)})
+def _neighbours(chosen: Candidate, menu: Menu) -> frozenset[str]:
+    """The ids of its side of the menu that have its short strike, or the next one up or down."""
+    side = menu.side(chosen.spread.strategy)
+    strikes = sorted({_short_strike(candidate) for candidate in side})
     place = strikes.index(_short_strike(chosen))
-    return frozenset(strikes[max(0, place - 1) : place + 2])
+    near = strikes[max(0, place - 1) : place + 2]
+    return frozenset(candidate.id for candidate in side if _short_strike(candidate) in near)
 
 
 def _short_strike(candidate: Candidate) -> Decimal:
@@ -114,66 +95,42 @@ def combine_samples(samples: Sequence[Recommendation], menu: Menu, quorum: float
     The words are those of the sample whose probability is nearest the median of the winner's samples; marks and
     vetoes are those of all samples whose votes made up its quorum, so that asking again never talks a veto away.
     """
-    samples = [_reject_off_menu(sample, menu) for sample in samples]
-    votes = count_votes(samples, menu)
+    counts = Counter(map(_vote, samples))
+    votes = dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
     chosen = winner(votes, menu, quorum)
-    split = (f"the samples were split: {_format_votes(votes)}",) if len(votes) > 1 else ()
     if chosen is None:
-        return _disagreement(samples, votes, menu, quorum)
-    winning_samples = [sample for sample in samples if _vote(sample, menu) == chosen]
-    quorum_votes = _quorum_votes(chosen, votes, menu, quorum)
-    carriers = [sample for sample in samples if _vote(sample, menu) in quorum_votes]
+        return _disagreement(samples, votes, quorum)
+    winning_samples = [sample for sample in samples if _vote(sample) == chosen]
+    quorum_votes = {chosen}
+    entry = menu.find(chosen)
+    if entry is not None and not _reaches(votes[chosen], votes, quorum):
+        quorum_votes |= _neighbours(entry, menu)
+    carriers = [sample for sample in samples if _vote(sample) in quorum_votes]
     stated = [sample.probability for sample in winning_samples if sample.probability is not None]
     middle = median(stated) if stated else None
-    speaker = (
-        min(winning_samples, key=lambda item: abs((item.probability or 0) - middle))
-        if middle is not None
-        else winning_samples[0]
-    )
+    speaker = min(winning_samples, key=lambda item: abs((item.probability or 0) - (middle or 0)))
+    split = [f"the samples were split: {_format_votes(votes)}"] if len(votes) > 1 else []
     return replace(
         speaker,
         probability=middle,
         votes=votes,
-        marks=_unique(mark for sample in carriers for mark in sample.marks) + split,
-        vetoes=_unique(veto for sample in carriers for veto in sample.vetoes),
+        marks=(*dict.fromkeys(chain.from_iterable(sample.marks for sample in carriers)), *split),
+        vetoes=tuple(dict.fromkeys(chain.from_iterable(sample.vetoes for sample in carriers))),
     )
 
 
-def _quorum_votes(chosen: str, votes: Mapping[str, int], menu: Menu, quorum: float) -> frozenset[str]:
-    """The votes that made up the quorum: those for the winner, and its neighbours' where they were needed."""
-    winning = menu.find(chosen)
-    if winning is None or _reaches(votes[chosen], sum(votes.values()), quorum):
-        return frozenset({chosen})
-    near, side = _neighbour_strikes(winning, menu), winning.spread.strategy
-    return frozenset(candidate.id for candidate in menu.side(side) if _short_strike(candidate) in near)
+def _vote(sample: Recommendation) -> str:
+    return sample.candidate_id or sample.decision.value
 
 
-def _reject_off_menu(sample: Recommendation, menu: Menu) -> Recommendation:
-    """The sample, turned into a failure when its id is not on the menu."""
-    if sample.decision is not Decision.TRADE or menu.find(sample.candidate_id) is not None:
-        return sample
-    reason = "the id is not on this menu"
-    return replace(
-        sample,
-        decision=Decision.FAILED,
-        candidate_id=None,
-        reason=reason,
-        failure="off_menu",
-        exit_code=ExitCode.UNUSABLE,
-    )
-
-
-def _disagreement(
-    samples: Sequence[Recommendation], votes: Mapping[str, int], menu: Menu, quorum: float
-) -> Recommendation:
+def _disagreement(samples: Sequence[Recommendation], votes: Mapping[str, int], quorum: float) -> Recommendation:
     """The result without a winner: a failure when too few samples answered to reach the quorum, else an abstention."""
-    answered = [sample for sample in samples if _vote(sample, menu) != FAILED]
+    failed = [sample for sample in samples if sample.decision is Decision.FAILED]
+    answered = [sample for sample in samples if sample.decision is not Decision.FAILED]
     total = len(samples)
-    if not _reaches(len(answered), total, quorum):
-        first = next(sample for sample in samples if _vote(sample, menu) == FAILED)
-        reason = (
-            f"{total - len(answered)} of {total} samples gave no answer that can be used; the first: {first.reason}"
-        )
+    if not _reaches(len(answered), votes, quorum):
+        first = failed[0]
+        reason = f"{len(failed)} of {total} samples gave no answer that can be used; the first: {first.reason}"
         return replace(first, reason=reason, votes=votes)
     return Recommendation(
         analyst=answered[0].analyst,
@@ -184,14 +141,9 @@ def _disagreement(
         model_asked=answered[0].model_asked,
         prompt=answered[0].prompt,
         votes=votes,
-        marks=_unique(mark for sample in answered for mark in sample.marks),
+        marks=tuple(dict.fromkeys(chain.from_iterable(sample.marks for sample in answered))),
     )
 
 
 def _format_votes(votes: Mapping[str, int]) -> str:
     return ", ".join(f"{choice} {count}" for choice, count in votes.items())
-
-
-def _unique(words: Iterable[str]) -> tuple[str, ...]:
-    """The items without repetitions, in order."""
-    return tuple(dict.fromkeys(words))
