@@ -8,8 +8,9 @@ import random
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 
-from spy32.analysts.number_check import AnswerContext, check_numbers
+from spy32.analysts.number_check import check_numbers
 from tests.support import good_answers
 from tests.support.wrong_answers import files, mutated, wrong
 
@@ -60,12 +61,14 @@ def corpus() -> Counter[str]:
 def false_matches(draws: int = DRAWS, names: Iterable[str] = INVENTED) -> dict[str, float]:
     """Share of invented numbers that the number check lets pass, by how they are written."""
     evidence = tuple(good_answers.good()["evidence"])
-    grounds = AnswerContext(rendered=good_answers.rendered(), chosen=good_answers.IDS[0], cited=evidence, stated=0.8)
+    check = partial(
+        check_numbers, rendered=good_answers.rendered(), chosen=good_answers.IDS[0], cited=evidence, stated=0.8
+    )
     shares = {}
     for name in names:
         rng = random.Random(name)
         words = [(good_answers.good()["bull_case"], INVENTED[name](rng)) for _ in range(draws)]
-        shares[name] = 1 - sum(len(check_numbers(pair, grounds).unmatched) for pair in words) / draws
+        shares[name] = 1 - sum(len(check(pair).unmatched) for pair in words) / draws
     return shares
 
 

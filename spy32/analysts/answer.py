@@ -10,11 +10,12 @@ information. Nothing is repaired here, and no text of the model becomes a strike
 must see (marks) and what code refuses (vetoes) is judged after that and leaves the recommendation readable.
 """
 
-import re
-from typing import Any
+from functools import partial
+from typing import Annotated, Literal
 
-from spy32.analysts.answer_schema import MAX_ANALYSIS, MAX_CASE, MAX_CHANGE_OF_MIND, AnswerV1, validate_answer
-from spy32.analysts.number_check import AnswerContext, check_numbers
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from spy32.analysts.number_check import check_numbers
 from spy32.analysts.rendered_prompt import RenderedPrompt
 from spy32.clients.http import JsonFault, NotJson, parse_strict_json
 from spy32.domain.proposals import Citation, Decision, NumberCheck, Recommendation
@@ -26,13 +27,10 @@ from spy32.settings.services import AnalystKnobs
 NAME = "grok"
 MAX_ANSWER_BYTES = 64 * 1024
 """Bytes of an answer; the longest that the schema allows has some 16,000."""
-MAX_DEPTH = 8
-"""Levels of brackets; the schema has two."""
 MAX_REASON_LENGTH = 300
 """Characters of a reason."""
 BLANK = " \t\r\n"
-JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
-OPENING, CLOSING = "[{", "]}"
+MEANING_CHECKS = frozenset({"version", "stale", "contradiction", "off_menu", "evidence"})
 
 ABSTAIN_REASONS = {
     "no_edge": "no edge",
@@ -42,9 +40,43 @@ ABSTAIN_REASONS = {
     "conflicting_evidence": "conflicting evidence",
     "other": "another reason",
 }
+MAX_CASE, MAX_ANALYSIS, MAX_CHANGE_OF_MIND, MAX_PATH = 600, 1500, 300, 120
+"""Most characters of a case, of the analysis, of what would change its mind, and of anything that names something."""
+MAX_CITED = 8
+MAX_NAMED_ERRORS = 3
+"""Errors of one answer that are named."""
 
 
-NO_ABSTAIN_REASON = "it abstains and gives no abstain_reason"
+def _check_probability(number: float | None) -> float | None:
+    # Written as what is accepted: both `number < 0` and `number > 1` are false for NaN.
+    if number is not None and not (0 <= number <= 1):
+        raise ValueError("it is not between 0 and 1")
+    return number
+
+
+ShortText = Annotated[str, Field(max_length=MAX_PATH)]
+
+
+class Answer(BaseModel):
+    """The strict shape of an answer: no text that passes for a number, no `true` for 1, no unknown key."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True)
+
+    schema_version: ShortText
+    as_of_echo: ShortText
+    evidence: Annotated[list[ShortText], Field(min_length=1, max_length=MAX_CITED)]
+    data_problems: Annotated[list[ShortText], Field(max_length=MAX_CITED)]
+    bull_case: Annotated[str, Field(max_length=MAX_CASE)]
+    bear_case: Annotated[str, Field(max_length=MAX_CASE)]
+    analysis: Annotated[str, Field(max_length=MAX_ANALYSIS)]
+    market_bias: Literal["bullish", "neutral", "bearish"]
+    decision: Literal["trade", "abstain"]
+    candidate_id: ShortText | None
+    abstain_reason: (
+        Literal["no_edge", "event_risk", "data_quality", "poor_pricing", "conflicting_evidence", "other"] | None
+    )
+    p_max_profit: Annotated[float | None, AfterValidator(_check_probability)]
+    would_change_my_mind: Annotated[str, Field(max_length=MAX_CHANGE_OF_MIND)]
 
 
 @value
@@ -55,102 +87,81 @@ class RejectedAnswer:
     """Name of the check that failed, such as `off_menu`."""
     words: str
     """One line for a person and for the repair request. It quotes the answer only in short, sanitised excerpts."""
-    is_form: bool
-    """Whether only the form is wrong, so that the model may be asked once more."""
+
+    @property
+    def is_form(self) -> bool:
+        """Whether only the form is wrong, so that the model may be asked once more."""
+        return self.check not in MEANING_CHECKS
 
 
 class _CheckFailed(Exception):
-    """Raised by the check that fails; `parse_answer` catches it."""
-
-    def __init__(self, check: str, words: str, *, is_form: bool = False) -> None:
-        super().__init__(words)
-        self.rejected = RejectedAnswer(check=check, words=excerpt(words, MAX_REASON_LENGTH), is_form=is_form)
+    """Raised by the check that fails, with its name and the words; `parse_answer` catches it."""
 
 
 def parse_answer(
     text: str, rendered: RenderedPrompt, menu: Menu, knobs: AnalystKnobs
 ) -> Recommendation | RejectedAnswer:
-    """The recommendation in `text`, an answer to `rendered`; it points at an entry of `menu` or abstains.
-
-    `Unusable` only when `rendered` is of a prompt version that this program has no answers for.
-    """
+    """The recommendation in `text`, an answer to `rendered`; it points at an entry of `menu` or abstains."""
     try:
-        answer = _parse_form(text, rendered.version)
+        answer = _parse_form(text)
         _check_echoes(answer, rendered)
         _check_decision(answer)
         candidate = _find_candidate(answer, rendered, menu)
         _check_paths(answer, rendered)
-    except _CheckFailed as end:
-        return end.rejected
+    except _CheckFailed as failed:
+        check, words = failed.args
+        return RejectedAnswer(check=check, words=excerpt(words, MAX_REASON_LENGTH))
     return _build_recommendation(answer, candidate, rendered, knobs)
 
 
 # Form.
 
 
-def _parse_form(text: str, version: str) -> AnswerV1:
-    value = _parse_object(text)
-    try:
-        return validate_answer(value, version)
-    except ValueError as error:
-        raise _CheckFailed("schema", str(error), is_form=True) from None
-
-
-def _parse_object(text: str) -> dict[str, Any]:
+def _parse_form(text: str) -> Answer:
     """The one JSON object that the whole text is."""
     # No text is shorter in bytes than in characters, so megabytes are never encoded.
     if len(text) > MAX_ANSWER_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_ANSWER_BYTES:
-        raise _form_error("too_long", f"the answer has more than {MAX_ANSWER_BYTES} bytes")
+        raise _CheckFailed("too_long", f"the answer has more than {MAX_ANSWER_BYTES} bytes")
     body = text.strip(BLANK)
     if not body:
-        raise _form_error("empty", "the answer is empty")
+        raise _CheckFailed("empty", "the answer is empty")
     if not body.startswith("{"):
         check = "fence" if "```" in body else "not_json"
-        raise _form_error(
-            check, f"the answer must be one JSON object and nothing else; it begins with: {excerpt(body)}"
-        )
-    if _nesting_depth(body) > MAX_DEPTH:
-        raise _form_error("nested", f"the answer is nested more than {MAX_DEPTH} levels deep")
+        begins = f"it begins with: {excerpt(body)}"
+        raise _CheckFailed(check, f"the answer must be one JSON object and nothing else; {begins}")
     try:
-        value = parse_strict_json(body)
+        return Answer.model_validate(parse_strict_json(body))
     except NotJson as error:
-        raise _json_error(body, error) from None
-    assert isinstance(value, dict)  # it begins with a brace
-    return value
-
-
-def _form_error(check: str, words: str) -> _CheckFailed:
-    return _CheckFailed(check, words, is_form=True)
-
-
-def _nesting_depth(body: str) -> int:
-    """The greatest nesting depth outside of strings, counted in a loop: deep nesting exhausts a recursive reader."""
-    deepest = depth = 0
-    for mark in JSON_STRING.sub("", body):
-        depth += (mark in OPENING) - (mark in CLOSING)
-        deepest = max(deepest, depth)
-    return deepest
-
-
-def _json_error(body: str, error: NotJson) -> _CheckFailed:
-    if error.fault is JsonFault.MORE:
+        if error.fault is not JsonFault.MORE:
+            raise _CheckFailed(error.fault.value, f"the answer cannot be read: {error}") from None
         rest = body[error.end :].lstrip(BLANK)
         check = "fence" if rest.startswith("```") else "two_objects" if rest.startswith("{") else "trailing"
-        return _form_error(check, f"after the JSON object comes more: {excerpt(rest)}")
-    return _form_error(error.fault.value, f"the answer cannot be read: {error}")
+        raise _CheckFailed(check, f"after the JSON object comes more: {excerpt(rest)}") from None
+    except ValidationError as error:
+        raise _CheckFailed("schema", _describe_errors(error)) from None
+
+
+def _describe_errors(error: ValidationError) -> str:
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    messages = [
+        f"{excerpt('.'.join(map(str, item['loc'])), 40)}: {excerpt(item['msg'].removeprefix('Value error, '), 120)}"
+        for item in found[:MAX_NAMED_ERRORS]
+    ]
+    more = [f"and {len(found) - MAX_NAMED_ERRORS} more"] if len(found) > MAX_NAMED_ERRORS else []
+    return "; ".join([*messages, *more])
 
 
 # Meaning.
 
 
-def _check_echoes(answer: AnswerV1, rendered: RenderedPrompt) -> None:
+def _check_echoes(answer: Answer, rendered: RenderedPrompt) -> None:
     if answer.schema_version != rendered.version:
         raise _CheckFailed("version", f"it answers the prompt {excerpt(answer.schema_version)}, not {rendered.version}")
     if answer.as_of_echo != rendered.as_of:
         raise _CheckFailed("stale", f"it answers data of {excerpt(answer.as_of_echo)}, not of {rendered.as_of}")
 
 
-def _check_decision(answer: AnswerV1) -> None:
+def _check_decision(answer: Answer) -> None:
     trades, names = Decision(answer.decision) is Decision.TRADE, answer.candidate_id is not None
     if trades != names:
         raise _CheckFailed("contradiction", f"it says {answer.decision} and names {'a' if names else 'no'} candidate")
@@ -160,7 +171,7 @@ def _check_decision(answer: AnswerV1) -> None:
         raise _CheckFailed("contradiction", "it says trade and gives no p_max_profit")
 
 
-def _find_candidate(answer: AnswerV1, rendered: RenderedPrompt, menu: Menu) -> Candidate | None:
+def _find_candidate(answer: Answer, rendered: RenderedPrompt, menu: Menu) -> Candidate | None:
     """The candidate whose id is exactly the one given; None for an abstention."""
     if answer.candidate_id is None:
         return None
@@ -171,7 +182,7 @@ def _find_candidate(answer: AnswerV1, rendered: RenderedPrompt, menu: Menu) -> C
     return candidate
 
 
-def _check_paths(answer: AnswerV1, rendered: RenderedPrompt) -> None:
+def _check_paths(answer: Answer, rendered: RenderedPrompt) -> None:
     for path in (*answer.evidence, *answer.data_problems):
         if path not in rendered.fields:
             raise _CheckFailed("evidence", f"it cites {path[:60]!a}, a field that was not sent")
@@ -184,20 +195,23 @@ def _check_paths(answer: AnswerV1, rendered: RenderedPrompt) -> None:
 
 
 def _build_recommendation(
-    answer: AnswerV1, candidate: Candidate | None, rendered: RenderedPrompt, knobs: AnalystKnobs
+    answer: Answer, candidate: Candidate | None, rendered: RenderedPrompt, knobs: AnalystKnobs
 ) -> Recommendation:
     bull, bear = _clean(answer.bull_case, MAX_CASE), _clean(answer.bear_case, MAX_CASE)
     analysis, mind = _clean(answer.analysis, MAX_ANALYSIS), _clean(answer.would_change_my_mind, MAX_CHANGE_OF_MIND)
     stated = answer.p_max_profit if candidate is not None else None
     evidence = tuple(dict.fromkeys(answer.evidence))
-    context = AnswerContext(rendered=rendered, chosen=answer.candidate_id, cited=evidence, stated=answer.p_max_profit)
-    checked = check_numbers((bull, bear, analysis, mind), context)
+    sent = [rendered.fields[path] for path in evidence]
+    check = partial(
+        check_numbers, rendered=rendered, chosen=answer.candidate_id, cited=evidence, stated=answer.p_max_profit
+    )
+    checked = check((bull, bear, analysis, mind))
     # What would change its mind has not happened yet, so its numbers need not be in the data.
-    claimed = check_numbers((bull, bear, analysis), context)
+    claimed = check((bull, bear, analysis))
     marks, vetoes = _marks_and_vetoes(stated, candidate, checked, len(claimed.unmatched), knobs)
     if candidate is None and answer.abstain_reason is None:
         # The decision itself is clear, and an abstention sends nothing.
-        marks = (NO_ABSTAIN_REASON, *marks)
+        marks = ("it abstains and gives no abstain_reason", *marks)
     return Recommendation(
         analyst=NAME,
         decision=Decision.ABSTAIN if candidate is None else Decision.TRADE,
@@ -207,7 +221,7 @@ def _build_recommendation(
         evidence=evidence,
         probability=stated,
         prompt=rendered.version,
-        cited=tuple(_cite_field(path, rendered) for path in evidence),
+        cited=tuple(Citation(path=each.path, value=each.text, unit=each.unit, note=each.note) for each in sent),
         numbers=checked,
         bull_case=bull,
         bear_case=bear,
@@ -223,12 +237,7 @@ def _clean(text: str, most: int) -> str:
     return cap_text(strip_controls(text).strip(), most)
 
 
-def _cite_field(path: str, rendered: RenderedPrompt) -> Citation:
-    field = rendered.fields[path]
-    return Citation(path=path, value=field.text, unit=field.unit, note=field.note)
-
-
-def _reason_text(answer: AnswerV1, candidate: Candidate | None) -> str:
+def _reason_text(answer: Answer, candidate: Candidate | None) -> str:
     if candidate is None:
         why = ABSTAIN_REASONS[answer.abstain_reason] if answer.abstain_reason is not None else "no reason given"
         text = f"{why}: {' '.join(answer.analysis.split())}"

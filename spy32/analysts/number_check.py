@@ -17,15 +17,15 @@ the hours of the exchange). Magnitudes only: the sign of a number is not judged.
 
 import re
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import date
 from math import isfinite
-from typing import NamedTuple
 
 from spy32.analysts.number_parser import ParsedDate, ParsedNumber, ParsedTime, ParsedToken, parse_tokens
 from spy32.analysts.rendered_prompt import PromptField, RenderedPrompt
 from spy32.domain.proposals import NumberCheck
-from spy32.domain.value import value
 
 MAX_COUNTING_NUMBER = 12
 EXCHANGE_TIMES = frozenset({"09:30", "13:00", "16:00", "16:15"})
@@ -38,10 +38,10 @@ MONEY, CONTRACT, SHARE, DAYS, COUNT, PLAIN, ANY = "money", "contract", "share", 
 number in a text, whose kind is not known."""
 
 UNIT_KINDS = (
+    (frozenset({"fraction", "percent", "decimal", "probability"}), SHARE),
     (frozenset({"usd", "dollars", "dollar", "points"}), MONEY),
     (frozenset({"days", "day", "dte", "sessions"}), DAYS),
     (frozenset({"contracts", "shares", "lots", "count"}), COUNT),
-    (frozenset({"fraction", "percent", "decimal", "probability"}), SHARE),
 )
 
 WRITTEN_FORMS: dict[str, tuple[tuple[str, float], ...]] = {
@@ -56,63 +56,28 @@ WRITTEN_FORMS: dict[str, tuple[tuple[str, float], ...]] = {
 """How a value of a kind may be written: unit and factor."""
 
 
-@value
-class AnswerContext:
-    """What the numbers of an answer are compared with."""
+def check_numbers(
+    words: Sequence[str],
+    rendered: RenderedPrompt,
+    *,
+    chosen: str | None = None,
+    cited: Sequence[str] = (),
+    stated: float | None = None,
+) -> NumberCheck:
+    """How many numbers of the words are borne out by a prompt, and which are not, as written and in order.
 
-    rendered: RenderedPrompt
-    chosen: str | None = None
-    cited: Sequence[str] = ()
-    stated: float | None = None
-    """The probability that the answer gives."""
-
-
-class KnownValue(NamedTuple):
-    kind: str
-    size: float
-
-
-class NumberIndex:
-    """Values by how they may be written, for a search by size."""
-
-    def __init__(self, values: Iterable[KnownValue]) -> None:
-        self._rows: dict[str, list[float]] = {}
-        for known in dict.fromkeys(values):
-            for unit, factor in WRITTEN_FORMS[known.kind]:
-                self._rows.setdefault(unit, []).append(known.size * factor)
-        for row in self._rows.values():
-            row.sort()
-
-    def has(self, number: ParsedNumber) -> bool:
-        """Whether the number could be one of the values, by its own rounding."""
-        row = self._rows.get(number.unit, [])
-        # A float of a decimal is off by some 1e-16 of itself.
-        reach = number.half + 1e-9 * max(1.0, number.value)
-        place = bisect_left(row, number.value - reach)
-        return place < len(row) and row[place] <= number.value + reach
-
-
-def check_numbers(words: Iterable[str], context: AnswerContext) -> NumberCheck:
-    """How many numbers of the words are borne out, and which are not, as written and in order."""
-    texts = tuple(words)
-    written = [token for text in texts for token in parse_tokens(_remove_names(text, context.rendered))]
-    prompt_numbers = _PromptNumbers(context, texts)
-    values = NumberIndex(prompt_numbers.values())
-
-    def is_good(item: ParsedToken) -> bool:
-        if isinstance(item, ParsedNumber):
-            return any(
-                all(prompt_numbers.has_number(part) or values.has(part) for part in parts)
-                for parts in _possible_readings(item)
-            )
-        return prompt_numbers.has_day(item) if isinstance(item, ParsedDate) else item.time in prompt_numbers.times
-
+    `chosen`, `cited` and `stated` are the candidate, the paths and the probability that the answer gives.
+    """
+    named = {path.split(".")[1] for path in cited if path.startswith("menu.")} | {chosen}
+    meant = {name for name in rendered.ids if name in named or any(name in text for text in words)}
+    sent = _SentNumbers(rendered, meant, stated)
     judged = [
-        (token, is_good(token))
-        for token in written
+        (token, sent.has(token))
+        for text in words
+        for token in parse_tokens(_remove_names(text, rendered))
         if not (isinstance(token, ParsedNumber) and _is_counting_number(token))
     ]
-    unmatched = tuple(token.text for token, good in judged if not good)
+    unmatched = tuple(token.text for token, is_sent in judged if not is_sent)
     return NumberCheck(matched=len(judged) - len(unmatched), unmatched=unmatched)
 
 
@@ -137,98 +102,99 @@ def _possible_readings(number: ParsedNumber) -> Iterator[tuple[ParsedNumber, ...
         yield tuple(part for part in parts if isinstance(part, ParsedNumber))
 
 
-class _PromptNumbers:
-    """All numbers, dates and times in a prompt."""
+class _SentNumbers:
+    """All numbers, dates and times in a prompt, with the figures of the candidates that are `meant`."""
 
-    def __init__(self, context: AnswerContext, words: Sequence[str]) -> None:
-        self._grounds = context
-        rendered = context.rendered
-        cited = {path.split(".")[1] for path in context.cited if path.startswith("menu.")}
-        self._meant = {name for name in rendered.ids if name in cited or any(name in text for text in words)}
-        self._meant |= {context.chosen} if context.chosen is not None else set()
-        relevant = (prompt_field for path, prompt_field in rendered.fields.items() if self._is_relevant(path))
-        fields = (text for prompt_field in relevant for text in (prompt_field.text, prompt_field.note))
+    def __init__(self, rendered: RenderedPrompt, meant: set[str], stated: float | None) -> None:
+        fields = [field for path, field in rendered.fields.items() if _is_relevant(path, meant)]
         # The figures of another spread are no figures of the one that is spoken of.
-        others = set(rendered.ids) - self._meant
+        others = set(rendered.ids) - meant
         lines = (line for line in rendered.user.splitlines() if not others & set(line.replace("|", " ").split()[:1]))
-        printed = parse_tokens(" ; ".join((rendered.system, *lines, rendered.as_of, *fields)))
+        texts = (text for field in fields for text in (field.text, field.note))
+        printed = parse_tokens(" ; ".join((rendered.system, *lines, rendered.as_of, *texts)))
         self._digits = {_printed_digits(token) for token in printed if isinstance(token, ParsedNumber)}
         # `bars.2025-10-03` and `events.fomc.2025-10-29` have their day in the path.
         days = (*printed, *parse_tokens(" ; ".join(rendered.fields)))
         self._days = [token for token in days if isinstance(token, ParsedDate)]
-        self.times = EXCHANGE_TIMES | {token.time for token in printed if isinstance(token, ParsedTime)}
-
-    def values(self) -> Iterator[KnownValue]:
-        rendered, stated = self._grounds.rendered, self._grounds.stated
-        for path, prompt_field in rendered.fields.items():
-            if self._is_relevant(path):
-                yield from _field_values(prompt_field)
+        self._times = EXCHANGE_TIMES | {token.time for token in printed if isinstance(token, ParsedTime)}
+        self._sizes = defaultdict[str, list[float]](list)
+        """Sizes by the unit in which they may be written, ascending."""
         figures = (path for path in rendered.fields if path.startswith("market."))
-        periods = (size for path in figures for size in re.findall(r"[0-9]{1,3}", path))
-        yield from (KnownValue(DAYS, float(size)) for size in (*periods, *self._days_ahead()))
-        if stated is not None:
-            yield from (KnownValue(SHARE, stated), KnownValue(SHARE, 1 - stated))
+        periods = (float(size) for path in figures for size in re.findall(r"[0-9]{1,3}", path))
+        for kind, size in (
+            *(found for field in fields for found in _field_values(field)),
+            *((DAYS, size) for size in (*periods, *self._days_ahead(rendered.as_of))),
+            *(((SHARE, stated), (SHARE, 1 - stated)) if stated is not None else ()),
+        ):
+            for unit, factor in WRITTEN_FORMS[kind]:
+                self._sizes[unit].append(size * factor)
+        for row in self._sizes.values():
+            row.sort()
 
-    def _is_relevant(self, path: str) -> bool:
-        first, _, rest = path.partition(".")
-        name, _, column = rest.partition(".")
-        return first != "menu" or name in self._meant or column in IDENTIFYING_COLUMNS
-
-    def has_number(self, number: ParsedNumber) -> bool:
-        """Whether these very digits stand in the prompt, with the same unit; a bare year stands there in dates."""
-        is_year = number.unit == "" and number.is_whole and any(number.value == day.year for day in self._days)
-        return is_year or _printed_digits(number) in self._digits
-
-    def has_day(self, day: ParsedDate) -> bool:
+    def has(self, token: ParsedToken) -> bool:
+        """Whether it was sent: the time, the date as far as it is written, or the number in one of its readings."""
+        if isinstance(token, ParsedNumber):
+            return any(all(map(self._has_number, parts)) for parts in _possible_readings(token))
+        if isinstance(token, ParsedTime):
+            return token.time in self._times
         return any(
-            item.month == day.month
-            and day.day in (None, item.day)
-            and (day.year == item.year or None in (day.year, item.year))
-            for item in self._days
+            day.month == token.month
+            and token.day in (None, day.day)
+            and (token.year == day.year or None in (token.year, day.year))
+            for day in self._days
         )
 
-    def _days_ahead(self) -> Iterator[int]:
-        known = [found for day in self._days if (found := _full_date(day)) is not None]
-        reference = next(
-            (found for day in parse_tokens(self._grounds.rendered.as_of) if (found := _full_date(day)) is not None),
-            None,
-        )
-        yield from ((day - reference).days for day in known if reference is not None and day >= reference)
+    def _has_number(self, number: ParsedNumber) -> bool:
+        """Whether its digits stand in the prompt, with the same unit, or it could be a value by its own rounding.
+
+        A bare year stands in dates.
+        """
+        if number.unit == "" and number.is_whole and any(number.value == day.year for day in self._days):
+            return True
+        row = self._sizes[number.unit]
+        # A float of a decimal is off by some 1e-16 of itself.
+        reach = number.half + 1e-9 * max(1.0, number.value)
+        place = bisect_left(row, number.value - reach)
+        is_near = place < len(row) and row[place] <= number.value + reach
+        return is_near or _printed_digits(number) in self._digits
+
+    def _days_ahead(self, as_of: str) -> Iterator[float]:
+        """Days from the time of the data to each later date that was sent."""
+        for reference in _full_dates(parse_tokens(as_of)):
+            yield from ((day - reference).days for day in _full_dates(self._days) if day >= reference)
 
 
-def _printed_digits(number: ParsedNumber) -> tuple[str, str]:
+def _is_relevant(path: str, meant: set[str]) -> bool:
+    group, name, column = (*path.split(".", 2), "", "")[:3]
+    return group != "menu" or name in meant or column in IDENTIFYING_COLUMNS
+
+
+def _printed_digits(number: ParsedNumber) -> tuple[str, bool]:
+    """The digits without trailing zeros, and whether they are a percentage."""
     digits = re.sub(r"[^0-9.]", "", number.text)
-    return (digits.rstrip("0").rstrip(".") if "." in digits else digits, number.unit if number.unit == "share" else "")
+    return digits.rstrip("0").rstrip(".") if "." in digits else digits, number.unit == "share"
 
 
-def _full_date(day: ParsedToken) -> date | None:
-    if not isinstance(day, ParsedDate) or day.year is None or day.day is None:
-        return None
-    try:
-        return date(day.year, day.month, day.day)
-    except ValueError:
-        return None
+def _full_dates(tokens: Iterable[ParsedToken]) -> Iterator[date]:
+    for token in tokens:
+        if isinstance(token, ParsedDate) and token.year is not None and token.day is not None:
+            with suppress(ValueError):
+                yield date(token.year, token.month, token.day)
 
 
-def _field_values(prompt_field: PromptField) -> Iterator[KnownValue]:
-    """The value of a field and the numbers that its text shows, which may be rounded."""
-    kind = _unit_kind(prompt_field.unit)
-    sizes = [item.value for item in parse_tokens(prompt_field.text) if isinstance(item, ParsedNumber)]
-    if prompt_field.value is None:
-        kind = kind or ANY
-    else:
-        kind = kind or PLAIN
-        sizes.append(abs(prompt_field.value))
+def _field_values(field: PromptField) -> Iterator[tuple[str, float]]:
+    """Kind and size of the value of a field and of the numbers that its text shows, which may be rounded."""
+    kind = _unit_kind(field.unit) or (ANY if field.value is None else PLAIN)
+    sizes = [item.value for item in parse_tokens(field.text) if isinstance(item, ParsedNumber)]
+    sizes += [abs(field.value)] if field.value is not None else []
     for size in filter(isfinite, sizes):
-        fraction = size / 100 if "percent" in prompt_field.unit.lower() else size
-        yield KnownValue(kind, fraction if kind == SHARE else size)
-        if (kind == PLAIN or "probability" in prompt_field.unit) and 0 < fraction < 1:
-            yield KnownValue(SHARE, 1 - fraction)
+        fraction = size / 100 if "percent" in field.unit.lower() else size
+        yield kind, fraction if kind == SHARE else size
+        if (kind == PLAIN or "probability" in field.unit) and 0 < fraction < 1:
+            yield SHARE, 1 - fraction
 
 
 def _unit_kind(unit: str) -> str | None:
     words = set(re.findall(r"[a-z]+", unit.lower()))
-    if words & {"percent", "fraction"}:
-        return SHARE
     kind = next((kind for names, kind in UNIT_KINDS if words & names), None)
     return CONTRACT if kind == MONEY and "contract" in words else kind

@@ -14,11 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import spy32.analysts
-from spy32.analysts import answer, answer_schema
+from spy32.analysts import answer
 from spy32.analysts.answer import RejectedAnswer
 from spy32.domain.codec import canonical_json
 from spy32.domain.proposals import Decision, Recommendation
-from spy32.errors import Unusable
 from tests.support import good_answers, outlooks
 from tests.support.good_answers import (
     HOSTILE,
@@ -117,16 +116,11 @@ def test_an_id_that_was_sent_but_is_not_on_the_menu_is_off_the_menu() -> None:
     assert verdict.check == "off_menu"
 
 
-def test_answers_to_a_prompt_of_an_unknown_version_are_not_judged() -> None:
-    with pytest.raises(Unusable, match="v9-later"):
-        answer.parse_answer(text(good()), replace(rendered(), version="v9-later"), menu(), KNOBS)
-
-
 def test_a_range_check_holds_against_nan() -> None:
     # JSON with a NaN is refused before; this is what stands behind that.
     for number in (math.nan, math.inf, -math.inf, 1.0000001, -1e-9):
         with pytest.raises(ValueError, match="p_max_profit"):
-            answer_schema.validate_answer(good(p_max_profit=number), good_answers.VERSION)
+            answer.Answer.model_validate(good(p_max_profit=number))
 
 
 # What is accepted.
@@ -288,9 +282,9 @@ def schemas() -> Iterator[Any]:
 
 @pytest.mark.parametrize("schema", list(schemas()))
 def test_the_shape_is_the_one_that_is_asked_for(schema: Any) -> None:
-    fields = answer_schema.AnswerV1.model_fields
+    fields = answer.Answer.model_fields
     assert list(fields) == list(schema["properties"]) == schema["required"]
-    ours = answer_schema.AnswerV1.model_json_schema()["properties"]
+    ours = answer.Answer.model_json_schema()["properties"]
     for name in ("bull_case", "bear_case", "analysis", "would_change_my_mind"):
         assert ours[name]["maxLength"] == schema["properties"][name]["maxLength"]
     assert ours["market_bias"]["enum"] == schema["properties"]["market_bias"]["enum"]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spy32.analysts.number_check import AnswerContext, check_numbers
+from spy32.analysts.number_check import check_numbers
 from spy32.analysts.number_parser import ParsedDate, ParsedNumber, ParsedTime, parse_tokens
 from spy32.analysts.rendered_prompt import PromptField, RenderedPrompt
 from tests.support import good_answers
@@ -78,7 +78,7 @@ def test_what_is_written_is_read(text: str, expected: list[tuple[Any, ...]]) -> 
 
 def unmatched(*words: str, **over: Any) -> tuple[str, ...]:
     base: dict[str, Any] = {"rendered": rendered(), "chosen": "K7Q2", "cited": tuple(good()["evidence"]), "stated": 0.8}
-    return check_numbers(words, AnswerContext(**{**base, **over})).unmatched
+    return check_numbers(words, **{**base, **over}).unmatched
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_the_listing_keeps_order_and_repeats() -> None:
 
 
 def test_matched_and_unmatched_are_counted() -> None:
-    found = check_numbers(("spot 670.00, then 618.30, 2 reasons",), AnswerContext(rendered=rendered()))
+    found = check_numbers(("spot 670.00, then 618.30, 2 reasons",), rendered())
     assert (found.matched, found.unmatched) == (1, ("618.30",))
 
 
@@ -207,19 +207,19 @@ def bare(**fields: PromptField) -> RenderedPrompt:
 def test_a_unit_says_how_a_value_may_be_written(unit: str, value: float, good_words: str, bad_words: str) -> None:
     # No digits in the text, so that only the value can match.
     sent = bare(one=PromptField(path="market.one", text="shown", value=value, unit=unit))
-    assert check_numbers((good_words,), AnswerContext(rendered=sent)).unmatched == ()
-    assert check_numbers((bad_words,), AnswerContext(rendered=sent)).unmatched == (bad_words,)
+    assert check_numbers((good_words,), sent).unmatched == ()
+    assert check_numbers((bad_words,), sent).unmatched == (bad_words,)
 
 
 def test_a_text_without_a_value_may_be_quoted_in_any_unit() -> None:
     sent = bare(one=PromptField(path="portfolio.first", text="SPY put 655/645"))
-    assert check_numbers(("the 655/645 held",), AnswerContext(rendered=sent)).unmatched == ()
+    assert check_numbers(("the 655/645 held",), sent).unmatched == ()
 
 
 def test_a_value_that_is_no_number_matches_nothing() -> None:
     for value in (float("nan"), float("inf")):
         sent = bare(one=PromptField(path="market.spot", text="shown", value=value, unit="USD"))
-        found = check_numbers(("nothing at 45.67 or 1e400 or " + "9" * 400,), AnswerContext(rendered=sent))
+        found = check_numbers(("nothing at 45.67 or 1e400 or " + "9" * 400,), sent)
         assert len(found.unmatched) == 3
 
 
@@ -242,7 +242,7 @@ def test_the_answers_own_probability_is_its_own() -> None:
 @settings(max_examples=200, deadline=None)
 @given(st.text(st.characters(), max_size=80) | st.text("0123456789.,-/$%x:;TZDec JanMay()kM\n", max_size=80))
 def test_any_text_can_be_read(text: str) -> None:
-    found = check_numbers((text,), AnswerContext(rendered=bare()))
+    found = check_numbers((text,), bare())
     assert found.matched >= 0
     assert all(0 < len(one) <= 40 for one in found.unmatched)
     assert all(isinstance(one, ParsedNumber | ParsedDate | ParsedTime) for one in parse_tokens(text))
@@ -253,7 +253,5 @@ def test_any_text_can_be_read(text: str) -> None:
 )
 def test_no_text_of_the_length_that_is_allowed_takes_long(text: str) -> None:
     began = time.perf_counter()
-    check_numbers(
-        (text, text[:600], text[:600], text[:300]), AnswerContext(rendered=good_answers.rendered(), chosen="K7Q2")
-    )
+    check_numbers((text, text[:600], text[:600], text[:300]), good_answers.rendered(), chosen="K7Q2")
     assert time.perf_counter() - began < SOON
