@@ -6,9 +6,10 @@ substance (an id that is not on the menu, a contradiction) is never asked again.
 """
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from datetime import datetime, time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from spy32.analysts.rendered_prompt import RenderedPrompt
@@ -37,37 +38,9 @@ FIRST_WAIT, LONGEST_WAIT = 2.0, 20.0
 """Seconds; the wait before another request is somewhere between none and the first, unless the service names one."""
 PARSER_VERSION = 3
 """Version of the checks in `answer`, raised when the same answer may get another verdict."""
-UNUSABLE = "the answer cannot be used: "
+NAMELESS_MODEL = "a model without a name"
 MAX_QUOTED_ANSWER = 4_000
 """Characters of a bad answer that go into the request to repair it."""
-
-
-@dataclass(slots=True, kw_only=True)
-class _ChoiceUsage:
-    """What one choice has cost so far, and who answered."""
-
-    ticks: int = 0
-    is_estimate: bool = False
-    models: list[str | None] = field(default_factory=list)
-    fingerprints: list[str] = field(default_factory=list)
-
-    def add(self, response: model_calls.ModelResponse) -> None:
-        self.ticks += response.cost_ticks
-        self.is_estimate = self.is_estimate or response.is_estimate
-        if response.is_answered:
-            self.models.append(response.model)
-            self.fingerprints += [response.fingerprint] if response.fingerprint is not None else []
-
-    def marks(self, requested_model: str) -> tuple[str, ...]:
-        """Warnings for the reviewer."""
-        strangers = dict.fromkeys(name or "a model without a name" for name in self.models if name != requested_model)
-        versions = dict.fromkeys(self.fingerprints)
-        found = [f"{requested_model} was asked, {name} answered" for name in strangers]
-        if len(versions) > 1:
-            found.append(f"different versions of the model answered: {', '.join(versions)}")
-        if self.is_estimate:
-            found.append(f"the cost of {format_cost(self.ticks)} is partly our own estimate: the service sent no bill")
-        return tuple(found)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -79,7 +52,8 @@ class _Sample:
     menu: Menu
     until: float
     """On the monotonic clock."""
-    bill: _ChoiceUsage
+    responses: list[model_calls.ModelResponse]
+    """All of the choice so far, of every sample."""
     attempt: int = 0
     row: int = 0
     """Of the last attempt in the journal."""
@@ -141,30 +115,27 @@ class GrokAnalyst:
             check_effort(self.xai.model, self.xai.effort, self.xai.accepts)
         except BadSettings as error:
             return self._build_failure("effort", error.code, error.message)
-        usage, deadline = _ChoiceUsage(), min(self.monotonic() + self.xai.deadline_seconds, self.until)
-        wanted, samples = self.knobs.samples, list[Recommendation]()
-        for number in range(1, wanted + 1):
+        deadline = min(self.monotonic() + self.xai.deadline_seconds, self.until)
+        responses, samples = list[model_calls.ModelResponse](), list[Recommendation]()
+        for number in range(1, self.knobs.samples + 1):
             if samples and samples[-1].exit_code in HOPELESS:
                 samples.append(samples[-1])
                 continue
             rendered = self.render(menu, briefing, self.seed + number)
-            samples.append(
-                self._run_sample(_Sample(number=number, rendered=rendered, menu=menu, until=deadline, bill=usage))
+            sample = _Sample(number=number, rendered=rendered, menu=menu, until=deadline, responses=responses)
+            found = retry_read(
+                partial(self._run_attempt, sample),
+                until=deadline,
+                monotonic=self.monotonic,
+                sleep=self.sleep,
+                tries=self.xai.attempts,
+                first_wait=FIRST_WAIT,
+                longest_wait=LONGEST_WAIT,
             )
-        found = samples[0] if wanted == 1 else combine_samples(samples, menu, self.knobs.quorum)
-        return replace(found, cost_ticks=usage.ticks, marks=found.marks + usage.marks(self.xai.model))
-
-    def _run_sample(self, sample: _Sample) -> Recommendation:
-        """The sample's answer, or its last failure, within its attempts and the deadline."""
-        return retry_read(
-            lambda: self._run_attempt(sample),
-            until=sample.until,
-            monotonic=self.monotonic,
-            sleep=self.sleep,
-            tries=self.xai.attempts,
-            first_wait=FIRST_WAIT,
-            longest_wait=LONGEST_WAIT,
-        )
+            samples.append(found)
+        result = samples[0] if len(samples) == 1 else combine_samples(samples, menu, self.knobs.quorum)
+        ticks = sum(response.cost_ticks for response in responses)
+        return replace(result, cost_ticks=ticks, marks=(*result.marks, *_response_marks(responses, self.xai.model)))
 
     def _run_attempt(self, sample: _Sample) -> Recommendation | Retry[Recommendation]:
         """Sends one request and checks its answer; `Retry` when another request may follow."""
@@ -184,17 +155,16 @@ class GrokAnalyst:
         if response.text is None:
             code, may_repeat = OUTCOME_CODES[response.outcome]
             failed = self._build_failure(response.outcome, code, response.detail, sample, response)
-            return (
-                Retry(outcome=failed, wait=reply.wait, is_busy=code == ExitCode.UNAVAILABLE) if may_repeat else failed
-            )
+            is_busy = code == ExitCode.UNAVAILABLE
+            return Retry(outcome=failed, wait=reply.wait, is_busy=is_busy) if may_repeat else failed
         if self.xai.strict_model and response.model != self.xai.model:
-            words = (
-                f"{self.xai.model} was asked, {response.model or 'a model without a name'} answered (xai.strict_model)"
-            )
-            return self._fail_check(sample, response, "other_model", ExitCode.GONE, words)
-        return self._evaluate_response(sample, response, response.text)
+            answered = response.model or NAMELESS_MODEL
+            words = f"{self.xai.model} was asked, {answered} answered (xai.strict_model)"
+            self._record_check(sample, Decision.FAILED, check="other_model", words=words)
+            return self._build_failure("other_model", ExitCode.GONE, words, sample, response)
+        return self._evaluate_text(sample, response, response.text)
 
-    def _evaluate_response(
+    def _evaluate_text(
         self, sample: _Sample, response: model_calls.ModelResponse, text: str
     ) -> Recommendation | Retry[Recommendation]:
         result = self.judge(text, sample.rendered, sample.menu, self.knobs)
@@ -207,7 +177,9 @@ class GrokAnalyst:
                 model_asked=self.xai.model,
                 prompt=sample.rendered.version,
             )
-        failed = self._fail_check(sample, response, result.check, ExitCode.UNUSABLE, result.words, lead=UNUSABLE)
+        self._record_check(sample, Decision.FAILED, check=result.check, words=result.words)
+        reason = f"the answer cannot be used: {result.words}"
+        failed = self._build_failure(result.check, ExitCode.UNUSABLE, reason, sample, response)
         if not result.is_form:
             return failed
         sample.repair = (
@@ -215,13 +187,6 @@ class GrokAnalyst:
             ("user", f"That answer was not accepted: {result.words}. Answer again, in the form that was asked for."),
         )
         return Retry(outcome=failed, is_busy=False)
-
-    def _fail_check(
-        self, sample: _Sample, response: model_calls.ModelResponse, check: str, code: int, words: str, *, lead: str = ""
-    ) -> Recommendation:
-        """The failure of an answer that did not pass a check; the check is recorded."""
-        self._record_check(sample, Decision.FAILED, check=check, words=words)
-        return self._build_failure(check, code, lead + words, sample, response)
 
     def _record_check(self, sample: _Sample, decision: Decision, candidate_id: str | None = None, **more: Any) -> None:
         checked = model_calls.ResponseCheck(
@@ -248,14 +213,10 @@ class GrokAnalyst:
         sample.row = self.journal.begin(self.run_id, attempt, self.clock())
         reply = self.client.ask_model(body, seconds)
         self.journal.end(sample.row, reply.response, self.clock())
-        sample.bill.add(reply.response)
         response = reply.response
-        self.tell(
-            self._progress_line(
-                sample,
-                response.detail or f"answered after {response.ms / 1000:.0f} s, {format_cost(response.cost_ticks)}",
-            )
-        )
+        sample.responses.append(response)
+        answered = f"answered after {response.ms / 1000:.0f} s, {format_cost(response.cost_ticks)}"
+        self.tell(self._progress_line(sample, response.detail or answered))
         return reply
 
     def _progress_line(self, sample: _Sample, words: str) -> str:
@@ -266,7 +227,7 @@ class GrokAnalyst:
     def _budget_refusal(self, estimate: int) -> str | None:
         """Why a request of this estimate may not be made, in dollars; None when it may."""
         month = market_date(self.clock()).replace(day=1)
-        start: datetime = new_york_instant(month, time(0))
+        start = new_york_instant(month, time(0))
         spans = (
             ("this run", self.journal.run_ticks(self.run_id), self.xai.run_budget, "xai.run_budget"),
             (f"{month:%B}", self.journal.ticks_since(start), self.xai.month_budget, "xai.month_budget"),
@@ -299,3 +260,17 @@ class GrokAnalyst:
             model_asked=self.xai.model,
             prompt=sample.rendered.version if sample is not None else None,
         )
+
+
+def _response_marks(responses: Sequence[model_calls.ModelResponse], requested_model: str) -> list[str]:
+    """Warnings for the reviewer about who answered and what it cost."""
+    answered = [response for response in responses if response.is_answered]
+    names = dict.fromkeys(each.model or NAMELESS_MODEL for each in answered if each.model != requested_model)
+    versions = dict.fromkeys(each.fingerprint for each in answered if each.fingerprint is not None)
+    marks = [f"{requested_model} was asked, {name} answered" for name in names]
+    if len(versions) > 1:
+        marks.append(f"different versions of the model answered: {', '.join(versions)}")
+    if any(response.is_estimate for response in responses):
+        cost = format_cost(sum(response.cost_ticks for response in responses))
+        marks.append(f"the cost of {cost} is partly our own estimate: the service sent no bill")
+    return marks

@@ -33,9 +33,7 @@ class RecordedModel:
         """The recorded answer; `seconds` is not used."""
         if not self._asked:
             self.differences.append("one more request than then")
-            return ModelReply(
-                response=ModelResponse(outcome="unreachable", detail="nothing more is on record"), wait=None
-            )
+            return ModelReply(response=ModelResponse(outcome="unreachable", detail="nothing more is on record"))
         call = self._last = self._asked.pop(0)
         if call.attempt.request != body:
             self.differences.append(f"request {call.id} is another one now")
@@ -56,15 +54,13 @@ class RecordedModel:
 
     def record_check(self, attempt_id: int, checked: ResponseCheck, at: datetime) -> None:
         """Compares the verdict on the last answer with the recorded one, if there is one."""
-        earlier = self._last.checked if self._last is not None else None
-        if self._last is not None and earlier not in (None, checked):
-            self.differences.append(
-                f"the checks of request {self._last.id} said {_describe_check(earlier)}, now {_describe_check(checked)}"
-            )
+        call = self._last
+        if call is not None and call.checked is not None and call.checked != checked:
+            earlier, now = map(_describe_check, (call.checked, checked))
+            self.differences.append(f"the checks of request {call.id} said {earlier}, now {now}")
 
 
-def _describe_check(checked: ResponseCheck | None) -> str:
-    assert checked is not None
+def _describe_check(checked: ResponseCheck) -> str:
     at = f"at {checked.check}" if checked.check else ""
     parts = (checked.decision, checked.candidate_id, at, f"(parser {checked.parser})", *checked.vetoes, *checked.marks)
     return " ".join(part for part in parts if part)
@@ -82,22 +78,23 @@ def build_replay_analyst(  # noqa: PLR0913 - the parts of an analyst
 ) -> tuple[GrokAnalyst, RecordedModel]:
     """The analyst that gave `answer`, with its settings of then, on the recorded `calls`."""
     model = RecordedModel(calls)
-    first = calls[0].attempt
-    limit = int(json.loads(first.request)["max_output_tokens"])
+    first, defaults = calls[0].attempt, Xai()
     xai = replace(
-        Xai(),
+        defaults,
         model=first.model,
         effort=first.effort,
         accepts=(first.effort,) if first.effort != "model" else (),
         attempts=max(call.attempt.attempt for call in calls),
-        max_output_tokens=limit,
+        max_output_tokens=int(json.loads(first.request)["max_output_tokens"]),
         strict_model=answer.failure == "other_model",
+        run_budget=defaults.run_budget * BUDGET_FACTOR,
+        month_budget=defaults.month_budget * BUDGET_FACTOR,
     )
     analyst = GrokAnalyst(
         client=model,
         render=render,
         judge=parse_answer,
-        xai=replace(xai, run_budget=xai.run_budget * BUDGET_FACTOR, month_budget=xai.month_budget * BUDGET_FACTOR),
+        xai=xai,
         knobs=settings.analyst,
         journal=model,
         run_id=0,

@@ -53,45 +53,30 @@ class RulesAnalyst:
         self._strategy = others[0] if others and Strategy.PUT_CREDIT not in offered else Strategy.PUT_CREDIT
 
     def choose(self, snapshot: MarketSnapshot, menu: Menu, briefing: Briefing) -> Recommendation:
-        puts = menu.side(self._strategy)
-        if not puts:
+        name, spreads = _strategy_name(self._strategy), menu.side(self._strategy)
+        if not spreads:
             counts = ((len(menu.side(other)), _strategy_name(other)) for other in Strategy)
-            others = ", ".join(f"{count} {name}{'s' if count > 1 else ''}" for count, name in counts if count)
-            reason = f"the rule takes {self._name}s here, and none is on the menu ({others or 'nothing'} instead)"
+            others = ", ".join(f"{count} {other}{'s' if count > 1 else ''}" for count, other in counts if count)
+            reason = f"the rule takes {name}s here, and none is on the menu ({others or 'nothing'} instead)"
             return Recommendation(analyst=self.name, decision=Decision.ABSTAIN, candidate_id=None, reason=reason)
-        width = scaled_width(self._choice.rule_width, snapshot.spot)
-        chosen = nearest_candidate(puts, self._choice.rule_delta, width)
+        choice, width = self._choice, scaled_width(self._choice.rule_width, snapshot.spot)
+        chosen = nearest_candidate(spreads, choice.rule_delta, width)
+        spread, premium = chosen.spread, f"Credit {chosen.mid} at the mid, {chosen.floor} at the least"
+        if self._strategy.is_debit:
+            premium = f"Debit {-chosen.mid} at the mid, {-chosen.floor} at the most"
         return Recommendation(
             analyst=self.name,
             decision=Decision.TRADE,
             candidate_id=chosen.id,
-            reason=self._reason(chosen),
-            analysis=self._analysis(chosen, puts, width),
+            reason=f"the {'/'.join(f'{leg.strike}' for leg in spread.legs)} {name} has the short delta nearest "
+            f"{choice.rule_delta:.2f} ({chosen.short_delta:.3f}) and then the width nearest "
+            f"{choice.rule_width} dollars at a spot of {REFERENCE_SPOT} ({spread.width})",
+            analysis=f"One of {len(spreads)} {name}s. Width {spread.width} against {width:.2f} aimed at. {premium}: "
+            f"{abs(chosen.credit_to_width):.1%} of the width. Maximum "
+            f"loss {chosen.max_loss:.2f} a contract. The options imply a {chosen.pop_market:.0%} chance of any profit "
+            "at expiration. The rule looks at nothing else: no volatility, trend or event changes its pick.",
             evidence=tuple(
                 f"menu.{chosen.id}.{field}" for field in ("short_delta", "spread.width", "floor", "max_loss")
             ),
             probability=chosen.pop_market,
-        )
-
-    def _reason(self, chosen: Candidate) -> str:
-        spread = chosen.spread
-        return (
-            f"the {'/'.join(f'{leg.strike}' for leg in spread.legs)} {self._name} has the short delta nearest "
-            f"{self._choice.rule_delta:.2f} ({chosen.short_delta:.3f}) and then the width nearest "
-            f"{self._choice.rule_width} dollars at a spot of {REFERENCE_SPOT} ({spread.width})"
-        )
-
-    @property
-    def _name(self) -> str:
-        return _strategy_name(self._strategy)
-
-    def _analysis(self, chosen: Candidate, puts: tuple[Candidate, ...], width: Decimal) -> str:
-        premium = f"Credit {chosen.mid} at the mid, {chosen.floor} at the least"
-        if self._strategy.is_debit:
-            premium = f"Debit {-chosen.mid} at the mid, {-chosen.floor} at the most"
-        return (
-            f"One of {len(puts)} {self._name}s. Width {chosen.spread.width} against {width:.2f} aimed at. {premium}: "
-            f"{abs(chosen.credit_to_width):.1%} of the width. Maximum "
-            f"loss {chosen.max_loss:.2f} a contract. The options imply a {chosen.pop_market:.0%} chance of any profit "
-            "at expiration. The rule looks at nothing else: no volatility, trend or event changes its pick."
         )

@@ -23,19 +23,18 @@ fears the next weeks more than the next months. The bounds 0.20 and 25 are round
 
 from collections.abc import Mapping
 from math import isfinite
+from typing import NamedTuple
 
 from spy32.analysts.rules import nearest_candidate, scaled_width
 from spy32.domain.briefing import Briefing
 from spy32.domain.market import MarketSnapshot, Metric
 from spy32.domain.proposals import Citation, Decision, Recommendation
 from spy32.domain.spreads import Candidate, Menu, Strategy
-from spy32.domain.value import value
 from spy32.settings import Settings
 
 SPOT, AVERAGE, MOMENTUM = "market.spot", "market.sma_50", "market.momentum_20d"
 SLOPE, RANK, VIX = "market.vix_over_vix3m", "market.iv_rank", "market.vix"
-FIELDS = {"spot": SPOT, "average": AVERAGE, "momentum": MOMENTUM, "slope": SLOPE, "rank": RANK, "vix": VIX}
-REQUIRED_FIGURES = tuple(FIELDS.values())
+REQUIRED_FIGURES = (SPOT, AVERAGE, MOMENTUM, SLOPE, RANK, VIX)
 MAX_TERM_RATIO = 1.0
 CAREFUL_DELTA = 0.16
 LOW_RANK = 0.20
@@ -43,9 +42,8 @@ HIGH_VIX = 25.0
 SIDES = {Strategy.PUT_CREDIT: "put", Strategy.CALL_CREDIT: "call"}
 
 
-@value
-class TrendFigures:
-    """The figures that the rule goes by. Dollars, ratios; `rank` is a fraction, `vix` in per cent."""
+class TrendFigures(NamedTuple):
+    """The figures of `REQUIRED_FIGURES`. Dollars and ratios; `rank` is a fraction, `vix` in per cent."""
 
     spot: float
     average: float
@@ -63,16 +61,11 @@ class TrendFigures:
         return None
 
     @property
-    def is_cautious(self) -> bool:
-        """Whether the short strike is placed farther out."""
-        return self.vix >= HIGH_VIX or self.rank < LOW_RANK
-
-    @property
-    def caution_text(self) -> str:
-        """Why the short strike is placed farther out; only when it is."""
+    def caution(self) -> str:
+        """Why the short strike is placed farther out; empty when it is not."""
         if self.vix >= HIGH_VIX:
-            return f"the VIX of {self.vix:.1f} is not below {HIGH_VIX:.0f}"
-        return f"the IV rank of {self.rank:.2f} is below {LOW_RANK:.2f}"
+            return f" since the VIX of {self.vix:.1f} is not below {HIGH_VIX:.0f}"
+        return f" since the IV rank of {self.rank:.2f} is below {LOW_RANK:.2f}" if self.rank < LOW_RANK else ""
 
 
 class TrendAnalyst:
@@ -91,48 +84,42 @@ class TrendAnalyst:
             why = "not collected" if metric is None else metric.missing or "what came is no number"
             others = f" ({', '.join(missing[1:])} too)" if missing[1:] else ""
             return self._abstention(f"{missing[0]} is missing: {why}{others}", briefing, tuple(known))
-        figures = TrendFigures(**{field: known[path] for field, path in FIELDS.items()})
+        figures = TrendFigures(*(known[path] for path in REQUIRED_FIGURES))
         if not figures.slope <= MAX_TERM_RATIO:
             reason = f"VIX over VIX3M is {figures.slope:.3f}: near volatility is dearer than far"
             return self._abstention(reason, briefing, (SLOPE,))
-        side = figures.side
-        if side is None:
+        if figures.side is None:
             reason = (
                 f"no clear trend: spot {figures.spot:.2f} against a 50-day average of {figures.average:.2f}, "
                 f"momentum of 20 days {figures.momentum:+.2f}"
             )
             return self._abstention(reason, briefing, (SPOT, AVERAGE, MOMENTUM))
-        candidates = menu.side(side)
+        candidates = menu.side(figures.side)
         if not candidates:
-            reason = f"the trend asks for a {SIDES[side]} spread, and none is on the menu"
+            reason = f"the trend asks for a {SIDES[figures.side]} spread, and none is on the menu"
             return self._abstention(reason, briefing, (SPOT, AVERAGE, MOMENTUM))
-        chosen = nearest_candidate(
-            candidates, self._target_delta(figures), scaled_width(self._choice.rule_width, snapshot.spot)
-        )
-        return self._recommend(chosen, figures, briefing)
+        rule_delta = self._choice.rule_delta
+        delta = min(rule_delta, CAREFUL_DELTA) if figures.caution else rule_delta
+        chosen = nearest_candidate(candidates, delta, scaled_width(self._choice.rule_width, snapshot.spot))
+        return self._recommend(chosen, figures, delta, briefing)
 
-    def _target_delta(self, figures: TrendFigures) -> float:
-        return min(self._choice.rule_delta, CAREFUL_DELTA) if figures.is_cautious else self._choice.rule_delta
-
-    def _recommend(self, chosen: Candidate, figures: TrendFigures, briefing: Briefing) -> Recommendation:
+    def _recommend(self, chosen: Candidate, figures: TrendFigures, delta: float, briefing: Briefing) -> Recommendation:
         spread, side = chosen.spread, SIDES[chosen.spread.strategy]
-        direction = "above" if side == "put" else "below"
-        target_text = f"aimed at {self._target_delta(figures):.2f}" + (
-            f" since {figures.caution_text}" if figures.is_cautious else ""
-        )
+        direction, bias = ("above", "bullish") if side == "put" else ("below", "bearish")
         return Recommendation(
             analyst=self.name,
             decision=Decision.TRADE,
             candidate_id=chosen.id,
             reason=f"the {spread.short.strike}/{spread.long.strike} {side} spread: spot {direction} its 50-day average "
-            f"and momentum of 20 days {figures.momentum:+.2f}; short delta {chosen.short_delta:.3f}, {target_text}",
+            f"and momentum of 20 days {figures.momentum:+.2f}; short delta {chosen.short_delta:.3f}, aimed at "
+            f"{delta:.2f}{figures.caution}",
             analysis=f"Spot {figures.spot:.2f}, 50-day average {figures.average:.2f}. VIX {figures.vix:.1f}, over "
             f"VIX3M {figures.slope:.3f}; IV rank {figures.rank:.2f}. Credit {chosen.mid} at the mid, maximum loss "
             f"{chosen.max_loss:.2f} a contract.",
             evidence=(*REQUIRED_FIGURES, f"menu.{chosen.id}.short_delta"),
             cited=_cite_figures(briefing, REQUIRED_FIGURES),
             probability=chosen.pop_market,
-            market_bias="bullish" if side == "put" else "bearish",
+            market_bias=bias,
         )
 
     def _abstention(self, reason: str, briefing: Briefing, paths: tuple[str, ...]) -> Recommendation:
@@ -158,7 +145,7 @@ def _usable_figures(figures: Mapping[str, Metric]) -> dict[str, float]:
 
 
 def _cite_figures(briefing: Briefing, paths: tuple[str, ...]) -> tuple[Citation, ...]:
-    known = [(path, briefing.figures[path]) for path in paths]
+    known = ((path, briefing.figures[path]) for path in paths)
     return tuple(
         Citation(path=path, value=f"{metric.value:g}", unit=metric.unit, note=metric.source) for path, metric in known
     )

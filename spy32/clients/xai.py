@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from spy32.clients.http import TRANSIENT_STATUSES, HttpClient, HttpFailure, HttpResponse, parse_strict_json
-from spy32.clients.xai_models import MODEL_DEFAULT_EFFORT, CostEstimate, billed_usage
+from spy32.clients.xai_models import MODEL_DEFAULT_EFFORT, CostEstimate, billed_usage, nested_value
 from spy32.domain.model_calls import ANSWERED, ModelResponse
 from spy32.domain.sanitize import cap_text, one_line
 from spy32.domain.value import value
@@ -61,21 +61,26 @@ _WRONG_KEY = re.compile(
     r"(incorrect|invalid|wrong|missing|no) api.?key|api.?key.{0,30}(invalid|incorrect)", re.IGNORECASE
 )
 _UNKNOWN_MODEL = re.compile(r"model\b.{0,80}(not found|not exist|no longer)|model not found", re.IGNORECASE)
-_PARAMETERS = (
-    (re.compile(r"reasoning[._ ]?effort|\beffort\b", re.IGNORECASE), "reasoning.effort", "xai.effort"),
-    (re.compile(r"max_?\w*_?tokens", re.IGNORECASE), "max_output_tokens", "xai.max_output_tokens"),
-    (
-        re.compile(r"text\.format|response_?format|json.?schema|\bschema\b", re.IGNORECASE),
-        "text.format",
-        "analyst.prompt",
-    ),
-    (re.compile(r"prompt_?cache_?key", re.IGNORECASE), "prompt_cache_key", ""),
-    (re.compile(r"\bstore\b", re.IGNORECASE), "store", ""),
+_PARAMETER_SETTINGS = (
+    (re.compile(r"reasoning[._ ]?effort|\beffort\b", re.IGNORECASE), "xai.effort"),
+    (re.compile(r"max_?\w*_?tokens", re.IGNORECASE), "xai.max_output_tokens"),
+    (re.compile(r"text\.format|response_?format|json.?schema|\bschema\b", re.IGNORECASE), "analyst.prompt"),
 )
-"""How a message may spell a parameter that we send, its name on the wire, and the setting behind it."""
-_PARAMETER_NAME = re.compile(
-    r"support\w*[^:]{0,40}:\s*['\"`]?(\w[\w.]{1,40})|parameter:?\s*['\"`]?([a-z]+(?:[A-Z_.]\w{0,40})+)"
+"""How a message may spell a parameter that we send, and the setting behind it."""
+_STATUS_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "billing": "xAI says that credits or the spending limit are used up",
+        "key": "xAI does not accept the key: fix XAI_API_KEY",
+        "forbidden": "xAI does not permit this key or team to ask",
+        "not_found": "xAI does not serve the model of xai.model, or not at this address",
+        "rate_limit": "xAI limits the rate of requests",
+        "server": "xAI is in trouble",
+        "redirect": "xAI sends us elsewhere, which is not followed: check xai.url",
+        "malformed": "xAI does not take this request; a newer version of spy32 may have to ask otherwise",
+        "bad_request": "xAI refuses the request",
+    }
 )
+"""What a person is told of a status that is none of success, by its outcome."""
 _KEY_LIKE = re.compile(r"xai-[\w.*…-]{4,}", re.IGNORECASE)
 _MASKED_KEY = re.compile(r"[\w-]{0,16}\*{2,}[\w-]{0,16}")
 _KEY_FRAGMENT = re.compile(r"[\w-]{6,}")
@@ -150,7 +155,15 @@ class XaiClient:
                 "POST", RESPONSES_PATH, seconds=seconds, headers=headers, data=body.encode("ascii"), cap=MAX_BODY_BYTES
             )
         except HttpFailure as failure:
-            return ModelReply(response=self._build_failed_response(estimate, failure, self._elapsed_ms(begun)))
+            # The request may be billed all the same.
+            response = ModelResponse(
+                outcome=failure.kind,
+                detail=self._safe_line(failure.words),
+                ms=self._elapsed_ms(begun),
+                cost_ticks=estimate.max_ticks if failure.was_sent else 0,
+                is_estimate=failure.was_sent,
+            )
+            return ModelReply(response=response)
         return ModelReply(
             response=self._build_response(estimate, answer, self._elapsed_ms(begun)),
             wait=answer.retry_after(self._http.clock),
@@ -167,7 +180,7 @@ class XaiClient:
         except HttpFailure as failure:
             raise Unavailable(self._safe_line(failure.words)) from None
         if not 200 <= answer.status < 300:
-            message, _ = self._error_message(answer)
+            message = self._error_message(answer)
             words = self._safe_line(f"xAI (HTTP {answer.status}): {message}")
             if _classify_status(answer.status, message) in ("key", "forbidden"):
                 raise NotPermitted(words)
@@ -185,23 +198,9 @@ class XaiClient:
     def _elapsed_ms(self, begun: float) -> int:
         return round((self._http.monotonic() - begun) * 1000)
 
-    def _build_failed_response(self, estimate: CostEstimate, failure: HttpFailure, ms: int) -> ModelResponse:
-        """The reply without a whole answer; the request may be billed all the same."""
-        return ModelResponse(
-            outcome=failure.kind,
-            detail=self._safe_line(failure.words),
-            ms=ms,
-            cost_ticks=estimate.max_ticks if failure.was_sent else 0,
-            is_estimate=failure.was_sent,
-        )
-
     def _build_response(self, estimate: CostEstimate, answer: HttpResponse, ms: int) -> ModelResponse:
-        verdict = self._classify(estimate, answer)
+        verdict, key, response = self._classify(answer), self._key.reveal(), answer.text
         document = verdict.document
-        metadata = document.get("metadata")
-        fingerprint = metadata.get("system_fingerprint") if isinstance(metadata, dict) else None
-        key = self._key.reveal()
-        response = answer.text
         return ModelResponse(
             outcome=verdict.outcome,
             detail=verdict.detail,
@@ -209,7 +208,7 @@ class XaiClient:
             response=_remove_key(key, response) if verdict.outcome == ANSWERED else _redact_key(key, response),
             text=None if verdict.text is None else _remove_key(key, verdict.text),
             model=self._short_name(document.get("model")),
-            fingerprint=self._short_name(fingerprint),
+            fingerprint=self._short_name(nested_value(document, "metadata", "system_fingerprint")),
             request_id=self._short_name(answer.headers.get("x-request-id")),
             ms=ms,
             **billed_usage(estimate, answer.status, document),
@@ -225,9 +224,15 @@ class XaiClient:
 
     # The order of checks: status, JSON object, error, completeness, refusal, text.
 
-    def _classify(self, estimate: CostEstimate, answer: HttpResponse) -> _ResponseVerdict:
+    def _classify(self, answer: HttpResponse) -> _ResponseVerdict:
         if not 200 <= answer.status < 300:
-            return self._classify_error_status(estimate, answer)
+            # By status first, then by words, never by the code alone.
+            message = self._error_message(answer)
+            outcome = _classify_status(answer.status, message)
+            settings = [name for spelling, name in _PARAMETER_SETTINGS if spelling.search(message)]
+            hint = f", see {' and '.join(settings)}" if outcome == "bad_request" and settings else ""
+            detail = f"{_STATUS_WORDS[outcome]}{hint} (HTTP {answer.status})"
+            return _ResponseVerdict(outcome, f"{detail}: {message}" if message else detail)
         try:
             document = parse_strict_json(answer.body)
         except ValueError as error:
@@ -235,7 +240,7 @@ class XaiClient:
         if not isinstance(document, dict):
             return _ResponseVerdict("damaged", "xAI's answer is no JSON object")
         if document.get("error") is not None:
-            message, _ = self._error_message(answer)
+            message = self._error_message(answer)
             outcome = _classify_message(message) or "failed"
             return _ResponseVerdict(outcome, f"xAI answers with an error: {message}", document=document)
         verdict = self._check_completeness(document) or self._parse_answer(document)
@@ -243,9 +248,8 @@ class XaiClient:
 
     def _check_completeness(self, document: dict[str, Any]) -> _ResponseVerdict | None:
         """None when the service says that it finished: a cut text is never used, even if it happens to parse."""
-        status, details = document.get("status"), document.get("incomplete_details")
-        if status == "incomplete" or details is not None:
-            reason = details.get("reason") if isinstance(details, dict) else None
+        status, reason = document.get("status"), nested_value(document, "incomplete_details", "reason")
+        if status == "incomplete" or document.get("incomplete_details") is not None:
             why = self._safe_line(str(reason or "no reason given"))
             if "filter" in why:
                 return _ResponseVerdict("filtered", f"xAI held the answer back ({why})")
@@ -273,42 +277,20 @@ class XaiClient:
         # A lone surrogate, which JSON can spell and no file can hold, becomes a question mark.
         return _ResponseVerdict(ANSWERED, text=text.encode("utf-8", "replace").decode())
 
-    # Answers with a status that is none of success: by status first, then by words, never by the code alone.
-
-    def _classify_error_status(self, estimate: CostEstimate, answer: HttpResponse) -> _ResponseVerdict:
-        status = answer.status
-        message, parameter = self._error_message(answer)
-        outcome = _classify_status(status, message)
-        suffix = f"(HTTP {status}): {message}" if message else f"(HTTP {status})"
-        detail = {
-            "billing": f"xAI says that credits or the spending limit are used up {suffix}",
-            "key": f"xAI does not accept the key: fix XAI_API_KEY {suffix}",
-            "forbidden": f"xAI does not permit this key or team to ask {suffix}",
-            "not_found": f"xAI does not serve the model {estimate.model}, or not at this address {suffix}",
-            "rate_limit": f"xAI limits the rate of requests {suffix}",
-            "server": f"xAI is in trouble {suffix}",
-            "redirect": f"xAI sends us elsewhere (HTTP {status}), which is not followed: check xai.url",
-            "malformed": f"xAI does not take this request; a newer version of spy32 may have to ask otherwise {suffix}",
-            "bad_request": f"{_describe_bad_request(message, parameter)} {suffix}",
-        }[outcome]
-        return _ResponseVerdict(outcome, detail)
-
-    def _error_message(self, answer: HttpResponse) -> tuple[str, str]:
-        """The message of an error and the parameter that it names, from any of the envelopes, a page or plain text."""
-        text, parameter = answer.text, ""
+    def _error_message(self, answer: HttpResponse) -> str:
+        """The message of an error with the parameter that it names, from any of the envelopes, a page or plain text."""
         try:
             document = parse_strict_json(answer.body)
         except ValueError:
-            is_page = text.lstrip()[:1] == "<"
-            return ("an HTML page" if is_page else self._safe_line(text)), ""
-        error = document.get("error") if isinstance(document, dict) else document
+            return "an HTML page" if answer.text.lstrip()[:1] == "<" else self._safe_line(answer.text)
+        error, parameter = document.get("error") if isinstance(document, dict) else document, None
         if isinstance(error, dict):
-            parameter = error.get("param") or ""
+            parameter = error.get("param")
             error = error.get("message") or error.get("code")
         if error is None and isinstance(document, dict):
             error = document.get("message") or document.get("detail") or document.get("code")
         words = error if isinstance(error, str) else "" if error is None else json.dumps(error)
-        return self._safe_line(words), self._safe_line(parameter) if isinstance(parameter, str) else ""
+        return self._safe_line(f"{words} ({parameter})" if isinstance(parameter, str) and parameter else words)
 
 
 def _classify_message(message: str) -> str | None:
@@ -334,17 +316,6 @@ def _classify_status(status: int, message: str) -> str:
     plain = {401: "key", 403: "forbidden", 429: "rate_limit", 451: "forbidden", 400: "bad_request", 413: "bad_request"}
     # 405, 410, 415, 422 and the rest: the service has changed, and only a change of the program can follow it.
     return plain.get(status, "malformed")
-
-
-def _describe_bad_request(message: str, parameter: str) -> str:
-    """Which parameter the service refuses, and the setting behind it."""
-    for spelling, name, setting in _PARAMETERS:
-        if spelling.search(parameter or message):
-            see = f", see {setting}" if setting else ""
-            return f"xAI refuses the parameter {name}{see}"
-    named = _PARAMETER_NAME.search(message)
-    name = parameter or (named.group(1) or named.group(2) if named else "")
-    return f"xAI refuses the parameter {name}" if name else "xAI refuses the request"
 
 
 def _dict_items(value: Any) -> list[dict[str, Any]]:

@@ -116,11 +116,11 @@ def billed_usage(estimate: CostEstimate, status: int, document: Mapping[str, Any
 
     A request that a status refused counts with its input; one that the model may have worked on, with all of it.
     """
-    usage = document.get("usage")
-    usage = usage if isinstance(usage, dict) else {}
+    found = document.get("usage")
+    usage = found if isinstance(found, dict) else {}
     input_tokens, output_tokens = _valid_count(usage.get("input_tokens")), _valid_count(usage.get("output_tokens"))
-    cached = min(_valid_count(_nested_value(usage, "input_tokens_details", "cached_tokens")), input_tokens)
-    reasoning = _valid_count(_nested_value(usage, "output_tokens_details", "reasoning_tokens"))
+    cached = min(_valid_count(nested_value(usage, "input_tokens_details", "cached_tokens")), input_tokens)
+    reasoning = _valid_count(nested_value(usage, "output_tokens_details", "reasoning_tokens"))
     ticks = usage.get("cost_in_usd_ticks")
     is_billed = isinstance(ticks, int) and not isinstance(ticks, bool) and 0 <= ticks <= MAX_TICKS
     if is_billed:
@@ -145,6 +145,7 @@ def _valid_count(value: Any) -> int:
     return value if is_count else 0
 
 
-def _nested_value(document: Mapping[str, Any], name: str, key: str) -> Any:
+def nested_value(document: Mapping[str, Any], name: str, key: str) -> Any:
+    """What stands under `key` of the object under `name`; None when there is no such object."""
     inner = document.get(name)
     return inner.get(key) if isinstance(inner, dict) else None

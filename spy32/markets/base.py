@@ -1,12 +1,15 @@
 """The common part of all market sources. What a source does not serve is empty or None; without options it refuses."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date
+from typing import TypeVar
 
 from spy32.domain.events import ScheduledEvent
 from spy32.domain.market import Chain, DailyBar, Dividend, LegQuotes, Metric, OptionQuote
 from spy32.domain.spreads import Leg
-from spy32.errors import Unavailable
+from spy32.errors import Unavailable, Unusable
+
+T = TypeVar("T")
 
 
 class BaseMarket:
@@ -48,6 +51,54 @@ class BaseMarket:
 
     def earnings(self, underlying: str) -> tuple[ScheduledEvent, ...] | None:
         return None
+
+
+def find_listing(
+    source: str,
+    underlying: str,
+    wanted: Collection[date],
+    fetch: Callable[[float], T],
+    listed: Callable[[T], Collection[date]],
+    *,
+    oldest: float,
+) -> T:
+    """The listing with all `wanted` expirations, and any at all; one that lacks them is fetched anew once.
+
+    `fetch` takes how old a listing may be, seconds: `oldest`, then 0.
+    """
+    absent: list[str] = []
+    for age in (oldest, 0.0):
+        listing = fetch(age)
+        days = listed(listing)
+        absent = [day.isoformat() for day in sorted(wanted) if day not in days]
+        if days and not absent:
+            return listing
+    days_text = f" {', '.join(absent)}" if absent else ""
+    raise Unusable(f"{source} lists no expiration{days_text} of {underlying}", gate="expiration")
+
+
+def collect_metrics(
+    source: str,
+    unit: str,
+    requests: Mapping[str, str],
+    ask: Callable[[str], Metric],
+    *,
+    run: Callable[[Callable[[str], Metric], Iterable[str]], Iterable[Metric]] = map,
+) -> dict[str, Metric]:
+    """What `ask` gives for the symbol of each key, or why it is missing; when all are missing that is an error."""
+    errors: list[Unavailable | Unusable] = []
+
+    def attempt(symbol: str) -> Metric:
+        try:
+            return ask(symbol)
+        except (Unavailable, Unusable) as error:
+            errors.append(error)
+            return Metric(value=None, unit=unit, source=source, missing=error.message)
+
+    found = dict(zip(requests, run(attempt, requests.values()), strict=True))
+    if errors and len(errors) == len(found):
+        raise next((error for error in errors if isinstance(error, Unavailable)), errors[0])
+    return found
 
 
 def leg_quotes(chain: Chain, legs: Sequence[Leg]) -> LegQuotes:

@@ -3,25 +3,54 @@
 Needed columns: quote_datetime (RFC 3339 with its offset), underlying, underlying_price, root, expiration, strike,
 option_type (C or P), bid, ask. Read when there: last, volume, open_interest, iv, delta. Others are ignored. An empty
 cell, or the text NaN, is a missing number. Every row is checked when the file is read; contracts are built only for
-the expirations that are asked for.
+the expirations that are asked for. Semicolons and decimal commas are named as what they are and never guessed at: a
+comma in the wrong place makes another price.
 """
 
+import gzip
 import math
-import re
+import os
+import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from spy32.domain.market import OptionQuote, Right, plain_strike
+from spy32.domain.sanitize import cap_text
 from spy32.domain.value import value
 from spy32.errors import Unusable
-from spy32.markets.chain_text import Columns, parse_columns, quote_cell, read_text
 from spy32.sessions import FIRST_YEAR, LAST_YEAR, NEW_YORK
 
+REQUIRED_COLUMNS = (
+    "quote_datetime", "underlying", "underlying_price", "root", "expiration", "strike", "option_type", "bid", "ask",
+)  # fmt: skip
+OPTIONAL_COLUMNS = ("last", "volume", "open_interest", "iv", "delta")
+NUMBER_COLUMNS = ("bid", "ask", *OPTIONAL_COLUMNS)
 COUNT_COLUMNS = ("volume", "open_interest")
 NONNEGATIVE_COLUMNS = ("underlying_price", "bid", "ask", "last", *COUNT_COLUMNS)
+SEPARATORS: Mapping[str, str] = {";": "semicolons", "\t": "tabs", "|": "bars"}
+LAYOUT = (
+    f"A chain file is CSV whose first line names the columns {', '.join(REQUIRED_COLUMNS)}; "
+    "docs/recorded-chains.md describes the layout"
+)
+PLAIN_NUMBERS = "decimals come after a point, thousands are not parted"
+
+MEGABYTE = 1024 * 1024
+MAX_FILE_BYTES = 8 * MEGABYTE
+"""Bytes, unpacked. All of SPX, the largest chain there is, has some three million."""
+MAX_ROWS = 50_000
+"""Twice the contracts of SPX."""
+MAX_LINE_LENGTH = 4_000
+"""Characters; a row of this layout has about a hundred."""
+MAX_CELL_LENGTH = 41
+"""Characters of a cell that a message holds."""
+CHUNK_BYTES = 256 * 1024
+GZIP_MAGIC = b"\x1f\x8b"
 MAX_CONTRACTS_PER_EXPIRATION = 4_000
 """Contracts of one expiration; SPX has some two thousand. A gate that pairs strikes takes the square of it in time."""
 MAX_NUMBER = 1e7
@@ -29,6 +58,8 @@ MAX_NUMBER = 1e7
 MAX_STRIKE = 100_000
 """An OCC symbol has eight digits for strike x 1000."""
 MISSING_VALUES = ("", "nan")
+
+Columns = Mapping[str, Sequence[str]]
 
 
 @value
@@ -52,9 +83,7 @@ class ChainFile:
         days = {text: date.fromisoformat(text) for text in set(self.columns["expiration"])}
         rows = [row for row, text in enumerate(self.columns["expiration"]) if days[text] in wanted]
         cells = {name: [column[row] for row in rows] for name, column in self.columns.items()}
-        numbers = {
-            name: [_parse_number(cell) for cell in cells.get(name, [""] * len(rows))] for name in _NUMBER_COLUMNS
-        }
+        numbers = {name: [_parse_number(cell) for cell in cells.get(name, [""] * len(rows))] for name in NUMBER_COLUMNS}
         return tuple(
             OptionQuote(
                 root=root,
@@ -72,95 +101,174 @@ class ChainFile:
             )
             for root, expiration, strike, right, bid, ask, last, volume, interest, iv, delta in zip(
                 *(cells[name] for name in ("root", "expiration", "strike", "option_type")),
-                *(numbers[name] for name in _NUMBER_COLUMNS),
+                *(numbers[name] for name in NUMBER_COLUMNS),
                 strict=True,
             )
         )
 
 
-_NUMBER_COLUMNS = ("bid", "ask", "last", "volume", "open_interest", "iv", "delta")
-
-
 def read_chain_file(path: Path) -> ChainFile:
     """The chain in a file; `Unusable` says in one line what is wrong with it, and in which row."""
-    return parse_chain_file(read_text(path), path.name)
+    return parse_chain_file(_read_text(path), path.name)
+
+
+# The text.
+
+
+def _read_text(path: Path) -> str:
+    """The text of a file; `Unusable` for one that is no file, too large or not text, before it costs memory."""
+    try:
+        with _open_chain_file(path) as file:
+            data = _read_bounded(file, path.name)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise Unusable(f"{path.name} is not a chain file: damaged gzip ({error})") from None
+    except (OSError, ValueError) as error:  # a path may hold what no file system takes
+        raise Unusable(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Unusable(f"{path.name} is not a chain file: it is not UTF-8 text") from None
+
+
+@contextmanager
+def _open_chain_file(path: Path) -> Iterator[BinaryIO]:
+    """A plain file, unpacked if it is packed. A pipe without a writer is not waited for."""
+    if not path.exists():
+        raise Unusable(f"no such chain file: {path}")
+    if not path.is_file():
+        raise Unusable(f"{path} is not a file")
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > MAX_FILE_BYTES:
+            raise _size_error(path.name, f"{size / MEGABYTE:,.1f} MB")
+        is_packed = file.read(2) == GZIP_MAGIC
+        file.seek(0)
+        if is_packed:
+            with gzip.open(file) as unpacked:
+                yield cast(BinaryIO, unpacked)
+        else:
+            yield file
+
+
+def _read_bounded(file: BinaryIO, name: str) -> bytes:
+    """All bytes; it ends at the first piece that is too much, however much a packed file would still give."""
+    pieces: list[bytes] = []
+    size = lines = 0
+    while piece := file.read(CHUNK_BYTES):
+        pieces.append(piece)
+        size += len(piece)
+        lines += piece.count(b"\n")
+        if size > MAX_FILE_BYTES:
+            raise _size_error(name, f"more than {MAX_FILE_BYTES / MEGABYTE:g} MB")
+        if lines > MAX_ROWS + 1:
+            raise _size_error(name, f"more than {MAX_ROWS:,} rows")
+    return b"".join(pieces)
+
+
+def _size_error(name: str, figure: str) -> Unusable:
+    most = f"{MAX_FILE_BYTES / MEGABYTE:g} MB unpacked and {MAX_ROWS:,} rows"
+    return Unusable(f"{name} is too large for the chain of one underlying: {figure}; {most} are the most")
+
+
+def _parse_columns(text: str, name: str) -> tuple[Columns, list[int]]:
+    """The cells by column, and from a place in them to the row of the file (the heading is row 1)."""
+    if not text or "\0" in text:
+        raise Unusable(f"{name} is not a chain file: " + ("it holds NUL bytes" if text else "it is empty"))
+    lines = [line.removesuffix("\r") for line in text.split("\n")]
+    length, row = max((len(line), -number) for number, line in enumerate(lines, 1))
+    if length > MAX_LINE_LENGTH:
+        figure = f"{length:,} characters; {MAX_LINE_LENGTH:,} are the most"
+        raise Unusable(f"{name} is not a chain file: row {-row} has {figure}. {LAYOUT}")
+    heading = _split_line(lines[0])
+    _check_heading(heading, lines[0], name)
+    rows = [number for number, line in enumerate(lines, 1) if line and number > 1]
+    if not rows:
+        raise Unusable(f"{name} has no rows")
+    cells = [_split_line(lines[number - 1]) for number in rows]
+    for number, found in zip(rows, cells, strict=True):
+        if len(found) != len(heading):
+            hint = f"; {PLAIN_NUMBERS}" if len(found) > len(heading) else ""
+            raise Unusable(f"{name}, row {number}: {len(found)} cells under {len(heading)} columns{hint}")
+    by_column = dict(zip(heading, zip(*cells, strict=True), strict=True))
+    used = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)
+    return {column: by_column[column] for column in used if column in by_column}, rows
+
+
+def _check_heading(heading: Sequence[str], line: str, name: str) -> None:
+    """`Unusable` says what stands there instead of the columns."""
+    missing = [column for column in REQUIRED_COLUMNS if column not in heading]
+    other = next((sign for sign in SEPARATORS if set(REQUIRED_COLUMNS) <= set(_split_line(line, sign))), None)
+    if other is not None:
+        habit = f"its columns are parted by {SEPARATORS[other]}; write commas between them"
+        raise Unusable(f"{name}: {habit}; {PLAIN_NUMBERS}")
+    if len(missing) == len(REQUIRED_COLUMNS):
+        raise Unusable(f"{name} is not a chain file: its first line has none of its columns. {LAYOUT}")
+    if missing:
+        raise Unusable(f"{name} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}. {LAYOUT}")
+    column, count = Counter(heading).most_common(1)[0]
+    if count > 1:
+        raise Unusable(f"{name} has the column {_quote_cell(column)} twice")
+
+
+def _split_line(line: str, sign: str = ",") -> list[str]:
+    """Cells of a line. No cell of this layout needs quotes, so a quoted one is only unwrapped."""
+    cells = line.split(sign)
+    return [cell.strip(' "') for cell in cells] if '"' in line or " " in line else cells
+
+
+def _quote_cell(cell: str) -> str:
+    """A cell as a message holds it, however long it is."""
+    return repr(cap_text(cell, MAX_CELL_LENGTH))
+
+
+# The cells.
 
 
 def parse_chain_file(text: str, name: str) -> ChainFile:
     """The chain in the text of a file."""
-    columns, rows = parse_columns(text, name)
-    check = _ColumnChecker(name=name, columns=columns, row_numbers=rows)
-    stamp, underlying, spot = (
-        check.single_value(column) for column in ("quote_datetime", "underlying", "underlying_price")
-    )
+    columns, rows = _parse_columns(text, name)
+
+    def check(column: str, find_fault: Callable[[str], str | None]) -> None:
+        # Each different cell is judged once: a chain repeats its roots, dates, strikes and most of its figures.
+        cells = columns[column]
+        faults = {cell: fault for cell in set(cells) if (fault := find_fault(cell)) is not None}
+        if faults:
+            place = next(place for place, cell in enumerate(cells) if cell in faults)
+            fault = f"{_quote_cell(cells[place])}, {faults[cells[place]]}"
+            raise Unusable(f"{name}, row {rows[place]}: {column} is {fault}")
+
+    stamp, underlying, spot = (columns[column][0] for column in REQUIRED_COLUMNS[:3])
+    for column, first in zip(REQUIRED_COLUMNS, (stamp, underlying, spot), strict=False):
+        check(column, partial(_other_value_fault, first))
     as_of = _parse_timestamp(stamp, name)
     # A class of shares stands behind a dot, as in BRK.B.
     if not _is_upper_alphanumeric(underlying.replace(".", "", 1)):
-        raise Unusable(f"{name}: underlying {quote_cell(underlying)} is not a ticker")
-    check.check_all()
-    check.check_numbers("underlying_price", needed=True)
+        raise Unusable(f"{name}: underlying {_quote_cell(underlying)} is not a ticker")
+    for column in CELL_CHECKS:
+        check(column, partial(_kind_fault, column))
+    day, count = Counter(columns["expiration"]).most_common(1)[0]
+    if count > MAX_CONTRACTS_PER_EXPIRATION:
+        most = f"{MAX_CONTRACTS_PER_EXPIRATION:,} are the most"
+        raise Unusable(f"{name} has {count:,} rows of the expiration {day}; {most}")
+    for column in NUMBER_COLUMNS:
+        if column in columns:
+            check(column, partial(_number_fault, column))
+    check("underlying_price", partial(_number_fault, "underlying_price", needed=True))
     if float(spot) == 0:
         raise Unusable(f"{name}: underlying_price is 0")
     return ChainFile(name=name, underlying=underlying, spot=float(spot), as_of=as_of, columns=columns)
 
 
-@value
-class _ColumnChecker:
-    """Every check of a column; a fault is told with its row and what stands there."""
-
-    name: str
-    columns: Columns
-    row_numbers: Sequence[int]
-
-    def check_all(self) -> None:
-        self.check_cells("option_type", lambda cell: cell in ("C", "P"), "neither C nor P")
-        self.check_cells("root", lambda cell: _is_upper_alphanumeric(cell) and len(cell) <= 6, "not an option root")
-        self.check_cells("expiration", _is_date, "not a date")
-        self.check_cells("strike", _is_strike, "not a strike")
-        self.check_expiration_size()
-        for column in _NUMBER_COLUMNS:
-            if column in self.columns:
-                self.check_numbers(column)
-
-    def check_expiration_size(self) -> None:
-        """No expiration has more contracts than any that is listed."""
-        day, count = Counter(self.columns["expiration"]).most_common(1)[0]
-        if count > MAX_CONTRACTS_PER_EXPIRATION:
-            raise Unusable(
-                f"{self.name} has {count:,} rows of the expiration {day}; {MAX_CONTRACTS_PER_EXPIRATION:,} are the most"
-            )
-
-    def single_value(self, column: str) -> str:
-        """The one text that fills a column."""
-        cells = self.columns[column]
-        for place, cell in enumerate(cells):
-            if cell != cells[0]:
-                raise Unusable(
-                    f"{self._location(place, column)} is {quote_cell(cell)}, the rows before it have "
-                    f"{quote_cell(cells[0])}"
-                )
-        return cells[0]
-
-    def check_cells(self, column: str, holds: Callable[[str], bool], problem: str) -> None:
-        self.judge(column, lambda cell: None if holds(cell) else problem)
-
-    def check_numbers(self, column: str, *, needed: bool = False) -> None:
-        """Every cell is a figure that this column can have, or empty where it may be."""
-        self.judge(column, lambda cell: _number_fault(column, cell, needed=needed))
-
-    def judge(self, column: str, fault: Callable[[str], str | None]) -> None:
-        """Each different cell is judged once: a chain repeats its roots, dates, strikes and most of its figures."""
-        cells = self.columns[column]
-        faults = {cell: words for cell in set(cells) if (words := fault(cell)) is not None}
-        if faults:
-            place = next(place for place, cell in enumerate(cells) if cell in faults)
-            raise Unusable(f"{self._location(place, column)} is {quote_cell(cells[place])}, {faults[cells[place]]}")
-
-    def _location(self, place: int, column: str) -> str:
-        return f"{self.name}, row {self.row_numbers[place]}: {column}"
+def _other_value_fault(first: str, cell: str) -> str | None:
+    return None if cell == first else f"the rows before it have {_quote_cell(first)}"
 
 
-def _number_fault(column: str, cell: str, *, needed: bool) -> str | None:
+def _kind_fault(column: str, cell: str) -> str | None:
+    holds, fault = CELL_CHECKS[column]
+    return None if holds(cell) else fault
+
+
+def _number_fault(column: str, cell: str, *, needed: bool = False) -> str | None:
     """What is wrong with one cell of a column of numbers."""
     try:
         number = float(cell)
@@ -197,29 +305,31 @@ def _is_date(text: str) -> bool:
 
 def _is_strike(text: str) -> bool:
     """A positive figure that an OCC symbol can hold: whole thousandths in eight digits."""
-    if not _is_plain_ascii(text):
-        return False
     try:
         strike = Decimal(text)
     except InvalidOperation:
         return False
-    return strike.is_finite() and 0 < strike < MAX_STRIKE and strike * 1000 % 1 == 0
+    return _is_plain_ascii(text) and strike.is_finite() and 0 < strike < MAX_STRIKE and strike * 1000 % 1 == 0
 
 
-ZONE_NAME = re.compile(r"(.*\d)\s*([A-Za-z][A-Za-z_/]+)")
+CELL_CHECKS: Mapping[str, tuple[Callable[[str], bool], str]] = {
+    "option_type": (lambda cell: cell in ("C", "P"), "neither C nor P"),
+    "root": (lambda cell: _is_upper_alphanumeric(cell) and len(cell) <= 6, "not an option root"),
+    "expiration": (_is_date, "not a date"),
+    "strike": (_is_strike, "not a strike"),
+}
+"""What a cell of a column must be, and what is said of another one."""
 
 
 def _parse_timestamp(text: str, name: str) -> datetime:
-    prefix = f"{name}: quote_datetime {quote_cell(text)}"
-    named = ZONE_NAME.fullmatch(text)
+    prefix = f"{name}: quote_datetime {_quote_cell(text)}"
     try:
-        stamp = datetime.fromisoformat(named[1] if named is not None else text)
+        stamp = datetime.fromisoformat(text)
     except ValueError:
         raise Unusable(f"{prefix} is not a time such as 2025-08-29T16:15:00-04:00") from None
     if not FIRST_YEAR <= stamp.year <= LAST_YEAR:
         raise Unusable(f"{prefix} is outside the exchange calendar")
     if stamp.tzinfo is None:
-        has = f"names its zone {named[2]}" if named is not None else "has no zone"
-        example = stamp.replace(tzinfo=NEW_YORK)
-        raise Unusable(f"{prefix} {has}; write the offset, for New York on that date {example.isoformat()}")
+        example = stamp.replace(tzinfo=NEW_YORK).isoformat()
+        raise Unusable(f"{prefix} has no zone; write the offset, for New York on that date {example}")
     return stamp.astimezone(UTC)

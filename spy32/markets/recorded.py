@@ -46,18 +46,16 @@ class RecordedMarket(BaseMarket):
         """The instant of the quotes, UTC: the clock of everything that works on this market."""
 
     @classmethod
-    def load(cls, path: Path) -> "RecordedMarket":
+    def load(cls, path: Path, name: str | None = None) -> "RecordedMarket":
         """The market in a chain file; `Unusable` when there is none."""
         from spy32.markets.chain_file import read_chain_file  # a stored snapshot needs no file
 
-        return cls(read_chain_file(path), f"{RECORDED}:{path.name}")
+        return cls(read_chain_file(path), name or f"{RECORDED}:{path.name}")
 
     @classmethod
     def load_shipped(cls) -> "RecordedMarket":
         """The market that comes with the package: SPY at the close of 2025-08-29."""
-        from spy32.markets.chain_file import read_chain_file
-
-        return cls(read_chain_file(SHIPPED_CHAIN), RECORDED)
+        return cls.load(SHIPPED_CHAIN, RECORDED)
 
     def expirations(self, underlying: str) -> tuple[date, ...]:
         """Every expiration of a standard contract that is not past at the time of the quotes."""
@@ -162,56 +160,26 @@ class MarkMarket(BaseMarket):
 
 
 class SnapshotMarket(BaseMarket):
-    """Serves what a stored run saw, for `approve`, `execute` and `replay` of a proposal made on a recorded market."""
+    """Serves what a stored run saw of its legs and of the days before, for a proposal made on a recorded market."""
 
     is_recorded = True
 
     def __init__(self, snapshot: MarketSnapshot) -> None:
         self._snapshot = snapshot
-        self.name = snapshot.source
-        self.underlying = snapshot.underlying
-        self.as_of = snapshot.as_of
-
-    def expirations(self, underlying: str) -> tuple[date, ...]:
-        """The target expiration and the neighbours that the run kept."""
-        return self._get_chain(underlying).expirations
-
-    def chain(self, underlying: str, expirations: Sequence[date]) -> Chain:
-        """The stored quotes of these expirations."""
-        chain = self._get_chain(underlying)
-        absent = [day.isoformat() for day in expirations if day not in chain.expirations]
-        if absent:
-            raise Unusable(f"the stored snapshot has no expiration {', '.join(absent)}", gate="expiration")
-        return chain.select_expirations(*expirations)
+        self.name, self.as_of = snapshot.source, snapshot.as_of
 
     def quotes(self, underlying: str, legs: Sequence[Leg]) -> LegQuotes:
         """The legs' stored quotes; one that was not stored, or with different prices, is left out."""
-        return leg_quotes(self._get_chain(underlying), legs)
+        if underlying != self._snapshot.underlying:
+            raise Unusable(f"the stored snapshot holds {self._snapshot.underlying}; asked for {underlying}")
+        return leg_quotes(self._snapshot.chain, legs)
 
     def history(self, underlying: str, since: date) -> tuple[DailyBar, ...]:
-        if underlying != self.underlying:
-            return ()
-        return tuple(bar for bar in self._snapshot.history if bar.day >= since)
-
-    def volatility(self) -> dict[str, Metric]:
-        return dict(self._snapshot.volatility)
+        is_held = underlying == self._snapshot.underlying
+        return tuple(bar for bar in self._snapshot.history if is_held and bar.day >= since)
 
     def volatility_history(self, since: date) -> tuple[tuple[date, float], ...]:
         return tuple(pair for pair in self._snapshot.volatility_history if pair[0] >= since)
 
-    def rate(self) -> Metric:
-        return self._snapshot.rate
-
     def dividends(self, underlying: str) -> tuple[Dividend, ...] | None:
-        return self._snapshot.dividends if underlying == self.underlying else None
-
-    def moves(self, tickers: Sequence[str]) -> dict[str, Metric]:
-        return {ticker: self._snapshot.moves[ticker] for ticker in tickers if ticker in self._snapshot.moves}
-
-    def metrics(self, underlying: str) -> dict[str, Metric]:
-        return dict(self._snapshot.metrics) if underlying == self.underlying else {}
-
-    def _get_chain(self, underlying: str) -> Chain:
-        if underlying != self.underlying:
-            raise Unusable(f"the stored snapshot holds {self.underlying}; asked for {underlying}")
-        return self._snapshot.chain
+        return self._snapshot.dividends if underlying == self._snapshot.underlying else None

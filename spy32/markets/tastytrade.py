@@ -5,8 +5,9 @@ strike that could be sold, bought or needed for parity; the ones beside it get w
 for the listing, one for the spot, and one for each 99 contracts: six or seven for SPY with two neighbours.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 from urllib.parse import quote
 
 from spy32.clients.tastytrade import market as wire
@@ -17,7 +18,7 @@ from spy32.domain.market import Chain, Contract, Dividend, LegQuotes, Metric, Op
 from spy32.domain.option_class import INDEX_TICKERS
 from spy32.domain.spreads import Leg
 from spy32.errors import Unavailable, Unusable
-from spy32.markets.base import BaseMarket, select_leg_quotes
+from spy32.markets.base import BaseMarket, find_listing, select_leg_quotes
 from spy32.markets.memo import Memo
 from spy32.quality.arbitrage import PARITY_BAND_STEPS
 from spy32.quality.common import strike_step
@@ -41,12 +42,12 @@ MAX_SPOT_MOVE = 0.001
 CACHE_SECONDS = 300.0
 """For which listing and metrics, which change once a day, are not asked for again."""
 VIX_FAMILY = {"VIX": "vix", "VIX9D": "vix9d", "VIX3M": "vix3m"}
+NOT_QUOTED = (None, None)
 MAX_FUTURE = timedelta(days=200)
 MAX_PAST = timedelta(days=100)
 """Dates further off than this are not believed: one recorded answer had a next dividend of four years ago."""
 
 RANK_FIELDS = {"iv_rank": "implied-volatility-index-rank", "iv_percentile": "implied-volatility-percentile"}
-PERCENT_FIELDS = {"iv_30d": "implied-volatility-30-day", "hv_30d": "historical-volatility-30-day"}
 
 
 class TastytradeMarket(BaseMarket):
@@ -63,30 +64,23 @@ class TastytradeMarket(BaseMarket):
 
     def expirations(self, underlying: str) -> tuple[date, ...]:
         """Every expiration of a standard contract that is not past."""
-        deadline, today = self._deadline(), market_date(self._clock())
-        for fresh in (False, True):
-            found = tuple(
-                day for day in self._get_nested_chain(underlying, deadline, fresh=fresh).expirations if day >= today
-            )
-            if found:
-                return found
-        raise Unusable(f"tastytrade lists no expiration of {underlying}", gate="expiration")
+        return self._listed(self._find_listing(underlying, (), self._deadline()))
 
     def chain(self, underlying: str, expirations: Sequence[date]) -> Chain:
         """The quotes around the money; of three expirations the outer two only as far as parity needs."""
         deadline = self._deadline()
-        listing = self._require_expirations(underlying, expirations, deadline)
-        spot, _ = _underlying_quote(self._fetch_quotes(underlying, (), deadline, name=f"spot-{underlying}"), underlying)
+        listing = self._find_listing(underlying, expirations, deadline)
+        spot = self._fetch_batch(underlying, (), deadline, name=f"spot-{underlying}").spot
         wanted = _select_contracts(listing, sorted(set(expirations)), spot)
         if len(wanted) > MAX_CONTRACTS:
             raise Unusable(f"tastytrade: {len(wanted)} contracts in one question, at most {MAX_CONTRACTS}")
-        calls = self._fetch_batches("quotes", underlying, list(wanted), deadline)
-        first, last = calls[0], calls[-1]
+        batches = self._fetch_batches("quotes", underlying, list(wanted), deadline)
+        first, last = batches[0], batches[-1]
         if not abs(last.spot / first.spot - 1) <= MAX_SPOT_MOVE:
             words = f"{underlying} moved from {first.spot:.2f} to {last.spot:.2f} while its options were read"
             raise Unavailable(f"tastytrade: {words}; try again")
         quotes = tuple(
-            _build_option_quote(wanted[row.symbol], row, call.quoted_at) for call in calls for row in call.options
+            _build_option_quote(wanted[row.symbol], row, batch.quoted_at) for batch in batches for row in batch.options
         )
         if not quotes:
             raise Unusable(f"tastytrade quotes none of {len(wanted)} contracts of {underlying}", gate="dead_feed")
@@ -101,58 +95,58 @@ class TastytradeMarket(BaseMarket):
 
     def quotes(self, underlying: str, legs: Sequence[Leg]) -> LegQuotes:
         """The legs' quotes of now; one that is halted or not quoted is left out. `as_of` is the oldest of them all."""
-        deadline = self._deadline()
         contracts = {leg.symbol: parse_occ_symbol(leg.symbol) for leg in legs}
-        calls = self._fetch_batches("legs", underlying, list(contracts), deadline)
-        rows = [row for call in calls for row in call.options if not row.is_halted]
+        batches = self._fetch_batches("legs", underlying, list(contracts), self._deadline())
+        rows = [row for batch in batches for row in batch.options if not row.is_halted]
         found = select_leg_quotes((_build_option_quote(contracts[row.symbol], row, row.at) for row in rows), legs)
         return LegQuotes(
-            spot=calls[0].spot,
-            as_of=min([*(row.at for row in rows), *(call.quoted_at for call in calls)]),
+            spot=batches[0].spot,
+            as_of=min([*(row.at for row in rows), *(batch.quoted_at for batch in batches)]),
             source=self.name,
             quotes=found,
         )
 
     def volatility(self) -> dict[str, Metric]:
         """The VIX family, percent; an index that is not quoted is missing."""
-        names = list(VIX_FAMILY)
-        rows = {row.symbol: row for row in self._fetch_by_type({"index": names}, self._deadline(), "volatility")}
-        return {key: self._vix_metric(rows.get(name), name) for name, key in VIX_FAMILY.items()}
+        rows = self._fetch_quotes(list(VIX_FAMILY), self._deadline(), "volatility")
+        quoted = {row.symbol: (row.price, row.at) for row in rows}
+        return {
+            key: _metric(*quoted.get(ticker, NOT_QUOTED), unit="percent", missing=f"does not quote {ticker}")
+            for ticker, key in VIX_FAMILY.items()
+        }
 
     def moves(self, tickers: Sequence[str]) -> dict[str, Metric]:
         """The move of each ticker since the close before, a fraction."""
         if not tickers:
             return {}
-        params: dict[str, str | list[str]] = {}
-        for kind in ("equity", "index"):
-            of_kind = [ticker for ticker in dict.fromkeys(tickers) if (ticker in INDEX_TICKERS) == (kind == "index")]
-            params |= {kind: of_kind} if of_kind else {}
-        rows = {row.symbol: row for row in self._fetch_by_type(params, self._deadline(), "moves")}
-        return {ticker: self._move_metric(rows.get(ticker), ticker) for ticker in tickers}
+        quoted = {
+            row.symbol: (row.price / row.prior_close - 1, row.at)
+            for row in self._fetch_quotes(list(dict.fromkeys(tickers)), self._deadline(), "moves")
+            if row.price is not None and row.prior_close is not None and row.prior_close > 0
+        }
+        return {
+            ticker: _metric(
+                *quoted.get(ticker, NOT_QUOTED), unit="fraction", missing=f"has no price or no close before of {ticker}"
+            )
+            for ticker in tickers
+        }
 
     def metrics(self, underlying: str) -> dict[str, Metric]:
-        """What the broker computes: `iv_rank`, `iv_percentile` and `iv_index`, fractions, and what else it has.
-
-        `iv_30d` and `hv_30d` are fractions, `beta` a number, `iv_YYYY-MM-DD` the volatility of an expiration.
-        """
+        """What the broker computes, fractions: `iv_rank`, `iv_percentile`, and `iv_YYYY-MM-DD`, the volatility of an
+        expiration."""
         row = self._get_metrics(underlying)
         if row is None:
             return {}
-        at = _parse_timestamp(row, "implied-volatility-updated-at") or _parse_timestamp(row, "updated-at")
-        found = {key: self._fraction_metric(row, name, at, most=1.0) for key, name in RANK_FIELDS.items()}
-        found["iv_index"] = self._fraction_metric(row, "implied-volatility-index", at, most=10.0)
-        for key, name in PERCENT_FIELDS.items():
-            percent = wire.parse_number(row, name)
-            if percent is not None and 0 <= percent <= 1000:
-                found[key] = Metric(value=percent / 100, unit="fraction", source=self.name, as_of=at)
-        beta = wire.parse_number(row, "beta")
-        if beta is not None:
-            found["beta"] = Metric(
-                value=beta, unit="number", source=self.name, as_of=_parse_timestamp(row, "updated-at")
-            )
-        for day, iv in wire.parse_expiration_vols(row):
-            found[f"iv_{day}"] = Metric(value=iv, unit="fraction", source=self.name, as_of=at)
-        return found
+        keys = ("implied-volatility-updated-at", "updated-at")
+        at = next((wire.parse_timestamp(row, key) for key in keys if row.get(key) is not None), None)
+        found = {}
+        for name, field in RANK_FIELDS.items():
+            rank = wire.parse_number(row, field)
+            is_fraction = rank is not None and 0 <= rank <= 1
+            missing = f"sent no {field}" if rank is None else f"sent {field} {rank:g}, which is no fraction"
+            found[name] = _metric(rank if is_fraction else None, at, unit="fraction", missing=missing)
+        vols = wire.parse_expiration_vols(row)
+        return found | {f"iv_{day}": _metric(iv, at, unit="fraction", missing="") for day, iv in vols}
 
     def earnings(self, underlying: str) -> tuple[ScheduledEvent, ...] | None:
         """The next report; () when it is a fund or an index, None when no coming date is known."""
@@ -166,16 +160,13 @@ class TastytradeMarket(BaseMarket):
         day, today = wire.parse_optional_date(fields, "expected-report-date"), market_date(self._clock())
         if day is None or not today <= day <= today + MAX_FUTURE:
             return None
-        is_sure = (
-            wire.parse_optional_flag(fields, "estimated") is False
-            and wire.parse_optional_flag(fields, "visible") is not False
-        )
+        is_estimated = wire.parse_optional_flag(fields, "estimated") is not False
+        is_sure = not is_estimated and wire.parse_optional_flag(fields, "visible") is not False
         note = "" if is_sure else "estimated"
-        return (
-            ScheduledEvent(
-                kind=EventKind.EARNINGS, day=day, time=None, source=self.name, note=note, is_confirmed=is_sure
-            ),
+        event = ScheduledEvent(
+            kind=EventKind.EARNINGS, day=day, time=None, source=self.name, note=note, is_confirmed=is_sure
         )
+        return (event,)
 
     def dividends(self, underlying: str) -> tuple[Dividend, ...] | None:
         """The ex-date that the metrics name, past or coming, at the rate per share; None without both."""
@@ -197,23 +188,19 @@ class TastytradeMarket(BaseMarket):
             raise Unavailable(f"tastytrade gave no whole answer within {self._seconds:.0f} s")
         return remaining
 
-    def _get_nested_chain(self, underlying: str, deadline: float, *, fresh: bool) -> NestedChain:
+    def _listed(self, listing: NestedChain) -> tuple[date, ...]:
+        today = market_date(self._clock())
+        return tuple(day for day in listing.expirations if day >= today)
+
+    def _find_listing(self, underlying: str, wanted: Sequence[date], deadline: float) -> NestedChain:
         def ask() -> NestedChain:
             path, name = f"/option-chains/{_quote_path(underlying)}/nested", f"listing-{underlying}"
             return NestedChain(self._rest.get(path, seconds=self._remaining_seconds(deadline), name=name), underlying)
 
-        oldest = 0.0 if fresh else CACHE_SECONDS
-        return self._listings.get(underlying, ask, oldest=oldest, seconds=self._remaining_seconds(deadline))
+        def fetch(oldest: float) -> NestedChain:
+            return self._listings.get(underlying, ask, oldest=oldest, seconds=self._remaining_seconds(deadline))
 
-    def _require_expirations(self, underlying: str, expirations: Sequence[date], deadline: float) -> NestedChain:
-        """The listing that has these expirations; asked for anew once when it has not."""
-        absent: list[str] = []
-        for fresh in (False, True):
-            listing = self._get_nested_chain(underlying, deadline, fresh=fresh)
-            absent = [day.isoformat() for day in expirations if day not in listing.expirations]
-            if not absent:
-                return listing
-        raise Unusable(f"tastytrade lists no expiration {', '.join(absent)} of {underlying}", gate="expiration")
+        return find_listing(self.name, underlying, wanted, fetch, self._listed, oldest=CACHE_SECONDS)
 
     def _fetch_batches(
         self, name: str, underlying: str, symbols: Sequence[str], deadline: float
@@ -221,27 +208,34 @@ class TastytradeMarket(BaseMarket):
         """The quotes of these contracts, in as few calls as take them beside the underlying; at least one call."""
         size = wire.MAX_SYMBOLS_PER_CALL - 1
         return [
-            _QuoteBatch(
-                self._fetch_quotes(
-                    underlying, symbols[start : start + size], deadline, name=f"{name}-{underlying}-{place}"
-                ),
-                underlying,
+            self._fetch_batch(
+                underlying, symbols[start : start + size], deadline, name=f"{name}-{underlying}-{start // size + 1}"
             )
-            for place, start in enumerate(range(0, max(len(symbols), 1), size), 1)
+            for start in range(0, max(len(symbols), 1), size)
         ]
 
-    def _fetch_quotes(
-        self, underlying: str, symbols: Sequence[str], deadline: float, *, name: str
-    ) -> tuple[Quote, ...]:
+    def _fetch_batch(self, underlying: str, symbols: Sequence[str], deadline: float, *, name: str) -> "_QuoteBatch":
         """The underlying and these contracts in one call, so that they share a moment."""
-        kind = "index" if underlying in INDEX_TICKERS else "equity"
-        params: dict[str, str | list[str]] = {kind: [underlying]}
-        return self._fetch_by_type(params | ({"equity-option": list(symbols)} if symbols else {}), deadline, name)
+        rows = self._fetch_quotes([underlying], deadline, name, options=symbols)
+        own = next((row for row in rows if row.symbol == underlying), None)
+        if own is None or own.price is None:
+            raise Unusable(f"tastytrade has no price of {underlying}", gate="underlying")
+        if own.is_halted:
+            raise Unusable(f"tastytrade: trading in {underlying} is halted", gate="underlying")
+        options = tuple(row for row in rows if row.symbol != underlying)
+        return _QuoteBatch(spot=own.price, quoted_at=own.at, options=options)
 
-    def _fetch_by_type(self, params: dict[str, str | list[str]], deadline: float, name: str) -> tuple[Quote, ...]:
-        written = {kind: [wire.write_ticker(symbol) for symbol in symbols] for kind, symbols in params.items()}
-        data = self._rest.get("/market-data/by-type", written, seconds=self._remaining_seconds(deadline), name=name)
-        return wire.parse_quotes(data, [symbol for symbols in params.values() for symbol in symbols])
+    def _fetch_quotes(
+        self, tickers: Sequence[str], deadline: float, name: str, *, options: Sequence[str] = ()
+    ) -> tuple[Quote, ...]:
+        by_kind = {
+            "equity": [wire.write_ticker(ticker) for ticker in tickers if ticker not in INDEX_TICKERS],
+            "index": [ticker for ticker in tickers if ticker in INDEX_TICKERS],
+            "equity-option": list(options),
+        }
+        params = {kind: symbols for kind, symbols in by_kind.items() if symbols}
+        data = self._rest.get("/market-data/by-type", params, seconds=self._remaining_seconds(deadline), name=name)
+        return wire.parse_quotes(data, [*tickers, *options])
 
     def _get_metrics(self, underlying: str) -> wire.Fields | None:
         def ask() -> wire.Fields | None:
@@ -258,44 +252,21 @@ class TastytradeMarket(BaseMarket):
             raise Unusable(f"tastytrade: asked for the instrument {underlying}, another one came")
         return wire.parse_optional_flag(fields, "is-etf") is True
 
-    def _vix_metric(self, row: Quote | None, name: str) -> Metric:
-        if row is None or row.price is None:
-            return Metric(value=None, unit="percent", source=self.name, missing=f"tastytrade does not quote {name}")
-        return Metric(value=row.price, unit="percent", source=self.name, as_of=row.at)
 
-    def _move_metric(self, row: Quote | None, ticker: str) -> Metric:
-        if row is None or row.price is None or row.prior_close is None or row.prior_close <= 0:
-            words = f"tastytrade has no price or no close before of {ticker}"
-            return Metric(value=None, unit="fraction", source=self.name, missing=words)
-        return Metric(value=row.price / row.prior_close - 1, unit="fraction", source=self.name, as_of=row.at)
-
-    def _fraction_metric(self, row: wire.Fields, name: str, at: datetime | None, *, most: float) -> Metric:
-        """A fraction; missing when it is none, such as a rank in percent."""
-        found = wire.parse_number(row, name)
-        if found is None:
-            return Metric(value=None, unit="fraction", source=self.name, missing=f"tastytrade sent no {name}")
-        if not 0 <= found <= most:
-            words = f"tastytrade sent {name} {found:g}, which is no fraction"
-            return Metric(value=None, unit="fraction", source=self.name, missing=words)
-        return Metric(value=found, unit="fraction", source=self.name, as_of=at)
-
-
-class _QuoteBatch:
+class _QuoteBatch(NamedTuple):
     """One answer: the shares or the index, and the contracts of the same moment."""
 
-    def __init__(self, quotes: tuple[Quote, ...], underlying: str) -> None:
-        self.spot, self.quoted_at = _underlying_quote(quotes, underlying)
-        self.options = tuple(row for row in quotes if row.symbol != underlying)
+    spot: float
+    quoted_at: datetime
+    options: tuple[Quote, ...]
 
 
-def _underlying_quote(quotes: Iterable[Quote], underlying: str) -> tuple[float, datetime]:
-    """Price and instant of the underlying's own quote, which is not halted."""
-    found = next((row for row in quotes if row.symbol == underlying), None)
-    if found is None or found.price is None:
-        raise Unusable(f"tastytrade has no price of {underlying}", gate="underlying")
-    if found.is_halted:
-        raise Unusable(f"tastytrade: trading in {underlying} is halted", gate="underlying")
-    return found.price, found.at
+def _metric(value: float | None, at: datetime | None, *, unit: str, missing: str) -> Metric:
+    """A figure of tastytrade; without a value `missing` goes on after its name."""
+    source = TastytradeMarket.name
+    if value is None:
+        return Metric(value=None, unit=unit, source=source, missing=f"{source} {missing}")
+    return Metric(value=value, unit=unit, source=source, as_of=at)
 
 
 def _select_contracts(listing: NestedChain, days: Sequence[date], spot: float) -> dict[str, Contract]:
@@ -337,10 +308,6 @@ def _build_option_quote(contract: Contract, row: Quote, now: datetime) -> Option
         feed_iv=row.iv if is_live else None,
         feed_delta=row.delta if is_live else None,
     )
-
-
-def _parse_timestamp(row: wire.Fields, key: str) -> datetime | None:
-    return None if row.get(key) is None else wire.parse_timestamp(row, key)
 
 
 def _quote_path(symbol: str) -> str:

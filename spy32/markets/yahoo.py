@@ -6,19 +6,19 @@ the underlying. yfinance answers trouble with silence; here it is `Unavailable`,
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from spy32.domain.events import EventKind, ScheduledEvent
 from spy32.domain.market import Chain, DailyBar, Dividend, Metric, Right
 from spy32.domain.option_class import INDEX_TICKERS
 from spy32.domain.sanitize import quote_value
-from spy32.errors import Unavailable, Unusable
+from spy32.errors import Unusable
 from spy32.markets import yahoo_frames
-from spy32.markets.base import BaseMarket
+from spy32.markets.base import BaseMarket, collect_metrics, find_listing
 from spy32.markets.bundled_history import continuous_bill_rate
 from spy32.sessions import DAY, market_date, session
 
@@ -66,7 +66,7 @@ class YahooMarket(BaseMarket):
 
     def expirations(self, underlying: str) -> tuple[date, ...]:
         """The listed expirations from today on. An empty list is asked for once more."""
-        return self._client.run_bounded(lambda: self._listed_expirations(underlying))
+        return self._client.run_bounded(lambda: self._find_expirations(underlying, ()))
 
     def chain(self, underlying: str, expirations: Sequence[date]) -> Chain:
         """The quotes of these expirations, a request each; spot and instant are those of the oldest document."""
@@ -78,7 +78,9 @@ class YahooMarket(BaseMarket):
 
     def volatility(self) -> dict[str, Metric]:
         """The VIX family at its last price."""
-        return self._client.run_bounded(lambda: self._collect_metrics(self._fetch_level, VIX_SYMBOLS, "percent"))
+        return self._client.run_bounded(
+            lambda: collect_metrics(self.name, "percent", VIX_SYMBOLS, self._fetch_level),
+        )
 
     def volatility_history(self, since: date) -> tuple[tuple[date, float], ...]:
         """VIX closes from `since` on, oldest first, without a session that has not ended."""
@@ -105,36 +107,30 @@ class YahooMarket(BaseMarket):
     def moves(self, tickers: Sequence[str]) -> dict[str, Metric]:
         """Last close against the one before, a fraction; in session the last one is the price of the moment."""
         return self._client.run_bounded(
-            lambda: self._collect_metrics(self._fetch_move, {ticker: ticker for ticker in tickers}, "fraction")
+            lambda: collect_metrics(self.name, "fraction", {ticker: ticker for ticker in tickers}, self._fetch_move)
         )
 
     def earnings(self, underlying: str) -> tuple[ScheduledEvent, ...] | None:
         """Coming earnings, both ends when Yahoo gives a range; () for what is no company, None when none is known."""
         return self._client.run_bounded(lambda: self._fetch_earnings(underlying))
 
-    def _listed_expirations(self, underlying: str) -> tuple[date, ...]:
-        listed = self._fetch_expirations(underlying)
-        if not listed:
-            self._client.reset()
-            listed = self._fetch_expirations(underlying)
-        if not listed:
-            raise Unusable(f"yahoo lists no expirations of {underlying}", gate="expiration")
-        return listed
+    def _find_expirations(self, underlying: str, wanted: Collection[date]) -> tuple[date, ...]:
+        return find_listing(
+            self.name, underlying, wanted, partial(self._fetch_expirations, underlying), tuple, oldest=math.inf
+        )
 
-    def _fetch_expirations(self, underlying: str) -> tuple[date, ...]:
+    def _fetch_expirations(self, underlying: str, oldest: float) -> tuple[date, ...]:
+        """From today on; with `oldest` 0 nothing is taken from before."""
+        if oldest == 0:
+            self._client.reset()
         found = self._client.call_ticker(_yahoo_symbol(underlying), lambda ticker: ticker.options)
         today = market_date(self._clock())
         return tuple(sorted(day for day in map(date.fromisoformat, found) if day >= today))
 
-    def _fetch_chain(self, underlying: str, expirations: tuple[date, ...]) -> Chain:
+    def _fetch_chain(self, underlying: str, expirations: Sequence[date]) -> Chain:
         if not expirations:
             raise Unusable(f"no expiration of {underlying} was asked for", gate="expiration")
-        if not set(expirations) <= set(self._listed_expirations(underlying)):
-            self._client.reset()
-            absent = sorted(set(expirations) - set(self._listed_expirations(underlying)))
-            if absent:
-                names = ", ".join(day.isoformat() for day in absent)
-                raise Unusable(f"yahoo lists no expiration {names} of {underlying}", gate="expiration")
+        self._find_expirations(underlying, expirations)
         parts = [self._fetch_expiration(underlying, day) for day in expirations]
         oldest = min(parts, key=lambda part: part.as_of)
         return replace(oldest, quotes=tuple(quote for part in parts for quote in part.quotes))
@@ -199,22 +195,6 @@ class YahooMarket(BaseMarket):
         closed = session(last.day)
         as_of = quoted_at if closed is None or market_date(quoted_at) == last.day else closed.close
         return Metric(value=last.close / bars[-2].close - 1, unit="fraction", source=self.name, as_of=as_of, count=2)
-
-    def _collect_metrics(
-        self, ask: Callable[[str], Metric], requests: Mapping[str, str], unit: str
-    ) -> dict[str, Metric]:
-        """Each datum, or why it is missing; raises the first error when all are missing."""
-        found: dict[str, Metric] = {}
-        errors: list[Unavailable | Unusable] = []
-        for key, symbol in requests.items():
-            try:
-                found[key] = ask(symbol)
-            except (Unavailable, Unusable) as error:
-                errors.append(error)
-                found[key] = Metric(value=None, unit=unit, source=self.name, missing=error.message)
-        if errors and len(errors) == len(requests):
-            raise errors[0]
-        return found
 
     def _fetch_earnings(self, underlying: str) -> tuple[ScheduledEvent, ...] | None:
         if underlying not in self._kinds:

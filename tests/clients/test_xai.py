@@ -264,27 +264,35 @@ def web_catcher() -> Any:
 
 
 @pytest.mark.parametrize(
-    ("reply", "named"),
+    ("reply", "hint"),
     [
         (wire.coded(400, "x", "Model grok-4.20-0309-reasoning does not support parameter reasoningEffort."),
-         "reasoning.effort, see xai.effort"),
-        (wire.coded(400, "x", "This model does not support 'reasoning_effort' value 'none'"), "reasoning.effort"),
-        (wire.nested(400, "Invalid value", "reasoning.effort"), "reasoning.effort"),
-        (wire.nested(400, "out of range", "max_output_tokens"), "max_output_tokens, see xai.max_output_tokens"),
-        (wire.coded(400, "x", "Invalid JSON schema: empty enum"), "text.format"),
-        (wire.coded(400, "x", "Argument not supported on this model: presencePenalty"), "presencePenalty"),
-        (wire.nested(400, "Invalid value", "temperature"), "temperature"),
+         ", see xai.effort"),
+        (wire.coded(400, "x", "This model does not support 'reasoning_effort' value 'none'"), ", see xai.effort"),
+        (wire.nested(400, "Invalid value", "reasoning.effort"), ", see xai.effort"),
+        (wire.nested(400, "out of range", "max_output_tokens"), ", see xai.max_output_tokens"),
+        (wire.coded(400, "x", "Invalid JSON schema: empty enum"), ", see analyst.prompt"),
+        (wire.coded(400, "x", "Argument not supported on this model: presencePenalty"), ""),
+        (wire.nested(400, "Invalid value", "temperature"), ""),
     ],
 )  # fmt: skip
-def test_a_refused_parameter_is_named(server: XaiServer, reply: web.Reply, named: str) -> None:
+def test_a_refused_parameter_is_named_with_the_setting_behind_it(
+    server: XaiServer, reply: web.Reply, hint: str
+) -> None:
     detail = asked(server, reply).detail
-    assert detail.startswith(f"xAI refuses the parameter {named}")
+    assert detail.startswith(f"xAI refuses the request{hint} (HTTP 400): ")
+
+
+def test_the_parameter_of_an_error_stands_behind_its_message(server: XaiServer) -> None:
+    assert asked(server, wire.nested(400, "Invalid value", "temperature")).detail.endswith(
+        ": Invalid value (temperature)"
+    )
 
 
 def test_the_stand_in_refuses_an_effort_as_the_service_does(server: XaiServer) -> None:
     heard = asked(server, model="grok-4.20-0309-reasoning")
     assert (heard.outcome, heard.status) == ("bad_request", 400)
-    assert "reasoning.effort" in heard.detail
+    assert "xai.effort" in heard.detail
 
 
 @pytest.mark.parametrize(
@@ -296,7 +304,7 @@ def test_the_stand_in_refuses_schemas_as_the_service_does(server: XaiServer, par
         server, schema={"type": "object", "properties": {"deep": {"type": "object", "properties": {"x": part}}}}
     )
     assert (heard.outcome, heard.status) == ("bad_request", 400)
-    assert "text.format" in heard.detail
+    assert "analyst.prompt" in heard.detail
 
 
 def test_an_unknown_model_is_named(server: XaiServer) -> None:

@@ -1,7 +1,7 @@
 """What every market must do, whatever is behind it: the port `Market`."""
 
 from dataclasses import replace
-from datetime import UTC, date, timedelta
+from datetime import UTC, date
 from decimal import Decimal
 
 import pytest
@@ -172,35 +172,28 @@ class TestMarketOfAnIndex(MarketContract):
         return recorded("SPX_2020-03-20")
 
 
-class TestMarketOfAStoredSnapshot(MarketContract):
-    def make(self) -> Market:
-        snapshot = snapshot_of(RecordedMarket.load_shipped())
-        assert isinstance(snapshot, MarketSnapshot)
-        # What the snapshot does not say must not be filled in from elsewhere.
-        return SnapshotMarket(replace(snapshot, history=snapshot.history[-100:]))
-
-
 def test_a_stored_snapshot_serves_exactly_what_was_stored() -> None:
     snapshot = snapshot_of(RecordedMarket.load_shipped())
     assert isinstance(snapshot, MarketSnapshot)
-    again = snapshot_of_stored(snapshot)
-    assert again == snapshot
+    # What the snapshot does not say must not be filled in from elsewhere.
+    snapshot = replace(snapshot, history=snapshot.history[-100:])
+    market: Market = SnapshotMarket(snapshot)
+    assert (market.name, market.is_recorded) == (snapshot.source, True)
+    assert market.history("SPY", LONG_AGO) == snapshot.history
+    assert market.history("SPY", snapshot.history[50].day) == snapshot.history[50:]
+    assert market.volatility_history(LONG_AGO) == snapshot.volatility_history
+    assert market.dividends("SPY") == snapshot.dividends
+    assert (market.history("QQQ", LONG_AGO), market.dividends("QQQ")) == ((), None)
 
 
-def snapshot_of_stored(snapshot: MarketSnapshot) -> MarketSnapshot:
-    market = SnapshotMarket(snapshot)
-    since = market_date(snapshot.as_of) - timedelta(days=366)
-    return MarketSnapshot(
-        underlying=market.underlying,
-        as_of=market.as_of,
-        source=market.name,
-        is_recorded=market.is_recorded,
-        chain=market.chain("SPY", market.expirations("SPY")),
-        target=snapshot.target,
-        dte=snapshot.dte,
-        history=market.history("SPY", since),
-        volatility=market.volatility(),
-        volatility_history=market.volatility_history(since),
-        rate=market.rate(),
-        dividends=market.dividends("SPY"),
-    )
+def test_a_stored_snapshot_quotes_the_legs_that_were_stored() -> None:
+    snapshot = snapshot_of(RecordedMarket.load_shipped())
+    assert isinstance(snapshot, MarketSnapshot)
+    market, chosen = SnapshotMarket(snapshot), (snapshot.chain.quotes[0], snapshot.chain.quotes[-1])
+    legs = [leg(quote.root, quote.expiration, quote.strike, quote.right) for quote in chosen]
+    odd = leg("SPY", chosen[0].expiration, Decimal("1.001"), chosen[0].right)
+    found = market.quotes("SPY", [*legs, odd])
+    assert (found.spot, found.as_of, found.source) == (snapshot.spot, snapshot.chain.as_of, market.name)
+    assert found.quotes == {quote.symbol: quote for quote in chosen}
+    with pytest.raises(Unusable, match="NOPE"):
+        market.quotes("NOPE", [])

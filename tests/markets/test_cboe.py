@@ -341,7 +341,8 @@ def test_an_answer_longer_than_it_says_is_not_half_believed(server: CboeServer, 
     assert TARGET in market.expirations("SPY")
     assert asked(server) == 2
     server.always["quotes/"] = wrong_length
-    assert "cboe" in (market.moves(["QQQ"])["QQQ"].missing or "")
+    with pytest.raises(Unusable, match="cboe"):
+        market.moves(["QQQ"])
 
 
 def test_a_plain_answer_is_read_like_a_compressed_one(server: CboeServer, market: CboeMarket) -> None:
@@ -358,16 +359,13 @@ def test_a_question_ends_in_time(server: CboeServer, clock: Time, fault: Fault) 
         lambda: market.history("SPY", LONG_AGO),
         market.volatility,
         lambda: market.volatility_history(LONG_AGO),
+        lambda: market.moves([f"T{number}" for number in range(12)]),
     )
     for question in questions:
         begun = time.monotonic()
         with pytest.raises(Unavailable, match="cboe"):
             question()
         assert time.monotonic() - begun < SOON
-    begun = time.monotonic()
-    moves = market.moves([f"T{number}" for number in range(12)])
-    assert time.monotonic() - begun < SOON
-    assert all(move.missing for move in moves.values())
 
 
 def test_a_wait_that_is_asked_for_is_kept_when_there_is_time(server: CboeServer) -> None:
@@ -475,9 +473,10 @@ def test_moves_are_fractions_and_each_failure_is_its_own(server: CboeServer, mar
     assert market.moves([]) == {}
 
 
-def test_moves_that_all_fail_are_all_missing(server: CboeServer, market: CboeMarket) -> None:
+def test_moves_that_all_fail_are_an_error(server: CboeServer, market: CboeMarket) -> None:
     server.always["quotes/"] = reset
-    assert all(move.value is None for move in market.moves(["QQQ", "TLT"]).values())
+    with pytest.raises(Unavailable):
+        market.moves(["QQQ", "TLT"])
 
 
 def test_the_histories_are_the_shipped_ones(market: CboeMarket) -> None:

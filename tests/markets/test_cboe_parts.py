@@ -264,7 +264,8 @@ def test_the_change_of_a_share_is_in_percent() -> None:
     document = sample("quote_SPY")
     level = parse_level(document, "SPY", "price_change_percent", SAMPLE_NOW)
     # 380.83 was the close, 384.23 the one before, by the daily history: the sample's own change.
-    assert level.value == pytest.approx((380.83 / 384.23 - 1) * 100, abs=0.0005)
+    assert level.value == pytest.approx(380.83 / 384.23 - 1, abs=5e-6)
+    assert (level.unit, level.source) == ("fraction", "cboe SPY")
 
 
 @pytest.mark.parametrize(
@@ -358,7 +359,7 @@ def test_bars_of_another_ticker_or_shape_are_refused(change: dict[str, Any], wor
     [
         ({"close": "n/a"}, "close"), ({"close": "Infinity"}, "close"), ({"close": "1,234.5"}, "close"),
         ({"close": True}, "close"), ({"date": "07/07/2022"}, "date"), ({"date": None}, "date"),
-        ({"date": "2022-07-09"}, "without trading"), ({"date": "2022-07-06"}, "two different bars of 2022-07-06"),
+        ({"date": "2022-07-09"}, "without trading"), ({"date": "2022-07-06"}, "2022-07-06 twice"),
     ],
 )  # fmt: skip
 def test_a_day_that_is_another_kind_is_told(row: dict[str, Any], word: str) -> None:
@@ -395,7 +396,7 @@ def test_a_vix_close_that_is_missing_is_left_out(cell: str) -> None:
         ("", "DATE"), (VIX.replace("CLOSE", "LAST"), "CLOSE"), (VIX.replace("DATE", "DAY"), "DATE"),
         (VIX.splitlines()[0], "no day"), (VIX.replace("07/08/2022", "2022-07-08"), "DATE"),
         (VIX.replace("07/08/2022", "07/09/2022"), "without trading"),
-        (VIX.replace("07/08/2022", "07/07/2022"), "two different closes of 2022-07-07"),
+        (VIX.replace("07/08/2022", "07/07/2022"), "2022-07-07 twice"),
         (VIX.replace("24.640000", "high"), "CLOSE"), (VIX.replace(",24.640000", ""), "4 cells under 5 columns"),
         (VIX.replace("24.640000", "24,640000"), "6 cells under 5 columns"),
     ],

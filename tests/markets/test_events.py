@@ -149,28 +149,28 @@ def test_an_entry_for_a_day_of_the_table_replaces_it(file: Path) -> None:
 
 WRONG = {
     "[[event]]\nday = '2027-01-08'\nkind = 'jobs'\n": (
-        "event 1 (line 1): day must be a date, such as 2027-01-08, without quotes"
+        "event 1: day must be a date, such as 2027-01-08, without quotes"
     ),
-    "[[event]]\nday = 2027-01-08T08:30:00\nkind = 'jobs'\n": "event 1 (line 1): day must be a date",
-    "[[event]]\nkind = 'jobs'\n": "event 1 (line 1): day must be a date",
+    "[[event]]\nday = 2027-01-08T08:30:00\nkind = 'jobs'\n": "event 1: day must be a date",
+    "[[event]]\nkind = 'jobs'\n": "event 1: day must be a date",
     "[[event]]\nday = 2027-01-08\nkind = 'job'\n": (
-        "event 1 (line 1): kind must be one of fomc, cpi, jobs, earnings, other; 'job' is most like 'jobs'"
+        "event 1: kind must be one of fomc, cpi, jobs, earnings, other; 'job' is most like 'jobs'"
     ),
     "[[event]]\nday = 2027-01-08\nkind = 3\n": "kind must be one of fomc, cpi, jobs, earnings, other",
     "\n[[event]]\nday = 2027-01-08\nkind = 'cpi'\n\n[[event]]\nday = 2027-01-08\nkind = 'cpi'\ntime = '8:30'\n": (
-        'event 2 (line 6): time must be a time of day in New York, such as "08:30", in quotes'
+        'event 2: time must be a time of day in New York, such as "08:30", in quotes'
     ),
     "[[event]]\nday = 2027-01-08\nkind = 'cpi'\ntime = 08:30:00\n": "time must be a time of day",
     "[[event]]\nday = 2027-01-08\nkind = 'cpi'\ntime = '24:00'\n": "time must be a time of day",
     "[[event]]\nday = 2027-01-08\nkind = 'cpi'\nnotes = ''\n": (
-        "event 1 (line 1): unknown key 'notes'; the nearest known one is 'note'"
+        "event 1: unknown key 'notes'; the nearest known one is 'note'"
     ),
     f"[[event]]\nday = 2027-01-08\nkind = 'cpi'\nnote = '{'x' * 201}'\n": "note must be a text of at most 200",
     "[[strike]]\nday = 2026-12-11\nkind = 'cpi'\n": (
-        "strike 1 (line 1): the shipped table has no cpi on 2026-12-11; its nearest is 2026-12-10"
+        "strike 1: the shipped table has no cpi on 2026-12-11; its nearest is 2026-12-10"
     ),
     "[[strike]]\nday = 2026-12-11\nkind = 'other'\n": "the shipped table has no other on 2026-12-11",
-    "[[strike]]\nday = 2026-12-10\nkind = 'cpi'\ntime = '08:30'\n": "strike 1 (line 1): unknown key 'time'",
+    "[[strike]]\nday = 2026-12-10\nkind = 'cpi'\ntime = '08:30'\n": "strike 1: unknown key 'time'",
     "[known_to]\njob = 2027-03-31\n": "known_to: unknown key 'job'; the nearest known one is 'jobs'",
     "[known_to]\njobs = 'March'\n": "known_to: jobs must be a date",
     "known_to = 3\n": "known_to must be a table",

@@ -13,10 +13,9 @@ def test_the_first_source_that_answers_is_taken() -> None:
     market = FallbackMarket([dead, alive])
     assert market.name == "cboe"
     assert market.quotes("SPY", builders.spread().legs).source == "yahoo"
-    assert market.expirations("SPY") == alive.expirations("SPY")
 
 
 def test_when_none_answers_the_error_of_the_first_is_raised() -> None:
     market = FallbackMarket([FakeMarket(trouble=Unavailable("down")), FakeMarket(trouble=Unusable("odd"))])
     with pytest.raises(Unavailable, match="down"):
-        market.chain("SPY", (builders.EXPIRATION,))
+        market.quotes("SPY", builders.spread().legs)

@@ -20,7 +20,7 @@ from spy32.domain.market import OptionQuote, Right
 from spy32.domain.marks import LegMark
 from spy32.domain.spreads import Action, Leg
 from spy32.errors import Unavailable, Unusable
-from spy32.markets import bundled_history, chain_file, chain_text
+from spy32.markets import bundled_history, chain_file
 from spy32.markets.recorded import SHIPPED_CHAIN, MarkMarket, RecordedMarket
 from spy32.sessions import market_date, session
 from tests.support import builders as b
@@ -105,7 +105,7 @@ def test_the_order_of_columns_and_further_ones_do_not_matter(tmp_path: Path) -> 
 
 def test_a_file_without_the_columns_that_one_can_do_without_is_read(tmp_path: Path) -> None:
     path = tmp_path / "chain.csv"
-    path.write_text(text_of(clean(), chain_text.REQUIRED_COLUMNS))
+    path.write_text(text_of(clean(), chain_file.REQUIRED_COLUMNS))
     quote = first_quote(RecordedMarket.load(path))
     assert (quote.bid, quote.ask) == (243.69, 246.49)
     assert (quote.last, quote.volume, quote.open_interest, quote.feed_iv, quote.feed_delta) == (None,) * 5
@@ -200,7 +200,7 @@ LINE = "2026-12-07T10:00:00-05:00,SPY,600.0,SPY,2027-01-08,480.0,C,120.53,122.97
 
 
 def heading_and(lines: int) -> bytes:
-    return (",".join(chain_text.REQUIRED_COLUMNS) + "\n" + LINE * lines).encode()
+    return (",".join(chain_file.REQUIRED_COLUMNS) + "\n" + LINE * lines).encode()
 
 
 @pytest.mark.slow
@@ -260,31 +260,31 @@ def test_a_pipe_a_device_and_a_folder_are_refused_at_once(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda text: text.replace(",", ";"), "its columns are parted by semicolons; write commas between the columns"),
+        (lambda text: text.replace(",", ";"), "its columns are parted by semicolons; write commas between them"),
         (
             lambda text: text.replace(",", ";").replace(".", ","),
-            "parted by semicolons and its numbers have decimal commas; write commas between the columns, and decimals",
+            "parted by semicolons; write commas between them; decimals come after a point, thousands are not parted",
         ),
         (lambda text: text.replace(",", "\t"), "its columns are parted by tabs"),
         (
             lambda text: text.replace(",600.0,", ',"600,0",'),
-            "row 2: '600,0' is a number with a decimal comma; write 600.0",
+            "row 2: 10 cells under 9 columns; decimals come after a point, thousands are not parted",
         ),
         (
             lambda text: text.replace(",600.0,", ',"6,000.25",'),
-            "row 2: '6,000.25' is a number with commas between its thousands; write 6000.25",
+            "row 2: 10 cells under 9 columns; decimals come after a point, thousands are not parted",
         ),
-        (lambda text: text.replace(",600.0,", ",600,0,"), "row 2: 10 cells under 9 columns; a comma may stand inside"),
+        (lambda text: text.replace(",600.0,", ",600,0,"), "row 2: 10 cells under 9 columns; decimals come after"),
         (
             lambda text: text.replace("-05:00", ""),
             "has no zone; write the offset, for New York on that date 2026-12-07T10:00:00-05:00",
         ),
         (
             lambda text: text.replace("12-07T10:00:00-05:00", "07-06 10:00 EST"),
-            "names its zone EST; write the offset, for New York on that date 2026-07-06T10:00:00-04:00",
+            "'2026-07-06 10:00 EST' is not a time such as 2025-08-29T16:15:00-04:00",
         ),
         (lambda text: '{"data": 1}', "its first line has none of its columns. A chain file is CSV whose first line"),
-        (lambda text: text.replace("bid", "BID"), "lacks the column bid; docs/recorded-chains.md"),
+        (lambda text: text.replace("bid", "BID"), "lacks the column bid. A chain file is CSV whose first line names"),
     ],
     ids=["semicolons", "decimals", "tabs", "decimal", "thousands", "bare", "zone", "named zone", "json", "column"],
 )
@@ -305,8 +305,8 @@ FOREIGN = DATA / "foreign"
     ("name", "words"),
     [
         ("optionsdx.csv", "its first line has none of its columns"),
-        ("cboe_by_curl.json", "is a JSON document, not a chain file"),
-        ("semicolons.csv", "parted by semicolons and its numbers have decimal commas"),
+        ("cboe_by_curl.json", "is not a chain file: row 1 has"),
+        ("semicolons.csv", "parted by semicolons; write commas between them; decimals come after a point"),
     ],
 )
 def test_files_of_other_sources_are_refused_with_the_columns_that_are_wanted(name: str, words: str) -> None:
@@ -314,12 +314,12 @@ def test_files_of_other_sources_are_refused_with_the_columns_that_are_wanted(nam
         RecordedMarket.load(FOREIGN / name)
     assert words in refused.value.message
     if name != "semicolons.csv":
-        assert all(column in refused.value.message for column in chain_text.REQUIRED_COLUMNS)
+        assert all(column in refused.value.message for column in chain_file.REQUIRED_COLUMNS)
 
 
 def test_the_docs_name_every_column_of_a_chain_file() -> None:
     page = (ROOT / "docs" / "recorded-chains.md").read_text()
-    for column in (*chain_text.REQUIRED_COLUMNS, *chain_text.OPTIONAL_COLUMNS):
+    for column in (*chain_file.REQUIRED_COLUMNS, *chain_file.OPTIONAL_COLUMNS):
         assert f"`{column}`" in page
     assert "8 MB" in page
     assert "50,000 rows" in page

@@ -588,10 +588,6 @@ def test_the_brokers_own_figures_with_their_time(server: TastytradeServer, marke
     assert values == {
         "iv_rank": 0.273,
         "iv_percentile": 0.418,
-        "iv_index": 0.158,
-        "iv_30d": pytest.approx(0.158),
-        "hv_30d": pytest.approx(0.1241),
-        "beta": 1.0,
         "iv_2026-12-24": 0.1571,
     }
     assert found["iv_rank"].as_of == datetime(2026, 11, 23, 14, 53, tzinfo=UTC)
@@ -605,14 +601,11 @@ def test_metrics_that_are_missing_or_no_fraction_say_so(server: TastytradeServer
     server.metrics = {
         "symbol": "SPY",
         "implied-volatility-index-rank": "27.3",
-        "implied-volatility-index": "NaN",
-        "historical-volatility-30-day": "-1.0",
     }
     found = market.metrics("SPY")
     assert found["iv_rank"].missing == "tastytrade sent implied-volatility-index-rank 27.3, which is no fraction"
     assert found["iv_percentile"].missing == "tastytrade sent no implied-volatility-percentile"
-    assert found["iv_index"].missing == "tastytrade sent no implied-volatility-index"
-    assert set(found) == {"iv_rank", "iv_percentile", "iv_index"}
+    assert set(found) == {"iv_rank", "iv_percentile"}
 
 
 def test_metrics_of_another_symbol_are_refused(server: TastytradeServer, market: TastytradeMarket) -> None:
@@ -628,7 +621,6 @@ def test_metrics_of_another_symbol_are_refused(server: TastytradeServer, market:
     [
         ("implied-volatility-index-rank", ["0.2"]),
         ("implied-volatility-updated-at", "now"),
-        ("beta", "high"),
         ("option-expiration-implied-volatilities", {}),
         ("option-expiration-implied-volatilities", ["x"]),
     ],

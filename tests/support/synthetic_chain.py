@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
 from pathlib import Path
 
-from spy32.markets.chain_text import REQUIRED_COLUMNS
+from spy32.markets.chain_file import REQUIRED_COLUMNS
 from spy32.sessions import NEW_YORK
 
 Holes = Mapping[str, tuple[float, ...]]
