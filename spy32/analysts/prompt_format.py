@@ -79,7 +79,5 @@ def estimate_tokens(text: str) -> int:
     The service's tokeniser is not public. Two common ones, cl100k and o200k, need a twentieth to a third less for the
     parts of our prompts.
     """
-    count = 0
-    for piece in TOKEN_PIECES.findall(text):
-        count += -(-len(piece) // LETTERS_PER_TOKEN) if piece.isalpha() else 1
-    return count
+    pieces = TOKEN_PIECES.findall(text)
+    return sum(math.ceil(len(piece) / LETTERS_PER_TOKEN) if piece.isalpha() else 1 for piece in pieces)

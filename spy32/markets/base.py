@@ -1,8 +1,9 @@
 """The common part of all market sources. What a source does not serve is empty or None; without options it refuses."""
 
+import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from spy32.domain.events import ScheduledEvent
 from spy32.domain.market import Chain, DailyBar, Dividend, LegQuotes, Metric, OptionQuote
@@ -124,3 +125,25 @@ def select_leg_quotes(quotes: Iterable[OptionQuote], legs: Sequence[Leg]) -> dic
         if (first.bid, first.ask) != (quote.bid, quote.ask):
             doubtful.add(quote.symbol)
     return {symbol: quote for symbol, quote in found.items() if symbol not in doubtful}
+
+
+class Memo(Generic[T]):
+    """Recent answers by name; threads that ask for the same share one request. `now` counts seconds."""
+
+    def __init__(self, source: str, now: Callable[[], float]) -> None:
+        self._source = source
+        self._now = now
+        self._lock = threading.Lock()
+        self._kept: dict[str, tuple[float, T]] = {}
+
+    def get(self, name: str, ask: Callable[[], T], *, oldest: float, seconds: float) -> T:
+        """The answer, asked for anew when it is `oldest` seconds old; `Unavailable` after waiting `seconds`."""
+        if not self._lock.acquire(timeout=max(seconds, 0.0)):
+            raise Unavailable(f"{self._source} was busy with another question for {seconds:.0f} s")
+        try:
+            kept = self._kept.get(name)
+            if kept is None or not 0 <= self._now() - kept[0] < oldest:
+                kept = self._kept[name] = (self._now(), ask())
+            return kept[1]
+        finally:
+            self._lock.release()

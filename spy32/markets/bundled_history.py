@@ -91,13 +91,13 @@ def rate(now: datetime) -> Metric:
     today = market_date(now)
     for row in reversed(_read_rows(today - MAX_RATE_AGE, today - timedelta(days=1))):
         day = date.fromisoformat(row["date"])
-        for name, continuous in (("dgs1mo", continuous_bond_yield), ("irx", continuous_bill_rate)):
+        for name, continuous, what in (
+            ("dgs1mo", continuous_bond_yield, "1-month Treasury yield"),
+            ("irx", continuous_bill_rate, "13-week bill discount"),
+        ):
             if row[name]:
-                what = {"dgs1mo": "1-month Treasury yield", "irx": "13-week bill discount"}[name]
-                value = continuous(float(row[name]))
-                return Metric(
-                    value=value, unit="fraction", source=f"{what} of {day}, {SOURCE}", as_of=_option_close(day)
-                )
+                value, source = continuous(float(row[name])), f"{what} of {day}, {SOURCE}"
+                return Metric(value=value, unit="fraction", source=source, as_of=_option_close(day))
     return Metric(value=None, unit="fraction", source=SOURCE, missing=f"no rate within a week before {today}")
 
 

@@ -4,12 +4,11 @@ The pages are for personal use; a run asks for a handful of documents. Quotes an
 a chain is of the instant that its document names, less the delay.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import date, datetime
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from spy32.clients.http import HttpClient
@@ -17,10 +16,11 @@ from spy32.domain.market import Chain, DailyBar, LegQuotes, Metric
 from spy32.domain.option_class import option_roots
 from spy32.domain.spreads import Leg
 from spy32.errors import NotPermitted, ServiceGone, Unusable
-from spy32.markets.base import BaseMarket, collect_metrics, find_listing, leg_quotes
+from spy32.markets.base import BaseMarket, Memo, collect_metrics, find_listing, leg_quotes
 from spy32.markets.cboe_parser import SOURCE, document_name, parse_bars, parse_chain, parse_level, parse_vix_closes
-from spy32.markets.memo import Memo
 from spy32.sessions import market_date
+
+T = TypeVar("T")
 
 QUOTES_PATH = "/api/global/delayed_quotes"
 VIX_HISTORY_PATH = "/api/global/us_indices/daily_prices/VIX_History.csv"
@@ -65,8 +65,7 @@ class CboeMarket(BaseMarket):
 
     def volatility_history(self, since: date) -> tuple[tuple[date, float], ...]:
         """Official VIX closes up to yesterday."""
-        with _translate_not_found("VIX_History.csv"):
-            text = self._http.text(VIX_HISTORY_PATH, seconds=self._seconds)
+        text = self._fetch(self._http.text, VIX_HISTORY_PATH, "VIX_History.csv", self._deadline())
         return parse_vix_closes(text, since, self._clock())
 
     def moves(self, tickers: Sequence[str]) -> dict[str, Metric]:
@@ -96,8 +95,14 @@ class CboeMarket(BaseMarket):
 
     def _fetch_json(self, kind: str, ticker: str, deadline: float) -> Any:
         path = f"{QUOTES_PATH}/{kind}/{quote(document_name(ticker))}"
-        with _translate_not_found(ticker):
-            return self._http.json(path, seconds=deadline - self._http.monotonic())
+        return self._fetch(self._http.json, path, ticker, deadline)
+
+    def _fetch(self, read: Callable[..., T], path: str, subject: str, deadline: float) -> T:
+        try:
+            return read(path, seconds=deadline - self._http.monotonic())
+        except (NotPermitted, ServiceGone):
+            # 403 or 404 for what Cboe does not have; 403 may also be its word for being asked too much.
+            raise Unusable(f"cboe does not know {subject}") from None
 
     def _fetch_metrics(self, requests: Mapping[str, str], field: str, unit: str) -> dict[str, Metric]:
         """One figure of each ticker's quote, all of them within `seconds`."""
@@ -108,12 +113,3 @@ class CboeMarket(BaseMarket):
 
         with ThreadPoolExecutor(MAX_PARALLEL_REQUESTS, thread_name_prefix=SOURCE) as pool:
             return collect_metrics(SOURCE, unit, requests, ask, run=pool.map)
-
-
-@contextmanager
-def _translate_not_found(subject: str) -> Iterator[None]:
-    """Cboe answers 403 or 404 for what it does not have; 403 may also be its word for being asked too much."""
-    try:
-        yield
-    except (NotPermitted, ServiceGone):
-        raise Unusable(f"cboe does not know {subject}") from None

@@ -9,16 +9,13 @@ comma in the wrong place makes another price.
 
 import gzip
 import math
-import os
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, cast
 
 from spy32.domain.market import OptionQuote, Right, plain_strike
 from spy32.domain.sanitize import cap_text
@@ -45,11 +42,8 @@ MAX_FILE_BYTES = 8 * MEGABYTE
 """Bytes, unpacked. All of SPX, the largest chain there is, has some three million."""
 MAX_ROWS = 50_000
 """Twice the contracts of SPX."""
-MAX_LINE_LENGTH = 4_000
-"""Characters; a row of this layout has about a hundred."""
 MAX_CELL_LENGTH = 41
 """Characters of a cell that a message holds."""
-CHUNK_BYTES = 256 * 1024
 GZIP_MAGIC = b"\x1f\x8b"
 MAX_CONTRACTS_PER_EXPIRATION = 4_000
 """Contracts of one expiration; SPX has some two thousand. A gate that pairs strikes takes the square of it in time."""
@@ -118,56 +112,23 @@ def read_chain_file(path: Path) -> ChainFile:
 def _read_text(path: Path) -> str:
     """The text of a file; `Unusable` for one that is no file, too large or not text, before it costs memory."""
     try:
-        with _open_chain_file(path) as file:
-            data = _read_bounded(file, path.name)
+        if not path.is_file():  # a pipe without a writer is not waited for
+            what = "is not a file" if path.exists() else "is no such chain file"
+            raise Unusable(f"{path} {what}")
+        with path.open("rb") as file:
+            is_packed = file.read(2) == GZIP_MAGIC
+            file.seek(0)
+            data = (gzip.GzipFile(fileobj=file) if is_packed else file).read(MAX_FILE_BYTES + 1)
+        if len(data) > MAX_FILE_BYTES or data.count(b"\n") > MAX_ROWS + 1:
+            most = f"{MAX_FILE_BYTES / MEGABYTE:g} MB unpacked and {MAX_ROWS:,} rows are the most"
+            raise Unusable(f"{path.name} is too large for the chain of one underlying: {most}")
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Unusable(f"{path.name} is not a chain file: it is not UTF-8 text") from None
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise Unusable(f"{path.name} is not a chain file: damaged gzip ({error})") from None
     except (OSError, ValueError) as error:  # a path may hold what no file system takes
         raise Unusable(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise Unusable(f"{path.name} is not a chain file: it is not UTF-8 text") from None
-
-
-@contextmanager
-def _open_chain_file(path: Path) -> Iterator[BinaryIO]:
-    """A plain file, unpacked if it is packed. A pipe without a writer is not waited for."""
-    if not path.exists():
-        raise Unusable(f"no such chain file: {path}")
-    if not path.is_file():
-        raise Unusable(f"{path} is not a file")
-    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
-        size = os.fstat(file.fileno()).st_size
-        if size > MAX_FILE_BYTES:
-            raise _size_error(path.name, f"{size / MEGABYTE:,.1f} MB")
-        is_packed = file.read(2) == GZIP_MAGIC
-        file.seek(0)
-        if is_packed:
-            with gzip.open(file) as unpacked:
-                yield cast(BinaryIO, unpacked)
-        else:
-            yield file
-
-
-def _read_bounded(file: BinaryIO, name: str) -> bytes:
-    """All bytes; it ends at the first piece that is too much, however much a packed file would still give."""
-    pieces: list[bytes] = []
-    size = lines = 0
-    while piece := file.read(CHUNK_BYTES):
-        pieces.append(piece)
-        size += len(piece)
-        lines += piece.count(b"\n")
-        if size > MAX_FILE_BYTES:
-            raise _size_error(name, f"more than {MAX_FILE_BYTES / MEGABYTE:g} MB")
-        if lines > MAX_ROWS + 1:
-            raise _size_error(name, f"more than {MAX_ROWS:,} rows")
-    return b"".join(pieces)
-
-
-def _size_error(name: str, figure: str) -> Unusable:
-    most = f"{MAX_FILE_BYTES / MEGABYTE:g} MB unpacked and {MAX_ROWS:,} rows"
-    return Unusable(f"{name} is too large for the chain of one underlying: {figure}; {most} are the most")
 
 
 def _parse_columns(text: str, name: str) -> tuple[Columns, list[int]]:
@@ -175,10 +136,6 @@ def _parse_columns(text: str, name: str) -> tuple[Columns, list[int]]:
     if not text or "\0" in text:
         raise Unusable(f"{name} is not a chain file: " + ("it holds NUL bytes" if text else "it is empty"))
     lines = [line.removesuffix("\r") for line in text.split("\n")]
-    length, row = max((len(line), -number) for number, line in enumerate(lines, 1))
-    if length > MAX_LINE_LENGTH:
-        figure = f"{length:,} characters; {MAX_LINE_LENGTH:,} are the most"
-        raise Unusable(f"{name} is not a chain file: row {-row} has {figure}. {LAYOUT}")
     heading = _split_line(lines[0])
     _check_heading(heading, lines[0], name)
     rows = [number for number, line in enumerate(lines, 1) if line and number > 1]

@@ -7,11 +7,12 @@ deviations only, so puts and calls of one strike agree and prices are convex in 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from functools import cache
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,9 @@ from spy32.markets import bundled_history
 from spy32.markets.base import BaseMarket
 from spy32.options.european import build_contracts, price
 from spy32.ports import Clock
-from spy32.sessions import closure_reason, market_date, session, years_to_expiration
+from spy32.sessions import DAY, closure_reason, market_date, session, years_to_expiration
+
+T = TypeVar("T")
 
 RATE = 0.02
 """Continuous, a fraction a year."""
@@ -57,7 +60,7 @@ class SyntheticMarket(BaseMarket):
         day = market_date(now)
         hours = session(day)
         if hours is None or now < hours.open:
-            return _last_bar(day - timedelta(days=1)).close
+            return _latest(_all_bars(), day - DAY).close
         step = min(int((now - hours.open).total_seconds() // (60 * STEP_MINUTES)), _steps(day))
         return float(_bridge(day)[step])
 
@@ -65,7 +68,7 @@ class SyntheticMarket(BaseMarket):
         """Mondays, Wednesdays and Fridays that are sessions, and the Thursday before a Friday that is none."""
         _check_underlying(underlying)
         today = market_date(self._clock())
-        days = [today + timedelta(days=number) for number in range(DAYS_LISTED)]
+        days = [today + number * DAY for number in range(DAYS_LISTED)]
         return tuple(day for day in days if closure_reason(day) is None and _is_listed(day))
 
     def chain(self, underlying: str, expirations: Sequence[date]) -> Chain:
@@ -124,7 +127,7 @@ class SyntheticMarket(BaseMarket):
         bids, asks = np.floor((prices - half) * 100) / 100, np.ceil((prices + half) * 100) / 100
         return [
             OptionQuote(
-                root="SPY",
+                root=bundled_history.UNDERLYING,
                 expiration=expiration,
                 strike=Decimal(int(strike)),
                 right=right,
@@ -139,12 +142,12 @@ class SyntheticMarket(BaseMarket):
     def _prices(
         self, expiration: date, right: Right, strikes: NDArray[np.float64], spot: float, now: datetime
     ) -> NDArray[np.float64]:
-        years = max(years_to_expiration(now, expiration), 1e-6)
-        forward = (spot - _dividends_between(market_date(now), expiration)) * math.exp(RATE * years)
+        today, years = market_date(now), max(years_to_expiration(now, expiration), 1e-6)
+        forward = (spot - _dividends_between(today, expiration)) * math.exp(RATE * years)
         contracts = build_contracts(
             is_call=right is Right.CALL, strike=strikes, forward=forward, years=years, discount=math.exp(-RATE * years)
         )
-        return np.asarray(price(contracts, _smile(strikes, forward, years, market_date(now))), dtype=np.float64)
+        return np.asarray(price(contracts, _smile(strikes, forward, years, today)), dtype=np.float64)
 
 
 def _check_underlying(underlying: str) -> None:
@@ -161,7 +164,7 @@ def _smile(strikes: NDArray[np.float64], forward: float, years: float, day: date
 
 def _is_listed(day: date) -> bool:
     weekday = day.weekday()
-    return weekday in (0, 2, 4) or (weekday == 3 and closure_reason(day + timedelta(days=1)) is not None)
+    return weekday in (0, 2, 4) or (weekday == 3 and closure_reason(day + DAY) is not None)
 
 
 @cache
@@ -170,26 +173,20 @@ def _all_bars() -> dict[date, DailyBar]:
 
 
 @cache
-def _last_bar(day: date) -> DailyBar:
-    bars = _all_bars()
-    while day not in bars:
-        day -= timedelta(days=1)
-    return bars[day]
-
-
-@cache
 def _all_vix() -> dict[date, float]:
     return dict(bundled_history.volatility_history(LAST_INSTANT, FIRST_DAY))
 
 
-@cache
+def _latest(history: Mapping[date, T], day: date) -> T:
+    """What the history has of the day, or of the last one before that it has."""
+    while day not in history:
+        day -= DAY
+    return history[day]
+
+
 def _vix_before(day: date) -> float:
     """The VIX close of the session before: what a quote of the day can know."""
-    history = _all_vix()
-    day -= timedelta(days=1)
-    while day not in history:
-        day -= timedelta(days=1)
-    return history[day]
+    return _latest(_all_vix(), day - DAY)
 
 
 @cache

@@ -18,8 +18,7 @@ from spy32.domain.market import Chain, Contract, Dividend, LegQuotes, Metric, Op
 from spy32.domain.option_class import INDEX_TICKERS
 from spy32.domain.spreads import Leg
 from spy32.errors import Unavailable, Unusable
-from spy32.markets.base import BaseMarket, find_listing, select_leg_quotes
-from spy32.markets.memo import Memo
+from spy32.markets.base import BaseMarket, Memo, find_listing, select_leg_quotes
 from spy32.quality.arbitrage import PARITY_BAND_STEPS
 from spy32.quality.common import strike_step
 from spy32.quality.quotes import BAND_STEPS

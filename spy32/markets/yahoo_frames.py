@@ -13,8 +13,11 @@ from spy32.domain.sanitize import quote_value
 from spy32.errors import Unusable
 
 REQUIRED_COLUMNS = ("Open", "High", "Low", "Close", "Adj Close", "Volume", "Dividends")
+NEEDED_COLUMNS = ("contractSymbol", "contractSize", "lastTradeDate", "strike", "bid", "ask")
 MIN_IV = 0.001
 """Yahoo writes 1e-05 where it could not compute a volatility."""
+
+Row = Mapping[str, Any]
 
 
 def parse_timestamp(message: Mapping[str, Any]) -> datetime:
@@ -34,15 +37,9 @@ def check_frame(frame: Any, underlying: str) -> None:
         raise Unusable(f"yahoo has no {what} in the history of {underlying}")
 
 
-def _read_column(frame: Any, name: str, *, is_needed: bool = False) -> list[float | None]:
-    """The numbers of a column, None for NaN; `Unusable` for text, infinity, and nothing at all where it is needed."""
-    found = [_parse_number(cell, name) for cell in frame[name].tolist()]
-    if is_needed and found and all(number is None for number in found):
-        raise Unusable(f"yahoo: no contract has {name!r}")
-    return found
-
-
-def _parse_number(cell: Any, name: str) -> float | None:
+def _parse_number(row: Row, name: str) -> float | None:
+    """None for NaN; `Unusable` for text and infinity."""
+    cell = row[name]
     if cell is None:
         return None
     if isinstance(cell, bool) or not isinstance(cell, int | float) or math.isinf(cell):
@@ -50,61 +47,61 @@ def _parse_number(cell: Any, name: str) -> float | None:
     return None if math.isnan(cell) else float(cell)
 
 
-def _row_dates(frame: Any) -> list[date]:
-    return [stamp.date() for stamp in frame.index]
+def _parse_amount(row: Row, name: str) -> float | None:
+    """A price or a count; a negative one stands for none."""
+    number = _parse_number(row, name)
+    return number if number is not None and number >= 0 else None
+
+
+def _parse_count(row: Row, name: str) -> int | None:
+    number = _parse_amount(row, name)
+    return None if number is None else int(number)
+
+
+def _dated_rows(frame: Any) -> list[tuple[date, Row]]:
+    return list(zip((stamp.date() for stamp in frame.index), frame.to_dict("records"), strict=True))
 
 
 def parse_bars(frame: Any, since: date) -> tuple[DailyBar, ...]:
     """The rows with a close. yfinance writes zeros and NaN for a session that has not begun or was lost."""
-    columns = (_read_column(frame, name) for name in REQUIRED_COLUMNS[:6])
-    rows = {day: row for day, *row in zip(_row_dates(frame), *columns, strict=True)}
-    return tuple(
-        DailyBar(day=day, close=close, open=first, high=high, low=low, volume=volume, adjusted=adjusted)
-        for day, (first, high, low, close, adjusted, volume) in sorted(rows.items())
-        if close is not None and close > 0 and day >= since
-    )
+    bars = []
+    for day, row in sorted(dict(_dated_rows(frame)).items()):
+        first, high, low, close, adjusted, volume = (_parse_number(row, name) for name in REQUIRED_COLUMNS[:6])
+        if close is not None and close > 0 and day >= since:
+            bar = DailyBar(day=day, close=close, open=first, high=high, low=low, volume=volume, adjusted=adjusted)
+            bars.append(bar)
+    return tuple(bars)
 
 
 def parse_quotes(frame: Any, right: Right, underlying: str, day: date) -> tuple[OptionQuote, ...]:
     """The rows of one side, each checked against its own symbol; adjusted contracts of a standard root are left out."""
-    if not len(frame):
-        return ()
-    symbols, sizes = frame["contractSymbol"].tolist(), frame["contractSize"].tolist()
-    for name in ("contractSymbol", "contractSize", "lastTradeDate"):
+    for name in NEEDED_COLUMNS if len(frame) else ():
         if frame[name].isna().all():
             raise Unusable(f"yahoo: no contract has {name!r}")
-    stamps = frame["lastTradeDate"]
-    traded = [
-        None if is_absent else datetime.fromtimestamp(stamp.timestamp(), UTC)
-        for stamp, is_absent in zip(stamps, stamps.isna(), strict=True)
-    ]
-    strikes, bids, asks = (_read_column(frame, name, is_needed=True) for name in ("strike", "bid", "ask"))
-    lasts, volumes, interest, ivs = (
-        _read_column(frame, name) for name in ("lastPrice", "volume", "openInterest", "impliedVolatility")
-    )
     found = []
-    for place, symbol in enumerate(symbols):
-        contract = _parse_contract(symbol, right, underlying, day, strikes[place])
-        if sizes[place] != "REGULAR" and contract.root in option_roots(underlying):
+    for row in frame.to_dict("records"):
+        contract = _parse_contract(row, right, underlying, day)
+        if row["contractSize"] != "REGULAR" and contract.root in option_roots(underlying):
             continue  # nothing later could tell it from a standard contract; another root tells itself
-        iv = ivs[place]
+        traded, iv = row["lastTradeDate"].timestamp(), _parse_number(row, "impliedVolatility")
         found.append(
             OptionQuote(
                 **contract._asdict(),
-                bid=_valid_price(bids[place]),
-                ask=_valid_price(asks[place]),
-                last=_valid_price(lasts[place]),
-                volume=_valid_count(volumes[place]),
-                open_interest=_valid_count(interest[place]),
+                bid=_parse_amount(row, "bid"),
+                ask=_parse_amount(row, "ask"),
+                last=_parse_amount(row, "lastPrice"),
+                volume=_parse_count(row, "volume"),
+                open_interest=_parse_count(row, "openInterest"),
                 feed_iv=iv if iv is not None and iv >= MIN_IV else None,
-                traded_at=traded[place],
+                traded_at=None if math.isnan(traded) else datetime.fromtimestamp(traded, UTC),
             )
         )
     return tuple(found)
 
 
-def _parse_contract(symbol: Any, right: Right, underlying: str, day: date, strike: float | None) -> Contract:
+def _parse_contract(row: Row, right: Right, underlying: str, day: date) -> Contract:
     """The contract of a row's symbol; `Unusable` when the row is not of what was asked for."""
+    symbol, strike = row["contractSymbol"], _parse_number(row, "strike")
     try:
         contract = parse_occ_symbol(symbol)
     except (TypeError, ValueError):
@@ -119,14 +116,6 @@ def _parse_contract(symbol: Any, right: Right, underlying: str, day: date, strik
     return contract
 
 
-def _valid_price(number: float | None) -> float | None:
-    return number if number is not None and number >= 0 else None
-
-
-def _valid_count(number: float | None) -> int | None:
-    return int(number) if number is not None and number >= 0 else None
-
-
 def drop_empty_interest(quotes: tuple[OptionQuote, ...]) -> tuple[OptionQuote, ...]:
     """Open interest 0 everywhere is a figure that was not loaded, not a market without positions."""
     if any(quote.open_interest for quote in quotes):
@@ -136,6 +125,6 @@ def drop_empty_interest(quotes: tuple[OptionQuote, ...]) -> tuple[OptionQuote, .
 
 def parse_dividends(frame: Any) -> tuple[Dividend, ...]:
     """The ex-dates in a history, oldest first."""
-    rows = zip(_row_dates(frame), _read_column(frame, "Dividends"), strict=True)
+    rows = ((day, _parse_number(row, "Dividends")) for day, row in _dated_rows(frame))
     paid = (Dividend(ex_date=day, amount=Decimal(f"{paid:.6f}").normalize()) for day, paid in rows if paid)
     return tuple(sorted(paid, key=lambda item: item.ex_date))

@@ -14,7 +14,7 @@ import threading
 import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from curl_cffi import CurlOpt
 from curl_cffi.requests import Response, Session
@@ -53,10 +53,8 @@ class YahooSession(Session[Response]):
         self.until = math.inf
         self.path = ""
         """Of the last request, without its query: a crumb is nobody's business."""
-        self.status: int | None = None
+        self.refusal: Unavailable | None = None
         """Of the last document, until `begin`."""
-        self.asked = ""
-        """The path of the last document."""
         self.crumb_trouble = ""
         self.is_limited = False
         self.calendars: dict[str, Any] = {}
@@ -70,7 +68,7 @@ class YahooSession(Session[Response]):
     def begin(self) -> None:
         """Forgets the refusals of the question before."""
         self._refused.clear()
-        self.status = None
+        self.refusal = None
 
     def request(self, method: Any, url: str, *args: Any, **kw: Any) -> Response:
         """One request within the time that is left; `Unavailable` or `Unusable` where yfinance would be silent."""
@@ -95,11 +93,10 @@ class YahooSession(Session[Response]):
         elif self.path == CRUMB_PATH:
             self._check_crumb(answer)
         elif document is not None and not (urlsplit(answer.url).hostname or "").endswith("consent.yahoo.com"):
-            asked = {name: values[-1] for name, values in parse_qs(parts.query).items()} | (kw.get("params") or {})
+            asked = dict(parse_qsl(parts.query)) | (kw.get("params") or {})
             when = [str(asked[name]) for name in ("date", "range", "period1") if name in asked]
-            self._check_document(
-                answer, document[1], document[2], "_".join([*document.groups(), *when]).replace("^", "")
-            )
+            name = "_".join([*document.groups(), *when]).replace("^", "")
+            self._check_document(answer, document[1], document[2], name)
         return answer
 
     def _check_crumb(self, answer: Response) -> None:
@@ -109,8 +106,8 @@ class YahooSession(Session[Response]):
 
     def _check_document(self, answer: Response, kind: str, symbol: str, name: str) -> None:
         """A good document is kept. A second refusal is final: yfinance would answer it with nothing."""
-        self.status, self.asked = answer.status_code, self.path
-        if self.status == 200:
+        status, self.refusal = answer.status_code, None
+        if status == 200:
             try:
                 parsed = parse_strict_json(answer.content)
             except ValueError as reason:
@@ -120,16 +117,13 @@ class YahooSession(Session[Response]):
             if self._keep is not None:
                 self._keep(f"{name}.json", answer.content)
             return
-        if self.status == 404:
+        if status == 404:
             raise Unusable(f"yahoo does not know {symbol} (HTTP 404 for {self.path})")
-        if name in self._refused or self.status < 400:
-            raise self.refusal()
+        self.refusal = Unavailable(f"yahoo: HTTP {status} for {self.path}{self.crumb_trouble}")
+        self.is_limited |= status == 429
+        if name in self._refused or status < 400:
+            raise self.refusal
         self._refused.add(name)
-
-    def refusal(self) -> Unavailable:
-        """The error of a document that was refused."""
-        self.is_limited |= self.status == 429
-        return Unavailable(f"yahoo: HTTP {self.status} for {self.asked}{self.crumb_trouble}")
 
 
 class YahooClient:
@@ -170,8 +164,8 @@ class YahooClient:
         session.begin()
         try:
             found = call(ticker)
-            if session.status not in (None, 200):
-                raise session.refusal()
+            if session.refusal is not None:
+                raise session.refusal
         except Spy32Error:
             self._fail(session)
             raise
@@ -247,8 +241,8 @@ def _load_yfinance() -> Any:
 def _translate_error(error: Exception, session: YahooSession) -> Spy32Error:
     """Our exception for one of yfinance, without its text, which may hold an address with a crumb."""
     path = session.path
-    if session.status is not None and session.status >= 400:
-        return session.refusal()
+    if session.refusal is not None:
+        return session.refusal
     if isinstance(error, Timeout):
         return Unavailable(f"yahoo gave no answer in time for {path}")
     if isinstance(error, NoConnection):

