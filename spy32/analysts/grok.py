@@ -215,8 +215,8 @@ class GrokAnalyst:
         self.journal.end(sample.row, reply.response, self.clock())
         response = reply.response
         sample.responses.append(response)
-        answered = f"answered after {response.ms / 1000:.0f} s, {format_cost(response.cost_ticks)}"
-        self.tell(self._progress_line(sample, response.detail or answered))
+        done = f"answered after {response.ms / 1000:.0f} s, {format_cost(response.cost_ticks)}"
+        self.tell(self._progress_line(sample, done if response.is_answered else response.detail))
         return reply
 
     def _progress_line(self, sample: _Sample, words: str) -> str:

@@ -61,11 +61,16 @@ class TrendFigures(NamedTuple):
         return None
 
     @property
-    def caution(self) -> str:
-        """Why the short strike is placed farther out; empty when it is not."""
+    def is_cautious(self) -> bool:
+        """Whether the short strike is placed farther out."""
+        return self.vix >= HIGH_VIX or self.rank < LOW_RANK
+
+    @property
+    def caution_text(self) -> str:
+        """Why the short strike is placed farther out; only when it is."""
         if self.vix >= HIGH_VIX:
             return f" since the VIX of {self.vix:.1f} is not below {HIGH_VIX:.0f}"
-        return f" since the IV rank of {self.rank:.2f} is below {LOW_RANK:.2f}" if self.rank < LOW_RANK else ""
+        return f" since the IV rank of {self.rank:.2f} is below {LOW_RANK:.2f}"
 
 
 class TrendAnalyst:
@@ -99,7 +104,7 @@ class TrendAnalyst:
             reason = f"the trend asks for a {SIDES[figures.side]} spread, and none is on the menu"
             return self._abstention(reason, briefing, (SPOT, AVERAGE, MOMENTUM))
         rule_delta = self._choice.rule_delta
-        delta = min(rule_delta, CAREFUL_DELTA) if figures.caution else rule_delta
+        delta = min(rule_delta, CAREFUL_DELTA) if figures.is_cautious else rule_delta
         chosen = nearest_candidate(candidates, delta, scaled_width(self._choice.rule_width, snapshot.spot))
         return self._recommend(chosen, figures, delta, briefing)
 
@@ -112,7 +117,7 @@ class TrendAnalyst:
             candidate_id=chosen.id,
             reason=f"the {spread.short.strike}/{spread.long.strike} {side} spread: spot {direction} its 50-day average "
             f"and momentum of 20 days {figures.momentum:+.2f}; short delta {chosen.short_delta:.3f}, aimed at "
-            f"{delta:.2f}{figures.caution}",
+            f"{delta:.2f}{figures.caution_text if figures.is_cautious else ''}",
             analysis=f"Spot {figures.spot:.2f}, 50-day average {figures.average:.2f}. VIX {figures.vix:.1f}, over "
             f"VIX3M {figures.slope:.3f}; IV rank {figures.rank:.2f}. Credit {chosen.mid} at the mid, maximum loss "
             f"{chosen.max_loss:.2f} a contract.",
