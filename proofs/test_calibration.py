@@ -26,6 +26,8 @@ from spy32.markets import bundled_history
 from spy32.options.density import implied_density
 from spy32.options.surface import build_smile
 
+pytestmark = pytest.mark.slow
+
 DECEMBER = date(2009, 12, 31).toordinal()
 
 
@@ -43,7 +45,6 @@ def test_the_table_that_the_screens_quote_is_that_of_the_code() -> None:
     assert calibration.TABLE.read_text() == "\n".join(calibration.table_lines()) + "\n"
 
 
-@pytest.mark.slow
 def test_the_page_and_its_picture_are_those_of_the_code_and_every_target_is_met() -> None:
     assert {path.name: path.read_text() == text for path, text in calibration.outputs().items()} == {
         "calibration.md": True, "calibration.svg": True, "calibration.csv": True,

@@ -8,6 +8,8 @@ from proofs.walk_forward import DELTAS, RATIOS, WIDTH, Spread, SyntheticSmile, b
 from spy32.review.betting import evidence
 from spy32.review.bounds import share_bounds
 
+pytestmark = pytest.mark.slow
+
 
 def test_running_evidence_is_the_program_s_after_each_week() -> None:
     differences = np.random.default_rng(1).uniform(-0.5, 0.6, (3, 40))

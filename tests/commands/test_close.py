@@ -9,6 +9,8 @@ from tests.support import builders
 from tests.support.recorded_trades import LAST, LATER, document, run
 from tests.support.terminal import plain
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_close_by_hand_is_proposed_with_its_next_command(trade_home: Path) -> None:
     run(trade_home, "manage", "--market", LATER)

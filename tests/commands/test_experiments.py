@@ -12,6 +12,8 @@ from tests.support.builders import NOW, experiment_terms
 from tests.support.schemas import check as fits_schema
 from tests.support.stores import opened
 
+pytestmark = pytest.mark.slow
+
 ENV = {"SPY32_MARKET_CHAIN": "recorded", "SPY32_ANALYST_NAME": "rules", "COLUMNS": "80"}
 
 

@@ -17,6 +17,8 @@ from tests.support.program import ANALYZE, one_line, spy32
 from tests.support.schemas import check
 from tests.support.timeouts import PATIENCE
 
+pytestmark = pytest.mark.slow
+
 MARK = "PLANTEDmarker0123456789"
 SECRETS = {"XAI_API_KEY": f"xai-{MARK}", "TASTYTRADE_CLIENT_SECRET": f"tt-{MARK}", "TASTYTRADE_REFRESH_TOKEN": MARK}
 KEYS = {"ts", "level", "event", "run", "step", "ms", "code"}
@@ -116,7 +118,6 @@ def in_mount(home: Path, mount: str, *words: str) -> subprocess.CompletedProcess
     return done
 
 
-@pytest.mark.slow
 def test_a_full_disk_under_the_log_changes_no_outcome(tmp_path: Path) -> None:
     logs = tmp_path / "logs"
     logs.mkdir()
@@ -127,7 +128,6 @@ def test_a_full_disk_under_the_log_changes_no_outcome(tmp_path: Path) -> None:
     assert list(logs.iterdir()) == []
 
 
-@pytest.mark.slow
 def test_a_read_only_home_is_shown_as_ever_and_fails_as_ever(tmp_path: Path) -> None:
     spy32(tmp_path, *ANALYZE)
     read_only = f"mount --bind {tmp_path} {tmp_path} && mount -o remount,ro,bind {tmp_path}"

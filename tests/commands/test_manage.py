@@ -34,6 +34,8 @@ from tests.support.schemas import check
 from tests.support.terminal import Terminal
 from tests.support.trading import TradingDesk
 
+pytestmark = pytest.mark.slow
+
 D = Decimal
 KEYS = [
     "id", "state", "remaining", "mark", "unrealized", "of_max_profit", "dte", "due", "reason", "proposal_id",

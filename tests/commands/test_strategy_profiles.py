@@ -7,6 +7,8 @@ import pytest
 
 from tests.support.recorded_trades import LAST, NEXT, OPENED, document, run
 
+pytestmark = pytest.mark.slow
+
 D = Decimal
 CONFIG = """\
 [exit]

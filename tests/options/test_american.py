@@ -34,6 +34,7 @@ def contract_of(row: dict[str, str]) -> AmericanContract:
 # Published numbers.
 
 
+@pytest.mark.slow
 def test_prices_premiums_and_deltas_are_those_of_quantlibs_integral_equation() -> None:
     for row in rows_of("american_quantlib_grid")[::2]:
         found = price_american(contract_of(row), float(row["vol"]))
@@ -87,6 +88,7 @@ def test_edge_cases_are_priced_or_refused() -> None:
 # The second implementation.
 
 
+@pytest.mark.slow
 def test_random_contracts_are_within_half_a_cent_of_quantlib() -> None:
     """`make proofs` takes ten thousand and a thousand."""
     assert np.abs(european_differences(300, 5)).max() < 1e-9

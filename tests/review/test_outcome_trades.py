@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from spy32.domain.orders import Trade
 from spy32.domain.outcomes import Outcome
 from spy32.domain.proposals import ExitReason
@@ -11,6 +13,8 @@ from spy32.lifecycle import TradeState
 from spy32.sessions import Session, market_date
 from spy32.store import Store
 from spy32.wiring.synthetic import SyntheticApp, SyntheticYear
+
+pytestmark = pytest.mark.slow
 
 CRASH = date(2020, 1, 27)
 

@@ -18,6 +18,11 @@ from tests.support import builders as b
 from tests.support.trading import TradingDesk, trading_desk
 
 
+def one_expiration() -> MarketSnapshot:
+    """A snapshot without the neighbours of its expiration: a third of what storing it would take."""
+    return b.snapshot(chain=b.chain([b.EXPIRATION]))
+
+
 def a_run(
     store: Store,
     answer: Recommendation,
@@ -27,7 +32,7 @@ def a_run(
     mode: Mode = Mode.PAPER,
 ) -> Run:
     """A run up to its answer, not ended yet; the fixed rule takes the second candidate."""
-    seen = snapshot or b.snapshot()
+    seen = snapshot or one_expiration()
     run = store.runs.begin(trigger=b.run().trigger, mode=mode, profile="default", at=at)
     line = b.market_line(is_recorded=seen.is_recorded, source=seen.source, as_of=seen.as_of)
     store.decisions.save_snapshot(run.id, seen, b.quality(), line, at)
@@ -42,7 +47,7 @@ def a_run(
 
 def proposed(store: Store, account: Account, *, snapshot: MarketSnapshot | None = None) -> Proposal:
     """A waiting proposal of a finished run, with every figure from the rules."""
-    seen, settings = snapshot or b.snapshot(), Settings()
+    seen, settings = snapshot or one_expiration(), Settings()
     candidate = b.candidate()
     answer = b.recommendation(evidence=(f"menu.{candidate.id}.mid", "volatility.vix"))
     run = a_run(store, answer, snapshot=seen, mode=account.mode)

@@ -168,6 +168,11 @@ def datum(value: float | None = 16.5, **over: Any) -> Metric:
 
 
 @cache
+def vix_history() -> tuple[tuple[date, float], ...]:
+    return tuple((bar.day, round(15 + 3 * math.sin(i), 2)) for i, bar in enumerate(history()))
+
+
+@cache
 def history(days: int = 260) -> tuple[DailyBar, ...]:
     """Weekday bars up to the Friday before; a deterministic wobble of about 1 % a day."""
     bars: list[DailyBar] = []
@@ -201,7 +206,7 @@ def snapshot(**over: Any) -> MarketSnapshot:
         "dte": 32,
         "history": history(),
         "volatility": {"vix": datum(16.5), "vix9d": datum(15.2), "vix3m": datum(19.1)},
-        "volatility_history": tuple((bar.day, round(15 + 3 * math.sin(i), 2)) for i, bar in enumerate(history())),
+        "volatility_history": vix_history(),
         "rate": Metric(value=RATE, unit="fraction", source="cboe", as_of=NOW),
         "dividends": (Dividend(ex_date=date(2025, 9, 19), amount=Decimal("1.831")),),
         "notes": (),

@@ -12,6 +12,8 @@ from spy32.domain.market import SYNTHETIC_NOTE
 from spy32.errors import Spy32Error
 from spy32.wiring import demo_year
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -16,6 +16,8 @@ from spy32.wiring import synthetic
 from spy32.wiring.demo_year import SETTINGS, start_times
 from spy32.wiring.synthetic import SyntheticApp, SyntheticYear
 
+pytestmark = pytest.mark.slow
+
 FIRST = date(2022, 8, 15)
 
 
