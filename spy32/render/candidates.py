@@ -11,6 +11,7 @@ from spy32.render.formatting import (
     format_credit,
     format_dollars,
     format_gain,
+    format_known,
     format_legs,
     format_percent,
     format_price,
@@ -19,7 +20,7 @@ from spy32.render.formatting import (
     humanise,
     signed_delta,
 )
-from spy32.render.page import Column, Grid
+from spy32.render.page import Grid, at_path, grid_columns, noun_grid
 
 if TYPE_CHECKING:
     from spy32.domain.outcomes import Outcome
@@ -44,6 +45,11 @@ def sorted_menu(entries: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
             key=lambda entry: (order(entry.spread.strategy), entry.spread.short.strike, entry.spread.width),
         )
     )
+
+
+def find_candidate(menu: "Menu | None", candidate_id: str | None) -> Candidate | None:
+    """The candidate of this id; None without it or without a menu."""
+    return None if menu is None else menu.find(candidate_id)
 
 
 def spread_words(entry: Candidate) -> str:
@@ -89,17 +95,8 @@ def _largest_profit(entry: Candidate, credit: Decimal) -> Decimal:
     return (credit + value_bounds(entry.spread.legs)[1]) * MULTIPLIER - entry.costs
 
 
-def _outlook_fact(path: str, words: Callable[[Any], str]) -> Callable[[Candidate], str]:
-    """What is at a path of attributes of the outlook, in words; empty where one of them is not there."""
-    names = path.split(".")
-
-    def describe_fact(entry: Candidate) -> str:
-        found: Any = entry.outlook
-        for name in names:
-            found = None if found is None else getattr(found, name)
-        return "" if found is None else words(found)
-
-    return describe_fact
+def _outlook_fact(path: str, form: Callable[[Any], str]) -> Callable[[Candidate], str]:
+    return lambda entry: format_known(form, at_path(entry.outlook, path))
 
 
 OUTLOOK_FACTS: Mapping[str, Callable[[Candidate], str]] = {
@@ -139,41 +136,27 @@ CANDIDATE_FACTS: Mapping[str, Callable[[Candidate], str]] = {
 """What a screen says of one candidate, one contract, by its label. Empty where it is not known."""
 
 
-def _nothing(_entry: Candidate) -> str:
-    return ""
-
-
 def candidate_grid(
     entries: Sequence[Candidate],
-    columns: Iterable[Column],
+    heads: Sequence[str],
     places: Iterable[int],
     *,
     marked: str | None,
     own: Mapping[str, Callable[[Candidate], str]],
-    is_small: bool = False,
 ) -> Grid:
     """The candidates at these places of the sorted menu, by row number; a column that is empty in every row is left
-    out. `own` has what a page says of each beside its facts, by label. A small grid has no frame, and gives columns up
-    on a narrow screen instead of going on in a further table.
+    out. `heads` are column heads as `grid_columns` reads them; `own` has what a page says of each beside its facts, by
+    label.
     """
-    places = tuple(places)
-    facts = {**CANDIDATE_FACTS, "loss each": lambda entry: format_dollars(entry.max_loss), **own}
-    cells = {
-        column: [
-            f"{place + 1:{2 if is_small else 1}d}" if name == "#" else facts.get(name, _nothing)(entries[place])
-            for place in places
-        ]
-        for column in columns
-        for name in (column.name.strip(),)
+    numbers = {entry.id: place + 1 for place, entry in enumerate(entries)}
+    facts: Mapping[str, Callable[[Candidate], str]] = {
+        **CANDIDATE_FACTS,
+        "#": lambda entry: str(numbers[entry.id]),
+        "loss each": lambda entry: format_dollars(entry.max_loss),
+        **own,
     }
-    filled = [column for column, texts in cells.items() if any(texts)]
-    return Grid(
-        name="candidate",
-        title="",
-        columns=tuple(filled),
-        rows=tuple(zip(*(cells[column] for column in filled), strict=True)),
-        marked=next((row for row, place in enumerate(places) if entries[place].id == marked), None),
-        continues=not is_small,
-        framed=not is_small,
-        names_omitted=not is_small,
-    )
+    labels = (column.name.strip() for column in grid_columns(*heads))
+    columns = {head: facts[label] for head, label in zip(heads, labels, strict=True) if label in facts}
+    chosen = [entries[place] for place in places]
+    grid = noun_grid("candidate", "", chosen, columns, omits_empty=True)
+    return grid._replace(marked=next((row for row, entry in enumerate(chosen) if entry.id == marked), None))

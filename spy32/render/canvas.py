@@ -1,7 +1,8 @@
 """Curves and signs in character cells, for the payoff and the pictures of a market."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 # A braille cell holds 2 x 4 dots; the bit of each dot by column and row (Unicode 17, section 21.1).
@@ -31,6 +32,10 @@ class ChartFrame(NamedTuple):
         count = self.rows * parts
         return min(count - 1, max(0, int((self.top - y) / (self.top - self.bottom) * count)))
 
+    def row_value(self, row: int) -> float:
+        """The value in the middle of a row."""
+        return self.top - (self.top - self.bottom) * (2 * row + 1) / (2 * self.rows)
+
     def column_value(self, place: int, parts: int = 1) -> float:
         """The value in the middle of a column, or of a part of it."""
         return self.low + (self.high - self.low) * (2 * place + 1) / (2 * self.columns * parts)
@@ -41,15 +46,14 @@ class Canvas:
 
     def __init__(self, frame: ChartFrame, *, plain: bool) -> None:
         self.frame, self.plain = frame, plain
+        self.dots_a_cell = (1, 1) if plain else (2, 4)
         self.dots = [[0] * frame.columns for _ in range(frame.rows)]
         self.signs = [[" "] * frame.columns for _ in range(frame.rows)]
 
     def draw_curve(self, points: Points) -> None:
         """Draw straight from point to point, without a gap; x ascends."""
-        frame, wide, high = self.frame, *((1, 1) if self.plain else (2, 4))
         last: int | None = None
-        for place in range(frame.column(points[0][0], wide), frame.column(points[-1][0], wide) + 1):
-            row = frame.row(_interpolate(points, frame.column_value(place, wide)), high)
+        for place, row in self._places(points, *self.dots_a_cell):
             # Every dot between two neighbours keeps a steep flank connected.
             for dot in range(min(row, row if last is None else last), max(row, row if last is None else last) + 1):
                 self._draw_dot(place, dot)
@@ -57,10 +61,14 @@ class Canvas:
 
     def draw_dotted(self, points: Points) -> None:
         """Draw every second column only, to tell it from a curve."""
-        frame, wide, high = self.frame, *((1, 1) if self.plain else (2, 4))
-        first, end = frame.column(points[0][0], wide), frame.column(points[-1][0], wide)
-        for place in range(first, end + 1, 2):
-            self._draw_dot(place, frame.row(_interpolate(points, frame.column_value(place, wide)), high), ".")
+        for place, row in islice(self._places(points, *self.dots_a_cell), 0, None, 2):
+            self._draw_dot(place, row, ".")
+
+    def _places(self, points: Points, wide: int, high: int) -> Iterator[tuple[int, int]]:
+        """Column and row of a curve, each cell divided so many times."""
+        frame = self.frame
+        for place in range(frame.column(points[0][0], wide), frame.column(points[-1][0], wide) + 1):
+            yield place, frame.row(_interpolate(points, frame.column_value(place, wide)), high)
 
     def _draw_dot(self, place: int, row: int, sign: str = "*") -> None:
         if self.plain:
@@ -73,8 +81,7 @@ class Canvas:
 
     def draw_trail(self, points: Points, sign: str) -> None:
         """The sign along a curve, in every third column that is free of other signs."""
-        for place in range(self.frame.column(points[0][0]), self.frame.column(points[-1][0]) + 1, 3):
-            row = self.frame.row(_interpolate(points, self.frame.column_value(place)))
+        for place, row in islice(self._places(points, 1, 1), 0, None, 3):
             if self.signs[row][place] in " *":
                 self.signs[row][place] = sign
 

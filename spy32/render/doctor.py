@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from spy32.ops.doctor import CHECKS, GROUPS, Examination
 from spy32.ops.doctor.base import CheckResult, CheckStatus
 from spy32.render.encoder import Part
-from spy32.render.formatting import format_count, single_line
+from spy32.render.formatting import format_count
 from spy32.render.page import Item, Page, Pairs, Tone, pair
 
 SYMBOLS: Mapping[CheckStatus, tuple[str, Tone]] = {
@@ -67,5 +67,5 @@ def _result_items(result: CheckResult, *, as_lines: bool) -> list[Item]:
     symbol, tone = SYMBOLS[found.status]
     head = f"{found.status if as_lines else symbol} {result.id}"
     label = head if as_lines else head.ljust(LABEL)
-    items = [pair(label, single_line(found.detail), tone)]
-    return items if found.fix is None else [*items, pair("  fix", single_line(found.fix), "strong")]
+    items = [pair(label, found.detail, tone)]
+    return items if found.fix is None else [*items, pair("  fix", found.fix, "strong")]

@@ -1,21 +1,21 @@
 """Outcomes, causes and states in words, and what to type next."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from spy32.domain.market import SYNTHETIC
 from spy32.domain.proposals import ProposalKind
 from spy32.domain.runs import Cause, Outcome
 from spy32.domain.spreads import Mode
 from spy32.lifecycle import OrderState, ProposalState, TradeState
-from spy32.render.formatting import humanise, new_york_words, single_line
+from spy32.render.formatting import humanise, single_line
 from spy32.sessions import NEW_YORK
 
 if TYPE_CHECKING:
     from spy32.domain.proposals import Proposal, Recommendation
     from spy32.domain.run_view import MarketSummary, RunView
-    from spy32.domain.runs import Run
+    from spy32.domain.runs import Run, RunSummary
 
 OUTCOMES: Mapping[Outcome, str] = {
     Outcome.PROPOSED: "An order was prepared. Only a person who approves and executes it sends it.",
@@ -58,11 +58,11 @@ CAUSES: Mapping[Outcome, Mapping[str, str]] = {
 }
 
 PROPOSAL_STATES: Mapping[ProposalState, str] = {
-    ProposalState.PROPOSED: "waits for a person",
-    ProposalState.APPROVED: "approved, not sent yet",
-    ProposalState.SENT: "sent, not settled yet",
-    ProposalState.DONE: "executed and settled",
-    ProposalState.DECLINED: "declined by a person",
+    ProposalState.PROPOSED: "waits for approval",
+    ProposalState.APPROVED: "is approved, not sent",
+    ProposalState.SENT: "is sent, not settled",
+    ProposalState.DONE: "is done",
+    ProposalState.DECLINED: "was declined",
     ProposalState.LAPSED: "lapsed without approval",
 }
 
@@ -81,33 +81,26 @@ BANNERS: Mapping[Mode, str] = {
 RUN_AGAIN = ("spy32 analyze --force (a new run; sends nothing)",)
 
 
-def format_outcome(run: "Run") -> str:
-    """`no trade (abstained)`, or what the run is doing."""
+def format_outcome(run: "Run | RunSummary") -> str:
+    """`no trade (abstained)`."""
     if run.outcome is None:
-        return f"unfinished, in step {humanise(run.step_running)}" if run.step_running else "unfinished"
+        return "unfinished"
     cause = f" ({humanise(run.cause)})" if run.cause else ""
     return f"{humanise(run.outcome.value)}{cause}"
 
 
-RUN_COLUMNS: Mapping[str, Callable[[Any], str]] = {
-    "run": lambda row: f"R{row.id}",
-    "started (New York)": lambda row: new_york_words(row.started_at).removesuffix(" New York"),
-    "outcome": lambda row: "unfinished" if row.outcome is None else humanise(row.outcome.value),
-    "cause:1": lambda row: humanise(row.cause or ""),
-}
-"""What every list of runs shows of one."""
+TONES: Mapping[Outcome | None, str] = {Outcome.PROPOSED: "good", Outcome.FAILED: "bad", Outcome.INTERRUPTED: "bad"}
 
 
 def outcome_tone(outcome: Outcome | None) -> str:
-    return {Outcome.PROPOSED: "good", Outcome.FAILED: "bad", Outcome.INTERRUPTED: "bad"}.get(
-        outcome or Outcome.SKIPPED, ""
-    )
+    return TONES.get(outcome, "")
 
 
 def explain_outcome(run: "Run") -> str:
     """What the outcome means, and which of its causes it had."""
     if run.outcome is None:
-        return "The run has not ended: it is at work, or was cut off and the next start will say so."
+        step = f", in step {humanise(run.step_running)}" if run.step_running else ""
+        return f"The run has not ended: it is at work{step}, or was cut off and the next start will say so."
     sentences = [OUTCOMES[run.outcome]]
     if run.cause is not None:
         sentences.append(CAUSES.get(run.outcome, {}).get(run.cause, f"Cause: {humanise(run.cause)}."))
@@ -125,21 +118,10 @@ def approver(by: str) -> str:
     return "" if by in ("", "unknown") else f" by {single_line(by)}"
 
 
-def view_badges(view: "RunView") -> tuple[str, ...]:
+def view_badges(view: "RunView", modes: Mapping[Mode, str] = MODES) -> tuple[str, ...]:
     """Mode, recorded quotes and simulated fills, which a reader must not overlook."""
-    return (MODES[view.run.mode], *_badges(view))
-
-
-def banner_of(view: "RunView") -> str:
-    """The same badges in one line across the screen."""
-    return " · ".join((BANNERS[view.run.mode], *_badges(view)))
-
-
-def _badges(view: "RunView") -> tuple[str, ...]:
-    badges = [*market_badge(view.market)]
-    if view.trade is not None and view.trade.assumption:
-        badges.append("SIMULATED FILLS")
-    return tuple(badges)
+    simulated = ("SIMULATED FILLS",) if view.trade is not None and view.trade.assumption else ()
+    return (modes[view.run.mode], *market_badge(view.market), *simulated)
 
 
 def market_badge(line: "MarketSummary | None") -> tuple[str, ...]:
@@ -172,44 +154,38 @@ def next_commands(view: "RunView", *, now: datetime) -> tuple[str, ...]:
     return _run_commands(view.run)
 
 
+def proposal_command(proposal: "Proposal") -> str | None:
+    """What a proposal that is alive needs next."""
+    live = " --live" if proposal.mode is Mode.LIVE else ""
+    return {
+        ProposalState.PROPOSED: f"spy32 approve P{proposal.id}",
+        ProposalState.APPROVED: f"spy32 execute P{proposal.id}{live}",
+        ProposalState.SENT: f"spy32 execute P{proposal.id}{live}",
+    }.get(proposal.state)
+
+
 def _proposal_commands(proposal: "Proposal", view: "RunView", now: datetime) -> tuple[str, ...]:
-    name, live = f"P{proposal.id}", " --live" if proposal.mode is Mode.LIVE else ""
-    is_opening = proposal.kind is ProposalKind.OPEN
-    again = RUN_AGAIN if is_opening else (f"spy32 manage T{proposal.trade_id} (judges its exits again)",)
-    if is_proposal_expired(proposal, now):
-        return again
-    commands = {
-        ProposalState.PROPOSED: (f"spy32 approve {name}",),
-        ProposalState.APPROVED: (f"spy32 execute {name}{live}",),
-        ProposalState.SENT: (f"spy32 reconcile, or spy32 cancel {name}",),
-        ProposalState.LAPSED: again,
-        ProposalState.DECLINED: again,
-    }
-    return commands.get(proposal.state) or _trade_commands(view)
-
-
-def _trade_commands(view: "RunView") -> tuple[str, ...]:
-    if view.trade is None or view.trade.state in (TradeState.CLOSED, TradeState.EXPIRED):
-        return ()
-    return ("spy32 positions",)
-
-
-def _raw_command(name: str) -> str:
-    return f"spy32 show {name} --raw (what was asked and what came back)"
+    if is_proposal_expired(proposal, now) or proposal.state in (ProposalState.LAPSED, ProposalState.DECLINED):
+        is_opening = proposal.kind is ProposalKind.OPEN
+        return RUN_AGAIN if is_opening else (f"spy32 manage T{proposal.trade_id} (judges its exits again)",)
+    if proposal.state is ProposalState.SENT:
+        return (f"spy32 reconcile, or spy32 cancel P{proposal.id}",)
+    if (command := proposal_command(proposal)) is not None:
+        return (command,)
+    is_held = view.trade is not None and view.trade.state not in (TradeState.CLOSED, TradeState.EXPIRED)
+    return ("spy32 positions",) if is_held else ()
 
 
 def _run_commands(run: "Run") -> tuple[str, ...]:
-    name = f"R{run.id}"
+    show = f"spy32 show R{run.id}"
     if run.outcome is None:
         return ("spy32 status",)
+    hints: dict[str | None, str] = {
+        Cause.ABSTAINED: "spy32 approve (a person may override an abstention)",
+        Cause.ANALYST_FAILED: f"{show} --raw (what was asked and what came back)",
+        Cause.DATA: f"{show} --quality",
+    }
+    hint = (hints[run.cause],) if run.cause in hints else ()
     if run.outcome is Outcome.NO_TRADE:
-        hints: dict[str | None, tuple[str, ...]] = {
-            Cause.ABSTAINED: ("spy32 approve (a person may override an abstention)",),
-            Cause.ANALYST_FAILED: (_raw_command(name),),
-        }
-        menu = "rejected" if run.cause == Cause.EMPTY_MENU else "candidates"
-        return (f"spy32 show {name} --{menu}", *hints.get(run.cause, ()))
-    if run.outcome in (Outcome.FAILED, Outcome.INTERRUPTED):
-        hints = {Cause.DATA: (f"spy32 show {name} --quality",), Cause.ANALYST_FAILED: (_raw_command(name),)}
-        return (*hints.get(run.cause, ()), "spy32 analyze")
-    return ()
+        return (f"{show} --{'rejected' if run.cause == Cause.EMPTY_MENU else 'candidates'}", *hint)
+    return (*hint, "spy32 analyze") if run.outcome in (Outcome.FAILED, Outcome.INTERRUPTED) else ()

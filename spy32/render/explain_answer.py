@@ -9,7 +9,6 @@ from spy32.domain.proposals import Decision, Finding, Recommendation
 from spy32.render.candidates import CANDIDATE_FACTS, name_spreads, spread_words
 from spy32.render.explain import analyst_name
 from spy32.render.formatting import (
-    clean,
     format_chance,
     format_count,
     format_milliseconds,
@@ -19,7 +18,7 @@ from spy32.render.formatting import (
     single_line,
 )
 from spy32.render.outlook import record_words
-from spy32.render.page import Cell, Grid, Item, Pairs, Part, grid_columns, noun_grid, pair
+from spy32.render.page import Cell, Grid, Item, Pairs, Part, grid_columns, noun_grid, pair, paragraph
 
 if TYPE_CHECKING:
     from spy32.domain.model_calls import ModelResponse, UsageSummary
@@ -35,7 +34,7 @@ def finding_item(finding: Finding) -> Item:
     limit = f", limit {single_line(finding.limit)}" if finding.limit else ""
     figures = f" ({single_line(finding.figure)}{limit})" if finding.figure or finding.limit else ""
     label, tone = ("refused by", "bad") if finding.blocks else ("note", "warn")
-    return pair(label, f"{humanise(finding.rule)}: {single_line(finding.message)}{figures}", tone)
+    return pair(label, f"{humanise(finding.rule)}: {finding.message}{figures}", tone)
 
 
 def answer_parts(view: "RunView") -> list[Part]:
@@ -61,7 +60,7 @@ def _recommendation_part(recommendation: Recommendation, view: "RunView") -> Pai
     uncited = () if recommendation.cited else recommendation.evidence
     items = (
         pair("decision", describe_decision(recommendation, entry), "bad" if is_refused else "strong"),
-        pair("reason", name_spreads(clean(recommendation.reason), view.menu)),
+        paragraph("reason", name_spreads(recommendation.reason, view.menu)),
         pair("failed at", humanise(recommendation.failure), "bad"),
         *probability_items(recommendation, entry),
         *answer_items(recommendation, view.menu),
@@ -137,9 +136,9 @@ def answer_items(recommendation: Recommendation, menu: "Menu | None") -> list[It
     }
     doubts = ", ".join(single_line(path) for path in recommendation.data_problems)
     return [
-        *(pair("vetoed", single_line(veto), "bad") for veto in recommendation.vetoes),
-        *(pair("look at", single_line(mark), "warn") for mark in recommendation.marks),
-        *(pair(label, name_spreads(clean(text), menu)) for label, text in texts.items()),
+        *(pair("vetoed", veto, "bad") for veto in recommendation.vetoes),
+        *(pair("look at", mark, "warn") for mark in recommendation.marks),
+        *(paragraph(label, name_spreads(text, menu)) for label, text in texts.items()),
         pair("doubts the data", name_spreads(doubts, menu), "warn"),
         *_number_check_items(recommendation),
         pair("votes", f"{name_spreads(votes, menu)} (of {format_count(total, 'sample')})" if votes else ""),
@@ -154,7 +153,7 @@ def _number_check_items(recommendation: Recommendation) -> list[Item]:
     summary = f"{format_count(recommendation.numbers.matched, 'number')} of the words found in what was sent"
     return [
         pair("number check", f"{summary}, {len(unmatched)} not", "" if unmatched else "good"),
-        pair("not in the data", ", ".join(f"✗ {single_line(number)}" for number in unmatched), "bad"),
+        pair("not in the data", ", ".join(f"✗ {number}" for number in unmatched), "bad"),
     ]
 
 
@@ -169,7 +168,7 @@ def _model_items(recommendation: Recommendation) -> list[Item]:
         cost = format_ticks(recommendation.cost_ticks)
     return [
         pair("model", models, tone),
-        pair("prompt", single_line(recommendation.prompt or "")),
+        pair("prompt", recommendation.prompt or ""),
         pair("cost", cost),
     ]
 
@@ -238,7 +237,7 @@ def _requests_part(tallies: "Iterable[UsageSummary]") -> Pairs:
         runs = ", ".join(f"R{number}" for number in tally.asked_before)
         estimated = " (partly our estimate)" if tally.is_estimate else ""
         items += [
-            pair(humanise(tally.role), f"{single_line(tally.prompt)}: {attempts}"),
+            pair(humanise(tally.role), f"{tally.prompt}: {attempts}"),
             pair("models", f"asked {asked}, answered by {answered}"),
             pair("tokens", format_tokens(tally)),
             pair("asked before", f"the same question, to the letter, in {runs}: a re-run" if runs else "", "warn"),

@@ -4,10 +4,10 @@ They cover what the former system asked its model to state: strategy, setup, ris
 volatility, momentum, volume, and the conditions of an entry.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from spy32.render.candidates import CANDIDATE_FACTS, OUTLOOK_FACTS
+from spy32.render.candidates import CANDIDATE_FACTS, OUTLOOK_FACTS, find_candidate
 from spy32.render.explain import chosen_candidate_id
 from spy32.render.formatting import (
     format_count,
@@ -16,9 +16,9 @@ from spy32.render.formatting import (
     humanise,
     single_line,
 )
-from spy32.render.market_pages import FIGURE_GROUPS, format_value
+from spy32.render.market_pages import FIGURE_GROUPS, figure_label, format_value
 from spy32.render.outlook import number_items
-from spy32.render.page import Item, Pairs, Part, pair
+from spy32.render.page import Item, Pairs, Part, pair, pairs
 
 if TYPE_CHECKING:
     from spy32.domain.briefing import Briefing
@@ -35,7 +35,7 @@ OF_A_PROPOSAL = ("vega", "costs", "costs both ways")
 def choice_parts(view: "RunView") -> list[Part]:
     """Setup and conditions of the choice, and the figures that were put before the analyst."""
     parts: list[Part] = []
-    entry = view.menu.find(chosen_candidate_id(view)) if view.menu is not None else None
+    entry = find_candidate(view.menu, chosen_candidate_id(view))
     if entry is not None:
         # The proposal's own lines say the rest where there is one.
         is_proposed = view.proposal is not None and view.proposal.candidate_id == entry.id
@@ -55,7 +55,7 @@ def setup_part(entry: "Candidate", *, short: bool = False) -> Pairs:
     price, last, _ = LAST_PRICES[entry.spread.strategy.is_debit]
     names = {"price": price, "last price": last}
     items = (*(pair(names.get(label, label), text) for label, text in facts.items() if text), *number_items(entry))
-    return Pairs(name="setup", title="Setup of the choice, one contract", items=items)
+    return pairs(items, "setup", "Setup of the choice, one contract")
 
 
 # Conditions of an entry.
@@ -65,10 +65,8 @@ def entry_conditions_part(entry: "Candidate", by: Mapping[str, Mapping[str, obje
     """At what price and in what market it may be opened; the settings are those that the run decided by."""
     price, _, beyond = LAST_PRICES[entry.spread.strategy.is_debit]
     first, last = (format_price(abs(amount)) for amount in (entry.start, entry.floor))
-    items = [pair("price", f"{price} {first} first, never {beyond} {last}")]
-    if by is not None:
-        items += _condition_items(by)
-    return Pairs(name="entry", title="Conditions of an entry", items=tuple(items))
+    first_item = pair("price", f"{price} {first} first, never {beyond} {last}")
+    return pairs([first_item, *_condition_items(by or {})], "entry", "Conditions of an entry")
 
 
 def _condition_items(by: Mapping[str, Mapping[str, object]]) -> Iterator[Item]:
@@ -85,10 +83,11 @@ def _condition_items(by: Mapping[str, Mapping[str, object]]) -> Iterator[Item]:
     least = _read_number(by.get("choice", {}), "open_interest")
     if least is not None:
         yield pair("liquidity", f"open interest of the short leg at least {least:.0f}; two-sided quotes of both legs")
-    yield pair("momentum", "no condition")
+    if by:
+        yield pair("momentum", "no condition")
     latest = by.get("execution", {}).get("no_entry_after")
     if isinstance(latest, str):
-        yield pair("no entry after", f"{single_line(latest)} New York (not on recorded markets)")
+        yield pair("no entry after", f"{latest} New York (not on recorded markets)")
 
 
 def _read_number(section: Mapping[str, object], name: str) -> float | None:
@@ -101,31 +100,21 @@ def _read_number(section: Mapping[str, object], name: str) -> float | None:
 
 def figures_part(briefing: "Briefing") -> Pairs:
     """The market as it was put before the analyst, a line a subject; what is missing says why."""
-    items = [
-        pair(title.lower(), _figure_line(briefing.figures, {f"market.{name}": text for name, text in labels.items()}))
-        for title, labels in FIGURE_GROUPS
-        if any(f"market.{name}" in briefing.figures for name in labels)
-    ]
-    related = [path for path in briefing.figures if path.startswith("related.")]
-    if related:
-        labels = {path: single_line(path.removeprefix("related.")) for path in related}
-        items.append(pair("related", _figure_line(briefing.figures, labels)))
+    groups = [(title, [f"market.{name}" for name in names]) for title, names in FIGURE_GROUPS]
+    groups.append(("related", [path for path in briefing.figures if path.startswith("related.")]))
+    items = [pair(title.lower(), _figure_line(briefing.figures, paths)) for title, paths in groups]
     items += _event_items(briefing)
     held = f"{format_count(len(briefing.held), 'spread')}, open risk {format_dollars(briefing.open_risk)}"
     items.append(pair("held", held if briefing.held else ""))
-    items += [pair("flag", single_line(flag), "warn") for flag in briefing.flags]
-    return Pairs(name="figure", title="Figures put before the analyst", items=tuple(items))
+    items += [pair("flag", flag, "warn") for flag in briefing.flags]
+    return pairs(items, "figure", "Figures put before the analyst")
 
 
-def _figure_line(known: "Mapping[str, Metric]", labels: Mapping[str, str]) -> str:
-    present = {label: known[path] for path, label in labels.items() if path in known}
-    values = [f"{label} {format_value(metric)}" for label, metric in present.items() if metric.value is not None]
-    missing = [
-        f"{label} missing: {single_line(metric.missing or '')}"
-        for label, metric in present.items()
-        if metric.value is None
-    ]
-    return "; ".join((*([", ".join(values)] if values else []), *missing))
+def _figure_line(known: "Mapping[str, Metric]", paths: Sequence[str]) -> str:
+    present = {figure_label(path): known[path] for path in paths if path in known}
+    values = (f"{label} {format_value(metric)}" for label, metric in present.items() if metric.value is not None)
+    missing = (f"{label} missing: {metric.missing}" for label, metric in present.items() if metric.value is None)
+    return "; ".join(filter(None, (", ".join(values), *missing)))
 
 
 def _event_items(briefing: "Briefing") -> list[Item]:

@@ -1,29 +1,38 @@
 """The figures of a proposal as a trader reads them, a line a subject: the same on `approve`, `show` and `demo`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time
 from decimal import ROUND_CEILING, Decimal
+from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from spy32.domain.events import EventKind, ScheduledEvent
-from spy32.domain.proposals import ExitPlan, ProposalKind, ProposalTerms, spread_description
+from spy32.domain.market import Right
+from spy32.domain.proposals import ExitPlan, Proposal, ProposalKind, ProposalTerms, spread_description
 from spy32.domain.spreads import CENT, MULTIPLIER, Candidate, ExitAuthority, Leg, max_width
 from spy32.render.formatting import (
+    DAYS,
+    UNKNOWN,
     calendar_day,
+    describe_assignment,
+    format_both_zones,
     format_count,
     format_credit,
     format_dollars,
     format_float_price,
     format_gain,
+    format_known,
     format_percent,
     format_price,
     format_strike,
     format_whole,
     humanise,
+    mask_account,
     signed_delta,
 )
 from spy32.render.outlook import has_plan, market_odds_words, odds_items
-from spy32.render.page import Item, Pairs, pair
+from spy32.render.page import Item, Pairs, at_path, pair, pairs
 from spy32.sessions import NEW_YORK
 
 if TYPE_CHECKING:
@@ -31,7 +40,6 @@ if TYPE_CHECKING:
     from spy32.domain.orders import Trade
     from spy32.domain.run_view import MarketSummary, RunView
 
-UNKNOWN = "n/a"
 COVERS_EXITS = "this approval covers its closes too; `manage` sends them when due"
 
 
@@ -56,19 +64,22 @@ class Surroundings(NamedTuple):
 
 def run_surroundings(view: "RunView") -> Surroundings:
     """The surroundings at the time of the run: account and open trades of its sizing decision."""
-    ruling, kept = view.ruling, (view.decided_by or {}).get("limits", {}).get("open_risk")
+    market, ruling = view.market, view.ruling
+    share = (view.decided_by or {}).get("limits", {}).get("open_risk")
     account = ruling.account if ruling is not None else None
     exposure = ruling.exposure if ruling is not None else None
-    net_liquidation = account.net_liquidation if account is not None else None
+    open_limit = None
+    if account is not None and isinstance(share, str):
+        open_limit = Decimal(share) * account.net_liquidation
     return Surroundings(
-        market=view.market,
+        market=market,
         briefing=view.briefing,
-        now=view.market.as_of if view.market is not None else None,
-        spot=view.market.spot if view.market is not None else None,
-        net_liquidation=net_liquidation,
-        open_trades=exposure.open_trades if exposure is not None else None,
-        open_risk=exposure.open_risk if exposure is not None else None,
-        open_limit=Decimal(kept) * net_liquidation if isinstance(kept, str) and net_liquidation is not None else None,
+        now=at_path(market, "as_of"),
+        spot=at_path(market, "spot"),
+        net_liquidation=at_path(account, "net_liquidation"),
+        open_trades=at_path(exposure, "open_trades"),
+        open_risk=at_path(exposure, "open_risk"),
+        open_limit=open_limit,
         is_past=view.trade is not None,
     )
 
@@ -103,23 +114,31 @@ def opening_facts(
 ) -> Pairs:
     """Price, loss, odds and greeks of an opening, with the payoff; `below` has the market's odds, and draws that on
     narrow screens too."""
+    price = format_price(abs(result.limit_price))
+    credit = f"{format_credit(result.limit_price)} = {format_dollars(abs(result.limit_price) * _shares(result))}"
+    of_width = format_percent(float(abs(result.limit_price) / max_width(result.legs)))
+    return_on_risk = format_percent(float(result.max_profit / result.max_loss)) if result.max_loss > 0 else UNKNOWN
     odds = [pair("With exits", UNKNOWN, "strong")] if entry is None else odds_items(entry, result.quantity)
     if below and entry is not None and has_plan(entry):
         odds.append(pair("By options", market_odds_words(entry)))
     items = (
-        pair("Credit" if result.limit_price > 0 else "Debit", _credit(result), "strong"),
-        pair("Max profit", f"{max_profit_words(result)} · {_return_on_risk(result)} return on risk", "good"),
+        pair("Credit" if result.limit_price > 0 else "Debit", f"{credit} · {of_width} of width", "strong"),
         pair(
-            "Max loss",
-            f"{max_loss_words(result)} · {account_share(result.max_loss, around)} of account",
-            "bad",
+            "Max profit",
+            f"{format_dollars(result.max_profit)} at {price} · {return_on_risk} return on risk",
+            "good",
         ),
+        pair("Max loss", f"{max_loss_words(result)} · {account_share(result.max_loss, around)} of account", "bad"),
         pair("Plus", settlement_fee_words(result.legs) if below else ""),
         pair("Breakeven", breakeven_words(result, around)),
-        pair("Greeks", _greeks(result, entry)),
+        pair("Greeks", format_known(partial(_greeks, result), entry, UNKNOWN)),
         *odds,
     )
-    return Pairs(items=items, payoff=(result, around.market), below=below)
+    return Pairs(items, payoff=(result, around.market), below=below)
+
+
+def _shares(result: ProposalTerms) -> int:
+    return MULTIPLIER * result.quantity
 
 
 def settlement_fee_words(legs: Sequence[Leg]) -> str:
@@ -131,26 +150,9 @@ def settlement_fee_words(legs: Sequence[Leg]) -> str:
     return f"up to ${EXERCISE_FEE * max(map(rights.count, rights))} exercise/assignment fees"
 
 
-def max_profit_words(result: ProposalTerms) -> str:
-    return f"{format_dollars(result.max_profit)} at {format_price(abs(result.limit_price))}"
-
-
 def max_loss_words(result: ProposalTerms) -> str:
     """`$894.52 at floor 0.55`: the profit is that of the first limit, the loss that of the last."""
     return f"{format_dollars(result.max_loss)} at {bound_word(result)} {format_price(abs(result.floor_price))}"
-
-
-def _credit(result: ProposalTerms) -> str:
-    price, width = abs(result.limit_price), max_width(result.legs)
-    amount = price * MULTIPLIER * result.quantity
-    return (
-        f"{format_credit(result.limit_price)} = {format_dollars(amount)} · "
-        f"{format_percent(float(price / width))} of width"
-    )
-
-
-def _return_on_risk(result: ProposalTerms) -> str:
-    return format_percent(float(result.max_profit / result.max_loss)) if result.max_loss > 0 else UNKNOWN
 
 
 def account_share(amount: Decimal, around: Surroundings) -> str:
@@ -164,25 +166,19 @@ def account_share(amount: Decimal, around: Surroundings) -> str:
 
 def breakeven_words(result: ProposalTerms, around: Surroundings) -> str:
     """With the distance in per cent and in expected moves; of two in moves only, so that the payoff has its room."""
-    move = around.market.expected_move if around.market is not None else None
-    points, moves = [], []
-    percent = f"{UNKNOWN}, "
-    for point in result.breakevens:
-        points.append(format_price(point))
-        moves.append(f"{abs(float(point) - around.spot) / move:.2f}" if around.spot and move else UNKNOWN)
-        if around.spot:
-            percent = f"{float(point) / around.spot - 1:+.1%}, "
+    move, spot = at_path(around.market, "expected_move"), around.spot
+    points = result.breakevens
     if not points:
         return "none"
-    return f"{'/'.join(points)} · {percent if len(points) == 1 else ''}{'/'.join(moves)} exp. moves"
+    moves = (f"{abs(float(point) - spot) / move:.2f}" if spot and move else UNKNOWN for point in points)
+    percent = f"{float(points[0]) / spot - 1:+.1%}" if spot else UNKNOWN
+    distance = "/".join(moves) if points[1:] else f"{percent}, {next(moves)}"
+    return f"{'/'.join(map(format_price, points))} · {distance} exp. moves"
 
 
-def _greeks(result: ProposalTerms, entry: Candidate | None) -> str:
-    if entry is None:
-        return UNKNOWN
-    each = entry.greeks.delta * MULTIPLIER * result.quantity
-    theta = format_gain(entry.greeks.theta * MULTIPLIER * result.quantity)
-    return f"short {signed_delta(entry)} · {each:+.1f} shares · theta {theta}"
+def _greeks(result: ProposalTerms, entry: Candidate) -> str:
+    theta = format_gain(entry.greeks.theta * _shares(result))
+    return f"short {signed_delta(entry)} · {entry.greeks.delta * _shares(result):+.1f} shares · theta {theta}"
 
 
 def closing_facts(result: ProposalTerms, trade: "Trade | None") -> Pairs:
@@ -192,20 +188,21 @@ def closing_facts(result: ProposalTerms, trade: "Trade | None") -> Pairs:
     items = [pair(name, f"{price}, never {beyond} {last}", "strong")]
     if trade is not None:
         released = format_dollars(trade.max_loss * result.quantity / trade.quantity)
-        items.append(pair("Closes", f"T{trade.id}, opened for {format_credit(trade.credit)}"))
-        if result.reason is not None:
-            items.append(pair("Reason", result.reason.words))
-        items.append(pair("Result", closing_result_words(result)))
-        items.append(pair("BP effect", f"{released} released"))
-    return Pairs(items=tuple(items))
+        items += [
+            pair("Closes", f"T{trade.id}, opened for {format_credit(trade.credit)}"),
+            pair("Reason", format_known(attrgetter("words"), result.reason)),
+            pair("Result", closing_result_words(result)),
+            pair("BP effect", f"{released} released"),
+        ]
+    return pairs(items)
 
 
 def closing_result_words(result: ProposalTerms) -> str:
     """`+$42.96 at 0.46, +$30.96 at the ceiling 0.52, after fees`: of the spreads that are closed."""
-    worst = result.max_profit + (result.floor_price - result.limit_price) * MULTIPLIER * result.quantity
+    worst = result.max_profit + (result.floor_price - result.limit_price) * _shares(result)
     first, last = format_price(abs(result.limit_price)), format_price(abs(result.floor_price))
-    bound = bound_word(result)
-    return f"{format_gain(result.max_profit)} at {first}, {format_gain(worst)} at the {bound} {last}, after fees"
+    best, bound = format_gain(result.max_profit), bound_word(result)
+    return f"{best} at {first}, {format_gain(worst)} at the {bound} {last}, after fees"
 
 
 # What surrounds it.
@@ -220,29 +217,27 @@ def surrounding_items(result: ProposalTerms, around: Surroundings, entry: Candid
     return [*items, *plan_items(result, entry)]
 
 
+def is_covering_exits(result: ProposalTerms) -> bool:
+    """Whether the approval of this opening covers its closes."""
+    return result.kind is ProposalKind.OPEN and result.exit.authority is ExitAuthority.PLAN
+
+
 def plan_items(result: ProposalTerms, entry: Candidate | None = None) -> list[Item]:
     """The exit plan, and that the approval of an opening covers its closes when it does."""
-    is_covering = result.kind is ProposalKind.OPEN and result.exit.authority is ExitAuthority.PLAN
-    covers = [pair("Covers", COVERS_EXITS, "warn")] if is_covering else []
-    costs = entry.costs_round_trip if entry is not None else None
-    return [pair("Exit", exit_words(result.exit, result, costs)), *covers]
+    covers = [pair("Covers", COVERS_EXITS, "warn")] if is_covering_exits(result) else []
+    return [pair("Exit", exit_words(result.exit, result, at_path(entry, "costs_round_trip"))), *covers]
 
 
 def market_words(around: Surroundings) -> str:
     line = around.market
     if line is None:
         return UNKNOWN
-    vix = UNKNOWN if line.vix is None else f"{line.vix:.2f}"
-    move = UNKNOWN if line.expected_move is None else f"±{line.expected_move:.2f}"
-    rank = around.briefing.figures.get("market.iv_rank") if around.briefing is not None else None
-    ranked = format_percent(rank.value) if rank is not None and rank.value is not None else UNKNOWN
+    vix = format_known("{:.2f}".format, line.vix, UNKNOWN)
+    move = format_known("±{:.2f}".format, line.expected_move, UNKNOWN)
+    figures = around.briefing.figures if around.briefing is not None else {}
+    rank = format_known(format_percent, at_path(figures.get("market.iv_rank"), "value"), UNKNOWN)
     spot = format_float_price(around.spot if around.spot is not None else line.spot)
-    return f"{line.underlying} {spot} · VIX {vix} · IV rank {ranked} · expected move {move}"
-
-
-def last_day(plan: ExitPlan) -> date:
-    """The day by whose end the trade is planned to be over."""
-    return plan.time_exit if plan.time_exit is not None else plan.last_exit
+    return f"{line.underlying} {spot} · VIX {vix} · IV rank {rank} · expected move {move}"
 
 
 def _events(result: ProposalTerms, briefing: "Briefing | None", now: datetime | None) -> str:
@@ -250,7 +245,7 @@ def _events(result: ProposalTerms, briefing: "Briefing | None", now: datetime | 
     hand."""
     if briefing is None:
         return UNKNOWN
-    end = last_day(result.exit)
+    end = result.exit.time_exit or result.exit.last_exit
     ahead = [event for event in briefing.events if event.day <= end and not _is_out(event, now)]
     text = [f"{event_name(event.kind)} {calendar_day(event.day)}" for event in ahead]
     text += [f"{event_name(kind)} {UNKNOWN}" for kind in briefing.unknown_events]
@@ -275,12 +270,12 @@ def event_name(kind: str) -> str:
 
 
 def book_words(around: Surroundings) -> str:
-    trades = UNKNOWN if around.open_trades is None else format_count(around.open_trades, "trade")
-    risk = UNKNOWN if around.open_risk is None else format_dollars(around.open_risk)
-    remaining = UNKNOWN
+    trades = format_known(lambda count: format_count(count, "trade"), around.open_trades, UNKNOWN)
+    risk = format_known(format_dollars, around.open_risk, UNKNOWN)
+    room = UNKNOWN
     if around.open_limit is not None and around.open_risk is not None:
-        remaining = format_dollars(max(around.open_limit - around.open_risk, Decimal(0)))
-    return f"{'before this trade: ' * around.is_past}{trades}, {risk} at risk · room {remaining}"
+        room = format_dollars(max(around.open_limit - around.open_risk, Decimal(0)))
+    return f"{'before this trade: ' * around.is_past}{trades}, {risk} at risk · room {room}"
 
 
 def exit_words(plan: ExitPlan, opening: "ProposalTerms | Trade | None" = None, costs: Decimal | None = None) -> str:
@@ -320,9 +315,54 @@ def watch_words(plan: ExitPlan) -> str:
 
 def legs_words(legs: Sequence[Leg], quantity: int) -> str:
     """`Sell to Open 2 x 621 put · Buy to Open 2 x 616 put · 2025-09-30`."""
-    kinds = {"P": "put", "C": "call"}
+    kinds = {Right.PUT: "put", Right.CALL: "call"}
     text = [
-        f"{leg.action.value} {leg.quantity * quantity} x {format_strike(leg.strike)} {kinds[leg.right.value]}"
-        for leg in legs
+        f"{leg.action.value} {leg.quantity * quantity} x {format_strike(leg.strike)} {kinds[leg.right]}" for leg in legs
     ]
     return " · ".join([*text, f"{legs[0].expiration}"])
+
+
+# The order and the exit plan in full.
+
+
+def order_pairs(result: ProposalTerms, *, more: Iterable[Item] = ()) -> Pairs:
+    """The price plan, and what the proposal is bound to."""
+    plan = result.plan
+    prices = f"{format_price(abs(plan.start))} to {format_price(abs(plan.limit))}, {format_price(plan.tick)}"
+    walk = f"every {plan.step_seconds} s, never beyond; cancelled after {plan.deadline_seconds} s"
+    items = [
+        *(pair("leg", f"{leg.action.value} {leg.quantity * result.quantity} x {leg.symbol}") for leg in result.legs),
+        *more,
+        pair("price plan", f"{prices} {walk}"),
+        pair("if assigned", describe_assignment(result) if result.kind is ProposalKind.OPEN else ""),
+        pair("account", f"{mask_account(result.account)}, {result.mode}"),
+        pair("chosen by", f"{result.chosen_by} from quotes of {format_both_zones(result.quoted_at)}"),
+        pair("lapses", format_both_zones(result.lapses_at)),
+        pair("confirm with", f"{result.hash[:8]} (the hash's first 8 digits)"),
+    ]
+    return pairs(items, "order", f"Order of P{result.id}" if isinstance(result, Proposal) else "Order")
+
+
+def exit_pairs(result: ProposalTerms) -> Pairs:
+    """The exit plan in full."""
+    plan = result.exit
+    rests = ", GTC at the broker" * plan.rests_target
+    target, stop = f"{format_price(abs(plan.profit_target))} credit or more", "none: it loses its debit at the most"
+    if plan.profit_target > 0:
+        target = f"{format_price(plan.profit_target)} debit or less"
+        stop = f"{format_price(plan.stop)} debit or more proposes a close"
+        if plan.stop >= max_width(result.legs):
+            stop = "no effective stop: the set multiple of the credit exceeds the width"
+    items = (
+        pair("profit target", f"{target}{rests}"),
+        pair("time exit", format_known(_day, plan.time_exit, "none")),
+        pair("last exit", f"{_day(plan.last_exit)}, whatever the price"),
+        pair("stop", stop),
+        pair("watched", watch_words(plan)),
+        pair("in words", plan.note),
+    )
+    return pairs(items, "exit", "Exit plan")
+
+
+def _day(day: date) -> str:
+    return f"{DAYS[day.weekday()]} {day}"

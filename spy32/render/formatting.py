@@ -1,8 +1,9 @@
 """Numbers, instants and foreign text as people read them. Digits are the JSON document's digits, never shortened."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, timedelta, tzinfo
 from decimal import ROUND_HALF_UP, Decimal
+from typing import TypeVar
 
 from spy32.domain.option_class import settles_in_cash
 from spy32.domain.proposals import ProposalTerms
@@ -10,6 +11,8 @@ from spy32.domain.sanitize import one_line, strip_controls
 from spy32.domain.spreads import CENT, Candidate, Leg
 from spy32.sessions import NEW_YORK
 
+T = TypeVar("T")
+UNKNOWN = "n/a"
 TEN_THOUSANDTH = Decimal("0.0001")
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -38,6 +41,11 @@ def ascii_only(text: str) -> str:
 def humanise(word: str) -> str:
     """`put_credit_spread` as `put credit spread`."""
     return single_line(word.replace("_", " "))
+
+
+def format_known(form: Callable[[T], str], found: T | None, missing: str = "") -> str:
+    """What is there in its form, else the word for what is missing."""
+    return missing if found is None else form(found)
 
 
 # Numbers.

@@ -12,9 +12,9 @@ from spy32.domain.runs import Run
 from spy32.render.explain import explain_outcome, format_outcome, outcome_tone
 from spy32.render.explain_answer import answer_parts, finding_item
 from spy32.render.explain_choice import choice_parts
+from spy32.render.figures import exit_pairs, order_pairs
 from spy32.render.formatting import (
     calendar_day,
-    clean,
     format_both_zones,
     format_count,
     format_dollars,
@@ -25,8 +25,7 @@ from spy32.render.formatting import (
     humanise,
     single_line,
 )
-from spy32.render.order_parts import exit_pairs, order_pairs
-from spy32.render.page import Cell, Grid, Item, Page, Pairs, Part, noun_grid, pair
+from spy32.render.page import Cell, Grid, Item, Page, Pairs, Part, noun_grid, pair, paragraph
 from spy32.render.pages import loud_gates, run_page, trade_page
 
 
@@ -64,9 +63,7 @@ def _evidence_parts(view: RunView) -> list[Part]:
     if view.market is not None:
         parts.append(_market(view.market, view.quality))
     if view.menu is not None and view.menu.notes:
-        parts.append(
-            Pairs(name="menu", title="Menu", items=tuple(pair("note", single_line(note)) for note in view.menu.notes))
-        )
+        parts.append(Pairs(name="menu", title="Menu", items=tuple(pair("note", note) for note in view.menu.notes)))
     if view.run.steps:
         parts.append(_steps(view.run))
     return parts
@@ -78,9 +75,9 @@ def _run(run: Run) -> Pairs:
     items = (
         pair("outcome", format_outcome(run), outcome_tone(run.outcome)),
         pair("meaning", explain_outcome(run)),
-        *(pair("reason", clean(reason)) for reason in run.reasons),
+        *(paragraph("reason", reason) for reason in run.reasons),
         pair("started", f"{format_both_zones(run.started_at)}{late}", tone),
-        pair("trigger", f"{run.trigger}{slot}, profile {single_line(run.profile)}"),
+        pair("trigger", f"{run.trigger}{slot}, profile {run.profile}"),
         pair("forced from", f"R{run.forced_from}" if run.forced_from is not None else ""),
         pair("exit code", str(run.exit_code or "")),
     )
@@ -116,10 +113,10 @@ def _attribution(intervals: Sequence[Attribution]) -> Grid:
 def _approval(approval: Approval) -> Pairs:
     prices = (format_float_price(approval.spot), format_price(approval.mid), format_price(approval.natural))
     items = (
-        pair("by", f"{single_line(approval.by)}, {format_both_zones(approval.at)}"),
+        pair("by", f"{approval.by}, {format_both_zones(approval.at)}"),
         pair("until", format_both_zones(approval.until)),
         pair("quotes", "spot {}, mid {}, natural {}".format(*prices)),
-        pair("note", single_line(approval.note)),
+        pair("note", approval.note),
     )
     return Pairs(name="approval", title="Approval", items=items)
 
@@ -143,7 +140,7 @@ def _orders(orders: Iterable[Order]) -> Pairs:
 def _market(line: MarketSummary, quality: QualityReport | None) -> Pairs:
     """What the line of the market on the one screen does not say."""
     items = (
-        pair("as of", f"{format_both_zones(line.as_of)}, from {single_line(line.source)}"),
+        pair("as of", f"{format_both_zones(line.as_of)}, from {line.source}"),
         pair("expiration", f"{line.expiration}, {format_count(line.dte, 'day')}"),
         pair("at-the-money IV", "" if line.atm_iv is None else format_percent(line.atm_iv)),
         *([] if quality is None else [_quality_line(quality)]),
@@ -159,7 +156,7 @@ def _quality_line(report: QualityReport) -> tuple[str, str, str]:
         f"{gate.verdict} {humanise(gate.name)}: {single_line(gate.figure)} (limit {single_line(gate.limit)})"
         for gate in loud
     ]
-    return pair("quality", "\n".join(text), "warn")
+    return paragraph("quality", "\n".join(text), "warn")
 
 
 def _ruling(ruling: RiskDecision) -> Pairs:

@@ -1,14 +1,17 @@
-"""What `manage`, `close` and `exits` answer: each open trade with its mark, what is due, and what to type next."""
+"""Open trades as `manage`, `close`, `exits` and `approve` show them: the mark, what is due, and what to type next."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from spy32.domain.marks import Mark
 from spy32.domain.proposals import ExitReason, Proposal, spread_description
-from spy32.domain.spreads import ExitAuthority, Mode
-from spy32.lifecycle import ProposalState, TradeState
-from spy32.render.figures import trade_sentence, watch_words
+from spy32.domain.spreads import ExitAuthority
+from spy32.lifecycle import TradeState
+from spy32.render.explain import PROPOSAL_STATES, proposal_command
+from spy32.render.figures import exit_words, trade_sentence, watch_words
 from spy32.render.formatting import (
+    UNKNOWN,
+    format_age,
     format_count,
     format_credit,
     format_debit,
@@ -17,32 +20,26 @@ from spy32.render.formatting import (
     new_york_words,
     single_line,
 )
-from spy32.render.marks import UNMARKED, flag_words, price_words, result_words, short_time, strike_words
-from spy32.render.page import Item, Page, Pairs, pair
+from spy32.render.marks import UNMARKED, flag_words, mark_items, price_words, result_words, short_time, strike_words
+from spy32.render.open_trades import reason_words
+from spy32.render.page import Item, Page, Part, pair, pairs
 from spy32.sessions import market_date
 
 if TYPE_CHECKING:
     from datetime import date
     from decimal import Decimal
 
+    from spy32.domain.proposals import ProposalTerms
     from spy32.rules.exits import ExitCheck
     from spy32.trading.managed_trade import ManagedTrade
+    from spy32.trading.review import Review
 
 ENDED = (TradeState.CLOSED, TradeState.EXPIRED)
-WAITING = {
-    ProposalState.PROPOSED: "waits for approval",
-    ProposalState.APPROVED: "is approved, not sent",
-    ProposalState.SENT: "is sent",
-    ProposalState.DONE: "is done",
-    ProposalState.DECLINED: "was declined",
-    ProposalState.LAPSED: "lapsed",
-}
 
 
 def managed_page(found: "Sequence[ManagedTrade]") -> Page:
     """Every trade that was looked at: its mark, what is due, and the close with the command that it needs."""
-    parts = tuple(Pairs(items=tuple(_managed_items(state))) for state in found)
-    return Page(heading="" if found else "no open trades", parts=parts)
+    return Page(heading="" if found else "no open trades", parts=tuple(pairs(_managed_items(state)) for state in found))
 
 
 def _managed_items(state: "ManagedTrade") -> Iterator[Item]:
@@ -52,15 +49,14 @@ def _managed_items(state: "ManagedTrade") -> Iterator[Item]:
         yield pair(f"{name} mark", f"{price_words(state.mark)} · as of {short_time(state.mark.as_of)}")
         yield pair(f"{name} now", f"{result_words(state.mark, state.trade)} · {strike_words(state.mark)}")
     if due is not None:
-        yield pair(f"{name} due", f"{due.reason.words}: {single_line(due.message)}", "warn")
+        yield pair(f"{name} due", _due_words(due), "warn")
     for warning in state.warnings:
-        yield pair(f"{name} note", single_line(warning))
+        yield pair(f"{name} note", warning)
     if state.error is not None:
-        yield pair(f"{name} NOT DONE", single_line(state.error.message), "bad")
+        yield pair(f"{name} NOT DONE", state.error.message, "bad")
     if close is not None:
-        yield pair(f"{name} close", close_words(close))
-        if (command := close_command(close)) is not None:
-            yield pair(f"{name} next", command, "strong")
+        yield pair(f"{name} close", _close_words(close))
+        yield pair(f"{name} next", proposal_command(close) or "", "strong")
     elif due is not None and state.mark is not None and state.error is None:
         # It was declined today, or the quotes of now cannot price it.
         words = f"spy32 close {name} (by hand)" if state.mark.is_usable else f"spy32 manage {name} (with other quotes)"
@@ -85,18 +81,13 @@ def _ending_words(state: "ManagedTrade") -> str:
     return f"{reason}{paid}{result}"
 
 
-def close_words(close: Proposal) -> str:
+def _close_words(close: Proposal) -> str:
     """`P2 waits for approval: BUY TO CLOSE 2 SPY 30 May 525/520 put spread @ 0.33 db (ceiling 0.38)`."""
-    return f"P{close.id} {WAITING[close.state]}: {trade_sentence(close)}"
+    return f"P{close.id} {PROPOSAL_STATES[close.state]}: {trade_sentence(close)}"
 
 
-def close_command(close: Proposal) -> str | None:
-    live = " --live" if close.mode is Mode.LIVE else ""
-    return {
-        ProposalState.PROPOSED: f"spy32 approve P{close.id}",
-        ProposalState.APPROVED: f"spy32 execute P{close.id}{live}",
-        ProposalState.SENT: f"spy32 execute P{close.id}{live}",
-    }.get(close.state)
+def _due_words(due: "ExitCheck") -> str:
+    return f"{due.reason.words}: {due.message}"
 
 
 # The exit plan.
@@ -104,67 +95,58 @@ def close_command(close: Proposal) -> str | None:
 
 def exits_page(state: "ManagedTrade", newest: Mark | None) -> Page:
     """Every rule of the plan: when or at what price it fires, how far away that is, and which is due."""
-    due, close = state.due, state.proposal
+    due, is_over = state.due, state.trade.state in ENDED
     title = f"{due.reason.words} is due" if due is not None else "nothing is due"
     if not state.checks:
         title = f"it is {state.trade.state}, so no exit is judged"
-    is_over = state.trade.state in ENDED
-    ended = (pair("Ended", _ending_words(state), "strong"),)
-    parts = [Pairs(items=ended if is_over else tuple(_mark_items(state, newest)))]
-    if state.checks:
-        parts.append(Pairs(name="exit", title="Exits, the most urgent first", items=exit_items(state, newest)))
-    parts += [] if is_over else [Pairs(items=tuple(_closing_items(state)))]
-    command = close_command(close) if close is not None else None
-    following = (command,) if command is not None else (f"spy32 manage T{state.trade.id}",) if due is not None else ()
+    ended = pair("Ended", _ending_words(state), "strong")
+    command = proposal_command(state.proposal) if state.proposal is not None else None
+    if command is None and due is not None:
+        command = f"spy32 manage T{state.trade.id}"
     return Page(
         heading=f"T{state.trade.id} {_held_words(state)}: {title}",
         tone="warn" if due is not None else "strong",
-        parts=tuple(parts),
-        following=following,
+        parts=(
+            pairs([ended] if is_over else _mark_items(state, newest)),
+            pairs(exit_items(state, newest), "exit", "Exits, the most urgent first"),
+            pairs([] if is_over else _closing_items(state)),
+        ),
+        following=(command,) if command is not None else (),
     )
 
 
 def _mark_items(state: "ManagedTrade", newest: Mark | None) -> Iterator[Item]:
     for warning in state.warnings:
-        yield pair("Note", single_line(warning), "warn")
+        yield pair("Note", warning, "warn")
     if newest is None:
         yield pair("Mark", UNMARKED)
         return
-    when = new_york_words(newest.at)
-    yield pair(
-        "Mark", price_words(newest) if state.mark is not None else f"the last one is of {when}: {price_words(newest)}"
-    )
+    when, words = new_york_words(newest.at), price_words(newest)
+    yield pair("Mark", words if state.mark is not None else f"the last one is of {when}: {words}")
     yield pair("Result", f"{result_words(newest, state.trade)} · {strike_words(newest)}")
-    if newest.flags:
-        yield pair("Flags", flag_words(newest), "warn")
+    yield pair("Flags", flag_words(newest), "warn")
     if state.mark is not None:
-        yield pair("At", f"{when}, quotes of {single_line(newest.source)}")
+        yield pair("At", f"{when}, quotes of {newest.source}")
 
 
-def exit_items(state: "ManagedTrade", newest: Mark | None) -> tuple[Item, ...]:
+def exit_items(state: "ManagedTrade", newest: Mark | None) -> Iterator[Item]:
     """Every exit, a line each: whether it is due, when or at what price it fires, and how far away that is."""
-    return tuple(_exit_item(check, newest, market_date(state.at)) for check in state.checks)
+    for check in state.checks:
+        text = " · ".join(_exit_words(check, newest, market_date(state.at)))
+        tone = "warn" if check.is_due or check.is_unknown else ""
+        yield pair(check.reason.words.capitalize(), text, tone)
 
 
-def _exit_item(check: "ExitCheck", newest: Mark | None, today: "date") -> Item:
-    words = [*_when_words(check), single_line(check.message), *_away_words(check, newest, today)]
-    text = " · ".join(words)
-    label = check.reason.words.capitalize()
-    return pair(label, f"DUE · {text}" if check.is_due else text, "warn" if check.is_due or check.is_unknown else "")
-
-
-def _when_words(check: "ExitCheck") -> Iterable[str]:
+def _exit_words(check: "ExitCheck", newest: Mark | None, today: "date") -> Iterator[str]:
+    if check.is_due:
+        yield "DUE"
     if check.price is not None:
         bound = "more" if (check.reason is ExitReason.STOP) is (check.price >= 0) else "less"
         yield f"at {format_debit(check.price)} or {bound}"
-
-
-def _away_words(check: "ExitCheck", newest: Mark | None, today: "date") -> Iterable[str]:
-    """How far away it is; nothing once it is due."""
-    days = days_until(check, today)
-    away = price_distance(check, newest.mid if newest is not None else None)
+    yield check.message
     if check.is_due:
         return
+    days, away = days_until(check, today), price_distance(check, newest.mid if newest is not None else None)
     if days is not None:
         yield f"{format_count(days, 'day')} away"
     if away is not None and away > 0:
@@ -178,8 +160,7 @@ def _closing_items(state: "ManagedTrade") -> Iterator[Item]:
     yield pair("Approval", covers)
     yield pair("Watched", watch_words(plan))
     if close is not None:
-        reason = f" ({close.reason.words})" if close.reason is not None else ""
-        yield pair("Close", f"{close_words(close)}{reason}", "strong")
+        yield pair("Close", f"{_close_words(close)}{reason_words(close.reason)}", "strong")
 
 
 def price_distance(check: "ExitCheck", mid: "Decimal | None") -> "Decimal | None":
@@ -191,3 +172,30 @@ def price_distance(check: "ExitCheck", mid: "Decimal | None") -> "Decimal | None
 
 def days_until(check: "ExitCheck", today: "date") -> int | None:
     return (check.day - today).days if check.day is not None else None
+
+
+# What `approve` shows of a close.
+
+
+def closing_items(review: "Review", result: "ProposalTerms") -> Iterator[Item]:
+    """Why a close is due now, how the trade stands, and the quotes of its legs."""
+    managed, quote = review.managed, review.current_quote
+    if managed is not None:
+        due = managed.due
+        why = f"{due.reason.words}: {single_line(due.message)}" if due is not None else "nothing is, by the plan"
+        yield pair("Due", why)
+        if managed.mark is not None:
+            yield from mark_items(managed.mark, managed.trade, result.legs)
+    if quote is None or (review.stale_reason is not None and not result.is_recorded):
+        yield pair("Quotes", review.stale_reason or UNKNOWN, "warn")
+    else:
+        age = new_york_words(quote.as_of) if result.is_recorded else f"{format_age(review.at - quote.as_of)} old"
+        yield pair("Quotes", f"{age}, from {quote.source}")
+    yield pair("Exit", exit_words(result.exit, result))
+
+
+def exit_parts(managed: "ManagedTrade") -> list[Part]:
+    """Every exit of the plan as it stands, and what was noticed when the trade was marked."""
+    notes = (pair("note", warning, "warn") for warning in managed.warnings)
+    exits = pairs(exit_items(managed, managed.mark), "exit", "Exits now, the most urgent first")
+    return [exits, pairs(notes, "mark", "The mark")]

@@ -1,7 +1,7 @@
 """The market and the expirations as pages and documents: every figure with its source and age, or why it is missing."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -12,13 +12,14 @@ from spy32.render.formatting import (
     format_both_zones,
     format_count,
     format_float_price,
+    format_known,
     format_milliseconds,
     format_price,
     single_line,
 )
 from spy32.render.market_charts import NARROW
 from spy32.render.output import is_ascii_console, is_full_terminal, print_page
-from spy32.render.page import Cell, Grid, Page, Pairs, Part, Prose, grid_columns, noun_grid, pair
+from spy32.render.page import Cell, Grid, Item, Page, Part, Prose, at_path, noun_grid, pair, pairs
 from spy32.rules.expirations import Expirations
 from spy32.sessions import market_date
 
@@ -54,7 +55,11 @@ FIGURE_GROUPS: tuple[tuple[str, Mapping[str, str]], ...] = (
         "high_180d": "high 180 d",
     }),
 )  # fmt: skip
-SIGNED_FIGURES = frozenset({"gap", "iv_less_rv_20d", "skew_25d", "from_sma_20", "from_sma_50", "momentum_20d"})
+LABELS = {f"market.{name}": label for _, names in FIGURE_GROUPS for name, label in names.items()}
+SIGNED_FIGURES = tuple(
+    f"market.{name}" for name in ("gap", "return_", "iv_less_rv_", "skew_25d", "from_sma_", "momentum_20d")
+)
+"""Beginnings of the paths of figures that are shown with a sign."""
 TERM_HORIZON = timedelta(days=100)
 EXPIRATION_IV = re.compile(r"iv_\d{4}-\d\d-\d\d")
 EVENT_NAMES = {"fomc": "FOMC statement", "cpi": "CPI", "jobs": "jobs report", "earnings": "earnings", "other": "other"}
@@ -62,94 +67,78 @@ EVENT_NAMES = {"fomc": "FOMC statement", "cpi": "CPI", "jobs": "jobs report", "e
 
 def print_market_page(out: "AnyConsole", briefing: Briefing, snapshot: MarketSnapshot, smile: "Smile | None") -> None:
     """Write the page; with pictures on a terminal."""
-    drawn = _draw_charts(out, briefing, snapshot, smile) if is_full_terminal(out) and out.width >= NARROW else ()
+    has_room = is_full_terminal(out) and out.width >= NARROW
+    drawn = tuple(_draw_charts(out, briefing, snapshot, smile)) if has_room else ()
     print_page(out, build_market_page(briefing, snapshot, drawn=drawn))
 
 
 def build_market_page(briefing: Briefing, snapshot: MarketSnapshot, *, drawn: Sequence[Prose] = ()) -> Page:
     """What is seen, in groups; what is missing, and why; what is scheduled; who was asked."""
-    known = {path: figure for path, figure in briefing.figures.items() if figure.value is not None}
-    parts: list[Part] = [_overview_part(briefing, snapshot)]
-    parts += [grid for grid in _figure_grids(known, briefing.as_of) if grid.rows]
-    parts += _term_structure_part(briefing, snapshot)
-    parts += _missing_part(briefing.figures)
-    parts += drawn
-    parts += _event_parts(briefing)
-    parts.append(_sources_grid(snapshot.tried))
-    return Page(
-        heading=f"{single_line(snapshot.underlying)} {_spot_text(briefing.figures.get('market.spot'))},"
-        f" {format_count(briefing.dte, 'day')} to {briefing.target}",
-        badges=tuple(single_line(flag) for flag in briefing.flags),
-        parts=tuple(parts),
-    )
-
-
-def _overview_part(briefing: Briefing, snapshot: MarketSnapshot) -> Pairs:
     chain = snapshot.chain
     delay = f", delayed by {format_age(timedelta(seconds=chain.delay_seconds))}" if chain.delay_seconds else ""
-    items = (
+    spot = at_path(briefing.figures.get("market.spot"), "value")
+    overview = (
         pair("looked at", format_both_zones(briefing.as_of)),
-        pair("quotes of", f"{format_both_zones(chain.as_of)}, from {single_line(chain.source)}{delay}"),
+        pair("quotes of", f"{format_both_zones(chain.as_of)}, from {chain.source}{delay}"),
         pair("expiration", f"{briefing.target}, {format_count(briefing.dte, 'day')}", "strong"),
     )
-    return Pairs(name="market", items=items)
+    grids = [*_figure_grids(briefing), _term_structure(briefing, snapshot)]
+    return Page(
+        heading=f"{single_line(snapshot.underlying)} {format_known(format_float_price, spot, 'without a spot')},"
+        f" {format_count(briefing.dte, 'day')} to {briefing.target}",
+        badges=tuple(single_line(flag) for flag in briefing.flags),
+        parts=(
+            pairs(overview, "market"),
+            *(grid for grid in grids if grid.rows),
+            pairs(_missing_items(briefing.figures), "missing", "Missing"),
+            *drawn,
+            *_event_parts(briefing),
+            _sources_grid(snapshot.tried),
+        ),
+    )
 
 
 # Figures.
 
 
-def _figure_grids(known: Mapping[str, Metric], now: datetime) -> list[Grid]:
-    columns = grid_columns("figure", "value>", "age>1", "of>3", "source~2")
-    grids = []
-    for title, labels in FIGURE_GROUPS:
-        rows = [
-            _figure_row(label, name, known[f"market.{name}"], now)
-            for name, label in labels.items()
-            if f"market.{name}" in known
-        ]
-        grids.append(Grid(name="figure", title=title, columns=columns, rows=tuple(rows)))
-    related = [
-        _figure_row(single_line(path.removeprefix("related.")), "gap", figure, now)
-        for path, figure in known.items()
-        if path.startswith("related.")
-    ]
-    return [*grids, Grid(name="related", title="Moves of the day", columns=columns, rows=tuple(related))]
+def figure_label(path: str) -> str:
+    return LABELS.get(path, single_line(path.removeprefix("related.")))
 
 
-def _term_structure_part(briefing: Briefing, snapshot: MarketSnapshot) -> list[Part]:
+def _figure_grids(briefing: Briefing) -> Iterator[Grid]:
+    """A grid a group, of what is known."""
+    known = {path: figure for path, figure in briefing.figures.items() if figure.value is not None}
+    related = [path for path in known if path.startswith("related.")]
+    columns: dict[str, Cell] = {
+        "figure": figure_label,
+        "value>": lambda path: format_value(known[path], signed=path.startswith(("related.", *SIGNED_FIGURES))),
+        "age>1": lambda path: _figure_age(known[path], briefing.as_of),
+        "of>3": lambda path: format_known(str, known[path].count),
+        "source~2": lambda path: known[path].source,
+    }
+    for title, names in FIGURE_GROUPS:
+        paths = (f"market.{name}" for name in names)
+        yield noun_grid("figure", title, (path for path in paths if path in known), columns)
+    yield noun_grid("related", "Moves of the day", related, columns)
+
+
+def _term_structure(briefing: Briefing, snapshot: MarketSnapshot) -> Grid:
     """The term structure as the broker computes it, as far ahead as a term structure of 32 days is of use."""
     today = market_date(briefing.as_of)
-    known = {
-        date.fromisoformat(name[3:]): each for name, each in snapshot.metrics.items() if EXPIRATION_IV.fullmatch(name)
+    days = {name: date.fromisoformat(name[3:]) for name in snapshot.metrics if EXPIRATION_IV.fullmatch(name)}
+    ahead = sorted(name for name, day in days.items() if today < day <= today + TERM_HORIZON)
+    columns: dict[str, Cell] = {
+        "expiration": lambda name: f"{days[name]}",
+        "days>": lambda name: f"{(days[name] - today).days}",
+        "IV>": lambda name: format_value(snapshot.metrics[name]),
+        "age>1": lambda name: _figure_age(snapshot.metrics[name], briefing.as_of),
+        "source~2": lambda name: snapshot.metrics[name].source,
     }
-    rows = tuple(
-        (
-            f"{day}",
-            f"{(day - today).days}",
-            format_value(known[day]),
-            _figure_age(known[day], briefing.as_of),
-            known[day].source,
-        )
-        for day in sorted(known)
-        if today < day <= today + TERM_HORIZON
-    )
-    columns = grid_columns("expiration", "days>", "IV>", "age>1", "source~2")
-    return [Grid(name="term", title="Term structure at the broker", columns=columns, rows=rows)] if rows else []
+    return noun_grid("term", "Term structure at the broker", ahead, columns)
 
 
 def _figure_age(figure: Metric, now: datetime) -> str:
     return "" if figure.as_of is None else format_age(now - figure.as_of)
-
-
-def _figure_row(label: str, name: str, figure: Metric, now: datetime) -> tuple[str, ...]:
-    used = "" if figure.count is None else str(figure.count)
-    return (
-        label,
-        format_value(figure, signed=name in SIGNED_FIGURES or name.startswith("return_")),
-        _figure_age(figure, now),
-        used,
-        single_line(figure.source),
-    )
 
 
 def format_value(figure: Metric, *, signed: bool = False) -> str:
@@ -164,51 +153,38 @@ def format_value(figure: Metric, *, signed: bool = False) -> str:
     return f"{figure.value:.{decimals[unit]}f}" if unit in decimals else f"{figure.value:.2f} {unit}"
 
 
-def _spot_text(figure: Metric | None) -> str:
-    return "without a spot" if figure is None or figure.value is None else format_float_price(figure.value)
-
-
-def _missing_part(figures: Mapping[str, Metric]) -> list[Part]:
+def _missing_items(figures: Mapping[str, Metric]) -> Iterator[Item]:
     """One line a reason, with the figures that it takes away."""
-    labels = {f"market.{name}": label for _, names in FIGURE_GROUPS for name, label in names.items()}
     reasons: dict[str, list[str]] = {}
     for path, figure in figures.items():
         if figure.missing is not None:
-            reasons.setdefault(single_line(figure.missing), []).append(labels.get(path, single_line(path)))
-    items = tuple(
-        pair(names[0], why, "warn")
-        if len(names) == 1
-        else pair(format_count(len(names), "figure"), f"{why}: {', '.join(names)}")
-        for why, names in reasons.items()
-    )
-    return [Pairs(name="missing", title="Missing", items=items)] if items else []
+            reasons.setdefault(figure.missing, []).append(figure_label(path))
+    for why, names in reasons.items():
+        if len(names) == 1:
+            yield pair(names[0], why, "warn")
+        else:
+            yield pair(format_count(len(names), "figure"), f"{why}: {', '.join(names)}")
 
 
 def _draw_charts(
     out: "AnyConsole", briefing: Briefing, snapshot: MarketSnapshot, smile: "Smile | None"
-) -> tuple[Prose, ...]:
+) -> Iterator[Prose]:
     from spy32.render import market_charts as drawing
     from spy32.rules.daily_bars import finished_sessions
 
     width, plain, figures = out.width, is_ascii_console(out), briefing.figures
-    levels = {name: figures[f"market.{name}"] for name in ("vix9d", "vix", "vix3m") if f"market.{name}" in figures}
-    spot, move, atm_iv = (figures.get(f"market.{name}") for name in ("spot", "expected_move", "atm_iv"))
-    pictures = [
-        ("Term structure", drawing.term_structure_chart(levels, atm_iv, briefing.dte, width=width, plain=plain))
-    ]
-    if spot is not None and spot.value is not None:
-        ahead = drawing.ExpectedMoveCone(
-            market_date(briefing.as_of), briefing.target, move.value if move is not None else None
-        )
-        bars = finished_sessions(snapshot).bars
-        price_lines = drawing.price_chart(bars, spot.value, ahead, width=width, plain=plain)
-        pictures.append(("Price and expected move", price_lines))
-        if smile is not None:
-            smile_lines = drawing.smile_chart(smile, spot.value, width=width, plain=plain)
-            pictures.insert(0, (f"Smile of {briefing.target}", smile_lines))
-    # A titled text would stand in from the edge and fold where a picture takes the whole width.
-    drawn = ((Prose("", title, "strong"), Prose("", "\n".join(lines))) for title, lines in pictures if lines)
-    return tuple(part for both in drawn for part in both)
+    spot, move = (at_path(figures.get(f"market.{name}"), "value") for name in ("spot", "expected_move"))
+    ahead = drawing.ExpectedMoveCone(market_date(briefing.as_of), briefing.target, move)
+    bars = finished_sessions(snapshot).bars
+    pictures = {
+        f"Smile of {briefing.target}": drawing.smile_chart(smile, spot, width=width, plain=plain),
+        "Term structure": drawing.term_structure_chart(figures, briefing.dte, width=width, plain=plain),
+        "Price and expected move": drawing.price_chart(bars, spot, ahead, width=width, plain=plain),
+    }
+    for title, lines in pictures.items():
+        if lines:  # a titled text would stand in from the edge and fold where a picture takes the whole width
+            yield Prose(title, "strong")
+            yield Prose("\n".join(lines))
 
 
 # Events and sources.
@@ -219,25 +195,20 @@ def _event_parts(briefing: Briefing) -> list[Part]:
     columns: dict[str, Cell] = {
         "day": lambda event: f"{event.day:%a %Y-%m-%d}",
         "event": lambda event: EVENT_NAMES[event.kind.value],
-        "New York:1": lambda event: event.time or "",
+        "New York:1": "time",
         "in:1": lambda event: "today" if event.day == today else format_count((event.day - today).days, "day"),
         "state:2": lambda event: "confirmed" if event.is_confirmed else "tentative",
         "note~3": "note",
         "source~4": "source",
     }
-    items = [
-        pair(EVENT_NAMES.get(kind, kind), single_line(why), "warn") for kind, why in briefing.unknown_events.items()
-    ]
-    items += _ex_date_items(briefing)
-    events = noun_grid("event", f"Events to {briefing.target}", briefing.events, columns)
-    return [events, Pairs(name="calendar", title="", items=tuple(items))]
-
-
-def _ex_date_items(briefing: Briefing) -> list[tuple[str, str, str]]:
+    unknown = [pair(EVENT_NAMES.get(kind, kind), why, "warn") for kind, why in briefing.unknown_events.items()]
     if briefing.dividends is None:
-        return [pair("ex-dividend", "unknown: no source has ex-dates", "warn")]
-    entries = [f"{each.ex_date}, {format_price(each.amount)} a share" for each in briefing.dividends]
-    return [pair("ex-dividend", "; ".join(entries) or f"none known to {briefing.target}")]
+        ex_dates = pair("ex-dividend", "unknown: no source has ex-dates", "warn")
+    else:
+        entries = (f"{each.ex_date}, {format_price(each.amount)} a share" for each in briefing.dividends)
+        ex_dates = pair("ex-dividend", "; ".join(entries) or f"none known to {briefing.target}")
+    events = noun_grid("event", f"Events to {briefing.target}", briefing.events, columns)
+    return [events, pairs([*unknown, ex_dates], "calendar")]
 
 
 def _sources_grid(sources: Iterable[SourceAttempt]) -> Grid:
@@ -271,17 +242,17 @@ def build_expirations_page(found: Expirations) -> Page:
         f"within {tolerance}:2": lambda row: "yes" if row.is_near else "no",
         "note~1": "note",
     }
-    items = [
+    taken = min(rows, key=lambda row: (not row.is_chosen, abs(row.distance), row.day), default=None)
+    items = (
         pair("target", f"{target_dte} days, at most {tolerance} off"),
         pair("listed", format_count(len(rows), "expiration")),
-    ]
-    taken = min(rows, key=lambda row: (not row.is_chosen, abs(row.distance), row.day), default=None)
-    # On a narrow screen the column of notes goes; the choice is explained here in any case.
-    items += [pair("why", taken.note)] if taken is not None else []
-    items += [pair("source", single_line(found.source))] if found.source else []
+        # On a narrow screen the column of notes goes; the choice is explained here in any case.
+        pair("why", at_path(taken, "note") or ""),
+        pair("source", found.source),
+    )
     grid = noun_grid("expiration", "Expirations", rows, columns)._replace(marked=place)
     return Page(
         heading=f"{single_line(found.underlying)}: {summary}",
         tone="warn" if place is None else "strong",
-        parts=(Pairs(name="", items=tuple(items)), grid),
+        parts=(pairs(items), grid),
     )

@@ -8,12 +8,12 @@ from spy32.domain.runs import Outcome, RunSummary
 from spy32.domain.spreads import Candidate
 from spy32.render.candidates import SIDES, came_to_words, candidate_grid, sorted_menu
 from spy32.render.explain import chosen_candidate_id, format_outcome, view_badges
-from spy32.render.formatting import format_both_zones, format_gain, format_strike, humanise, single_line
+from spy32.render.formatting import format_both_zones, format_gain, format_known, format_strike, humanise
 from spy32.render.outlook import side_record_words
-from spy32.render.page import Cell, Grid, Page, Pairs, Part, Prose, grid_columns, noun_grid, pair
+from spy32.render.page import Cell, Grid, Page, Part, Prose, noun_grid, pair, pairs
 from spy32.sessions import NEW_YORK
 
-COLUMNS = grid_columns(
+COLUMNS = (
     "#>", "spread", "who:1", "price>1", "win, exits>1", "max loss>1", "EV each>1", "EV low>1", "EV high>1",
     "delta>1", "came to>1", "breakeven>1", "last price>1", "win, options>1", "win, held>1", "EV, held>1",
     "P(max loss)>1", "P(touch)>1", "worst 5%>1", "return on risk>1", "mid>1", "natural>1", "costs>1", "id:1",
@@ -46,9 +46,7 @@ def candidates_page(view: RunView) -> Page:
     text = f"{menu_note(entries)} The delta is the short option's, as an option chain shows it: negative for a put."
     if view.outcomes:
         text += " Came to: the result of a contract held to its expiration, after costs."
-    return Page(
-        heading=heading_of(view, "candidates"), badges=view_badges(view), parts=(grid, Prose(title="", text=text))
-    )
+    return list_page(view, "candidates", (grid, Prose(text)))
 
 
 def whole_menu_grid(
@@ -56,18 +54,15 @@ def whole_menu_grid(
 ) -> Grid:
     """Every candidate with every column; `own` has those of the page, by label."""
     title = f"Candidates, expiration {entries[0].spread.expiration}" if entries else "Candidates"
-    return candidate_grid(entries, COLUMNS, range(len(entries)), marked=marked, own=own)._replace(title=title)
+    grid = candidate_grid(entries, COLUMNS, range(len(entries)), marked=marked, own=own)
+    return grid._replace(title=title, continues=True)
 
 
 def rejected_page(view: RunView) -> Page:
     """Every spread that did not reach the menu, with the first rule that dropped it and how far off it was."""
     dropped = view.menu.dropped if view.menu is not None else ()
     counts = view.menu.counts if view.menu is not None else {}
-    tally = Pairs(
-        name="dropped by",
-        title="Dropped, by the first rule that did it",
-        items=tuple(pair(humanise(rule), str(number)) for rule, number in counts.items()) or (pair("any rule", "0"),),
-    )
+    tally = tuple(pair(humanise(rule), str(number)) for rule, number in counts.items()) or (pair("any rule", "0"),)
     columns: dict[str, Cell] = {
         "spread": lambda item: (
             f"{SIDES[item.strategy]} {format_strike(item.short_strike)}/{format_strike(item.long_strike)}"
@@ -77,7 +72,8 @@ def rejected_page(view: RunView) -> Page:
         "limit>": "limit",
     }
     grid = noun_grid("rejected", "Dropped spreads", dropped, columns)
-    return Page(heading=heading_of(view, "rejected"), badges=view_badges(view), parts=(tally, grid))
+    title = "Dropped, by the first rule that did it"
+    return list_page(view, "rejected", (pairs(tally, "dropped by", title), grid))
 
 
 VERDICTS = {Verdict.PASS: "✓ pass", Verdict.WARN: "! warn", Verdict.STOP: "✗ stop", Verdict.SKIPPED: "- skipped"}
@@ -92,13 +88,10 @@ def quality_page(view: RunView) -> Page:
         "limit~": "limit",
         "note~1": "note",
     }
-    grid = noun_grid("gate", "Quality gates", view.quality.gates if view.quality is not None else (), columns)
-    dropped = view.quality.dropped if view.quality is not None else {}
-    parts: tuple[Part, ...] = (grid,)
-    if dropped:
-        items = tuple(pair(humanise(gate), str(number)) for gate, number in dropped.items())
-        parts += (Pairs(name="quotes dropped by", title="Quotes dropped", items=items),)
-    return Page(heading=heading_of(view, "quality"), badges=view_badges(view), parts=parts)
+    gates, dropped = (view.quality.gates, view.quality.dropped) if view.quality is not None else ((), {})
+    items = (pair(humanise(gate), str(number)) for gate, number in dropped.items())
+    grid = noun_grid("gate", "Quality gates", gates, columns)
+    return list_page(view, "quality", (grid, pairs(items, "quotes dropped by", "Quotes dropped")))
 
 
 def _start_words(row: RunSummary) -> str:
@@ -108,17 +101,17 @@ def _start_words(row: RunSummary) -> str:
     return f"{row.started_at.astimezone(NEW_YORK):%Y-%m-%d %H:%M}"
 
 
-HISTORY_COLUMNS: Mapping[str, Callable[[RunSummary], str]] = {
+HISTORY_COLUMNS: Mapping[str, Cell] = {
     "run": lambda row: f"R{row.id}",
     "started (NY)": _start_words,
     "outcome:4": lambda row: "unfinished" if row.outcome is None else humanise(row.outcome.value),
     "cause:6": lambda row: humanise(row.cause or ""),
-    "proposal:5": lambda row: "" if row.proposal_id is None else f"P{row.proposal_id}",
-    "trade:1": lambda row: "" if row.trade_id is None else f"T{row.trade_id}",
-    "result>2": lambda row: "" if row.result is None else format_gain(row.result),
-    "exit:3": lambda row: "" if row.exit_reason is None else humanise(row.exit_reason),
-    "what came of it~7": lambda row: single_line(row.headline),
-    "profile:8": lambda row: single_line(row.profile),
+    "proposal:5": lambda row: format_known("P{}".format, row.proposal_id),
+    "trade:1": lambda row: format_known("T{}".format, row.trade_id),
+    "result>2": lambda row: format_known(format_gain, row.result),
+    "exit:3": lambda row: humanise(row.exit_reason or ""),
+    "what came of it~7": "headline",
+    "profile:8": "profile",
 }
 """On 60 columns trade, result and exit stay."""
 
@@ -126,13 +119,12 @@ HISTORY_COLUMNS: Mapping[str, Callable[[RunSummary], str]] = {
 def history_page(rows: Iterable[RunSummary]) -> Page:
     """Runs, newest first, one a line; without the columns that are empty in all of them."""
     rows = tuple(rows)
-    columns: dict[str, Cell] = {
-        head: cell for head, cell in HISTORY_COLUMNS.items() if not rows or any(map(cell, rows))
-    }
-    grid = noun_grid("run", "Runs, newest first", rows, columns)
+    grid = noun_grid("run", "Runs, newest first", rows, HISTORY_COLUMNS, omits_empty=True)
     return Page(parts=(grid,), following=(f"spy32 show R{rows[0].id}",) if rows else ())
 
 
-def heading_of(view: RunView, what: str) -> str:
+def list_page(view: RunView, what: str, parts: Iterable[Part]) -> Page:
+    """One list of a run under the run's heading and badges."""
     started = format_both_zones(view.run.started_at, NEW_YORK)
-    return f"R{view.run.id}, {what}: {format_outcome(view.run)}, started {started}"
+    heading = f"R{view.run.id}, {what}: {format_outcome(view.run)}, started {started}"
+    return Page(heading=heading, badges=view_badges(view), parts=tuple(parts))

@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING
 
 from spy32.console import AnyConsole, PlainConsole, write_output
 from spy32.render.formatting import ascii_only
+from spy32.render.page import Grid, MarkHistory, Page, Pairs, Part, Prose
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-    from spy32.render.page import Page
 
 
 def is_full_terminal(console: "AnyConsole") -> bool:
@@ -40,13 +39,14 @@ def print_wrapped(console: "AnyConsole", lines: Iterable[str]) -> None:
         return
     from spy32.render.tables import wrap_text
 
+    assert not isinstance(console, PlainConsole)
     for line in lines:
         indent = " " * (len(line) - len(line.lstrip()))
-        first, *rest = wrap_text(line.lstrip(), max(console.width - len(indent) - 4, 20))
+        first, *rest = wrap_text(console, line.lstrip(), max(console.width - len(indent) - 4, 20))
         print_lines(console, [f"{indent}{first}", *(f"{indent}    {more}" for more in rest)])
 
 
-def print_page(console: "AnyConsole", page: "Page") -> None:
+def print_page(console: "AnyConsole", page: Page) -> None:
     """A page as tables on a terminal, and as `key: value` lines for a file, a pipe or cron's mail."""
     if is_full_terminal(console):
         from spy32.render.tables import draw_page
@@ -54,17 +54,15 @@ def print_page(console: "AnyConsole", page: "Page") -> None:
         assert not isinstance(console, PlainConsole)
         write_text(console, draw_page(console, page))
     else:
-        from spy32.render.plain_lines import format_page
-
         write_text(console, format_page(page))
 
 
-def print_fitting_page(console: "Console", pages: Iterator["Page"]) -> None:
+def print_fitting_page(console: "Console", pages: Iterator[Page]) -> None:
     """The first of `pages` that leaves a line of this terminal for the shell's prompt, else the last of them."""
     write_text(console, "".join(f"{line}\n" for line in _fitting_body(console, pages, console.size.height - 1)))
 
 
-def _fitting_body(console: "Console", pages: Iterator["Page"], height: int) -> list[str]:
+def _fitting_body(console: "Console", pages: Iterator[Page], height: int) -> list[str]:
     from spy32.render.tables import draw_page
 
     body: list[str] = []
@@ -75,18 +73,17 @@ def _fitting_body(console: "Console", pages: Iterator["Page"], height: int) -> l
     return body
 
 
-def frame(console: "Console", pages: Iterator["Page"], *, message: str, foot: str, offset: int) -> tuple[str, int]:
+def frame(console: "Console", pages: Iterator[Page], *, message: str, foot: str, offset: int) -> tuple[str, int]:
     """The first of `pages` that fits this terminal above `message` and `foot`, and the offset that it is drawn from.
 
     Of one that does not fit, the part from `offset` on. Each line is cleared before it is written: clearing after it
     would take the last cell of a full one.
     """
-    from spy32.render.page import Page, Prose
     from spy32.render.tables import draw_page
 
     rows = console.size.height
-    message_part = (Prose(title="", text=message, tone="warn"),) if message else ()
-    below = draw_page(console, Page(parts=(*message_part, Prose(title="", text=foot, tone="strong")))).splitlines()
+    said = (Prose(message, "warn"),) if message else ()
+    below = draw_page(console, Page(parts=(*said, Prose(foot, "strong")))).splitlines()
     height = max(rows - len(below), 1)
     body = _fitting_body(console, pages, height)
     offset = max(0, min(offset, len(body) - height + 1)) if len(body) > height else 0
@@ -97,3 +94,53 @@ def frame(console: "Console", pages: Iterator["Page"], *, message: str, foot: st
     lines = [*shown, *[""] * (height - len(shown)), *below]
     text = "\n".join(f"\x1b[2K{line}" for line in lines[-rows:])
     return f"\x1b[H{text}\x1b[J", offset
+
+
+# Plain lines.
+
+
+def format_page(page: Page) -> str:
+    """The whole page for files, pipes and cron's mail: `key: value`, one row a line, nothing wrapped or cut."""
+    lines = [f"note: {part}" for part in page.banner if part]
+    lines += [page.heading] if page.heading else []
+    lines += [f"note: {badge}" for badge in page.badges]
+    for part in page.parts:
+        lines += _part_lines(part)
+    lines += [f"next: {line}" for line in page.following]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _part_lines(part: Part) -> list[str]:
+    match part:
+        case Pairs():
+            return [_pair_lines(part.name, label, value) for label, value, _ in part.items if value]
+        case Grid():
+            return [_format_row(part, number, row) for number, row in enumerate(part.rows)] or [f"{part.name}: none"]
+        case Prose():
+            return _prose_lines(part)
+        case MarkHistory():
+            from spy32.render.marks import mark_lines
+
+            return [f"mark {line}" for line in mark_lines(part.marks, part.trade)]
+
+
+def _pair_lines(name: str, label: str, value: str) -> str:
+    key = f"{name} {label}" if name else label
+    return f"{key}: {value}" if "\n" not in value else "\n".join([f"{key}:", *_indent_lines(value)])
+
+
+def _format_row(grid: Grid, number: int, row: tuple[str, ...]) -> str:
+    cells = [f"{column.name} {cell}" for column, cell in zip(grid.columns[1:], row[1:], strict=True) if cell]
+    mark = " (selected)" if number == grid.marked else ""
+    return f"{grid.name} {row[0]}{mark}: {'; '.join(cells)}"
+
+
+def _prose_lines(part: Prose) -> list[str]:
+    if part.title and "\n" not in part.text:
+        return [f"{part.title}: {part.text}"]
+    return [f"{part.title}:", *_indent_lines(part.text)] if part.title else part.text.splitlines()
+
+
+def _indent_lines(text: str) -> list[str]:
+    """Foreign lines stand in from the edge, so that none can pass for a key of ours."""
+    return [f"  {line}" for line in text.splitlines()]

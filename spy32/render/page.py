@@ -1,4 +1,4 @@
-"""A page independent of where it is shown: `tables` draws it on a terminal, `plain_lines` writes it as text.
+"""A page independent of where it is shown: `tables` draws it on a terminal, `output` writes it as text.
 
 Named tuples, since `show` pays for every class at every start, and a dataclass takes six times as long to make.
 """
@@ -6,7 +6,7 @@ Named tuples, since `show` pays for every class at every start, and a dataclass 
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from spy32.render.formatting import single_line
+from spy32.render.formatting import clean, join_lines
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -74,28 +74,39 @@ class Grid(NamedTuple):
 
 
 Cell = str | Callable[[Any], str]
-"""What a column shows of a noun: the attribute of this name, or what computes the text."""
+"""What a column shows of a noun: what is at this path of its attributes, or what computes the text."""
 
 
-def noun_grid(name: str, title: str, nouns: Iterable[Any], columns: Mapping[str, Cell]) -> Grid:
-    """A row a noun. `columns` has what each column shows by its head, as `grid_columns` reads it."""
-    rows = tuple(tuple(_cell_text(noun, cell) for cell in columns.values()) for noun in nouns)
-    return Grid(name=name, title=title, columns=grid_columns(*columns), rows=rows)
+def noun_grid(
+    name: str, title: str, nouns: Iterable[Any], columns: Mapping[str, Cell], *, omits_empty: bool = False
+) -> Grid:
+    """A row a noun. `columns` has what each column shows by its head, as `grid_columns` reads it; a column that is
+    empty in every row is left out on demand.
+    """
+    rows = [tuple(_cell_text(noun, cell) for cell in columns.values()) for noun in nouns]
+    kept = [at for at in range(len(columns)) if not (omits_empty and rows) or any(row[at] for row in rows)]
+    heads = grid_columns(*columns)
+    return Grid(name, title, tuple(heads[at] for at in kept), tuple(tuple(row[at] for at in kept) for row in rows))
 
 
 def _cell_text(noun: Any, cell: Cell) -> str:
-    if callable(cell):
-        return cell(noun)
-    found = getattr(noun, cell)
-    return "" if found is None else single_line(str(found))
+    found = cell(noun) if callable(cell) else at_path(noun, cell)
+    return "" if found is None else join_lines(str(found))
+
+
+def at_path(noun: Any, path: str) -> Any:
+    """What is at a path of attributes, such as `plan.history.ev`; None where one of them is None."""
+    for name in path.split("."):
+        noun = None if noun is None else getattr(noun, name)
+    return noun
 
 
 class Prose(NamedTuple):
     """Running text; foreign text has been cleaned."""
 
-    title: str
     text: str
     tone: Tone = ""
+    title: str = ""
 
 
 class MarkHistory(NamedTuple):
@@ -129,4 +140,15 @@ class Page(NamedTuple):
 
 
 def pair(label: str, value: str, tone: Tone = "") -> Item:
-    return (label, value, tone)
+    """One line: foreign words in the value are cleaned, and their line ends become blanks."""
+    return (label, join_lines(value), tone)
+
+
+def paragraph(label: str, value: str, tone: Tone = "") -> Item:
+    """A value that keeps its lines; foreign words in it are cleaned."""
+    return (label, clean(value), tone)
+
+
+def pairs(items: Iterable[Item], name: str = "", title: str = "") -> Pairs:
+    """Labelled values as a part of a page."""
+    return Pairs(tuple(items), name, title)

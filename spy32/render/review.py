@@ -1,15 +1,14 @@
 """The screens of `approve`: one to decide from, and one key away the menu, the reasons, the risk and the order."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from spy32.domain.proposals import ProposalKind
-from spy32.domain.spreads import Candidate, ExitAuthority, Mode
+from spy32.domain.spreads import Candidate, Mode
 from spy32.lifecycle import ProposalState
 from spy32.render.candidates import SIDES, candidate_grid, sorted_menu, spread_words
-from spy32.render.closing_review import closing_items, exit_parts
-from spy32.render.explain import BANNERS, approver, market_badge
+from spy32.render.explain import BANNERS, approver, market_badge, proposal_command
 from spy32.render.explain_answer import answer_parts, finding_item
 from spy32.render.figures import (
     Surroundings,
@@ -19,8 +18,11 @@ from spy32.render.figures import (
     closing_facts,
     closing_result_words,
     days_left,
+    exit_pairs,
+    is_covering_exits,
     legs_words,
     opening_facts,
+    order_pairs,
     plan_items,
     settlement_fee_words,
     surrounding_items,
@@ -38,10 +40,10 @@ from spy32.render.formatting import (
     mask_account,
     single_line,
 )
+from spy32.render.manage_pages import closing_items, exit_parts
 from spy32.render.menu_pages import menu_note, whole_menu_grid
-from spy32.render.order_parts import exit_pairs, order_pairs
 from spy32.render.outlook import has_plan, number_items
-from spy32.render.page import Grid, Item, Page, Pairs, Part, Prose, grid_columns, pair
+from spy32.render.page import Cell, Grid, Item, Page, Pairs, Part, Prose, at_path, grid_columns, noun_grid, pair, pairs
 from spy32.sessions import NEW_YORK, market_date
 
 if TYPE_CHECKING:
@@ -58,12 +60,20 @@ DECISIVE = frozenset({"Credit", "Debit", "Max profit", "Max loss", "Breakeven", 
 LINE = 68
 """Characters beside a label on 80 columns."""
 
-COLUMNS = grid_columns(
-    " #>", "spread", "price>1", "loss each>2", "win, exits>3", "EV each>4", "delta>6", "of width>7",
-    "breakeven>8", "who:5",
+COLUMNS = (
+    " #>", "spread", "price>1", "loss each>2", "win, exits>3", "EV each>4", "delta>6", "of width>7", "breakeven>8",
+    "who:5",
 )  # fmt: skip
-MARKET_COLUMNS = grid_columns(
-    " #>", "spread", "price>1", "of width>6", "loss each>2", "win, options>4", "delta>3", "breakeven>7", "who:5"
+MARKET_COLUMNS = (
+    " #>",
+    "spread",
+    "price>1",
+    "of width>6",
+    "loss each>2",
+    "win, options>4",
+    "delta>3",
+    "breakeven>7",
+    "who:5",
 )
 """Without a history. The rank says which goes first when the screen is narrow; no cell is ever cut."""
 
@@ -74,34 +84,24 @@ def decision_page(review: "Review", *, rows: int = HANDFUL, compact: bool = Fals
     parts: list[Part] = []
     entries = sorted_menu(review.menu.candidates)
     if entries and (result is None or result.kind is ProposalKind.OPEN):
-        parts += [nearby_rows(review, entries, rows), *([] if compact else [Prose(title="", text="")])]
-    alerts = Pairs(items=warnings(review))
-    parts += [alerts] if result is None else _facts(review, result, alerts, scrolls=scrolls)
-    return Page(
-        banner=banner(review),
-        alarm=review.run.mode is Mode.LIVE,
-        heading=_heading(review),
-        tone="strong",
-        parts=tuple(parts),
-    )
+        parts += [nearby_rows(review, entries, rows), *([] if compact else [Prose("")])]
+    alerts = Pairs(warnings(review))
+    if result is None:
+        heading = f"{review.name}: nothing was proposed; a candidate may be chosen here"
+        return _page(review, heading, [*parts, alerts])
+    heading = f"{trade_sentence(result)} · {days_left(result, market_date(review.at))}"
+    return _page(review, heading, [*parts, *_facts(review, result, alerts, scrolls=scrolls)])
 
 
-def banner(review: "Review") -> tuple[str, str]:
+def _banner(review: "Review") -> tuple[str, str]:
     """Mode, account and market on the left; what is decided on, on the right."""
-    market, quote, is_close = review.market, review.current_quote, review.trade is not None
-    if is_close and quote is not None:
+    market, quote = review.market, review.current_quote
+    if review.trade is not None and quote is not None:
         market = replace(market, as_of=quote.as_of)
     text = [BANNERS[review.run.mode], f"acct {mask_account(review.account.number)}", *market_badge(market)]
     if review.stale_reason is not None and not review.market.is_recorded:
         text.append("STORED QUOTES")
-    return " · ".join(text), f"{review.name} draft" if review.draft is not None else review.name
-
-
-def _heading(review: "Review") -> str:
-    result = review.proposal
-    if result is None:
-        return f"{review.name}: nothing was proposed; a candidate may be chosen here"
-    return f"{trade_sentence(result)} · {days_left(result, market_date(review.at))}"
+    return " · ".join(text), f"{review.name}{' draft' if review.draft is not None else ''}"
 
 
 def review_surroundings(review: "Review") -> Surroundings:
@@ -120,27 +120,24 @@ def review_surroundings(review: "Review") -> Surroundings:
 
 def _facts(review: "Review", result: "ProposalTerms", alerts: Pairs, *, scrolls: bool) -> list[Part]:
     where = review_surroundings(review)
-    is_open = result.kind is ProposalKind.OPEN
-    if not is_open:
-        return [closing_facts(result, review.trade), Pairs(items=tuple(closing_items(review, result))), alerts]
+    if result.kind is not ProposalKind.OPEN:
+        return [closing_facts(result, review.trade), pairs(closing_items(review, result)), alerts]
     first = opening_facts(result, review.candidate, where)
     exits = plan_items(result, review.candidate)
     around = surrounding_items(result, where, review.candidate)[: -len(exits)]
     change = pair("Since run", change_words(review))
     if not scrolls:
-        return [first, Pairs(items=(*around, *exits, change)), alerts]
+        return [first, pairs((*around, *exits, change)), alerts]
     decisive = [item for item in first.items if item[0] in DECISIVE]
     others = [item for item in first.items if item[0] not in DECISIVE]
-    return [first._replace(items=(*decisive, *exits)), alerts, Pairs(items=(*others, *around, change))]
+    return [first._replace(items=(*decisive, *exits)), alerts, pairs((*others, *around, change))]
 
 
 def change_words(review: "Review") -> str:
     """How the market has moved since the run, or why that is not known, in one line."""
     then, now = review.run_quote, review.current_quote
-    if now is None or then is None:
-        return single_line(review.stale_reason or "the run has no quotes of these legs to compare with")
-    if review.stale_reason is not None:
-        return single_line(review.stale_reason)
+    if now is None or then is None or review.stale_reason is not None:
+        return review.stale_reason or "the run has no quotes of these legs to compare with"
     moved = now.spot / then.spot - 1 if then.spot else 0.0
     return (
         f"{review.market.underlying} {moved:+.2%} to {format_float_price(now.spot)} · mid "
@@ -150,12 +147,12 @@ def change_words(review: "Review") -> str:
 
 def warnings(review: "Review") -> tuple[Item, ...]:
     """Refusals first, then what must be looked at, a line each; what is left out is one key away, and counted."""
-    messages = [pair("Refused", single_line(item.message), "bad") for item in review.findings if item.blocks]
-    messages += [pair("Note", single_line(item.message), "warn") for item in review.findings if not item.blocks]
+    messages = [pair("Refused", item.message, "bad") for item in review.findings if item.blocks]
+    messages += [pair("Note", item.message, "warn") for item in review.findings if not item.blocks]
     answer = review.view.recommendation
     if answer is not None:
-        messages += [pair("Vetoed", single_line(veto), "bad") for veto in answer.vetoes]
-        messages += [pair("Look at", single_line(mark), "warn") for mark in answer.marks]
+        messages += [pair("Vetoed", veto, "bad") for veto in answer.vetoes]
+        messages += [pair("Look at", mark, "warn") for mark in answer.marks]
     left = len(messages) - WARNINGS
     more = f" (and {left} more: w)" if left > 0 else ""
     kept = messages[:WARNINGS]
@@ -175,41 +172,37 @@ def _one_line(text: str, more: str) -> str:
 
 def nearby_rows(review: "Review", entries: Sequence[Candidate], rows: int) -> Grid:
     """The selected row with its neighbours, the choice and the fixed rule's pick; numbered as in the whole menu."""
-    selected, chosen, rule = _selected_id(review), _chosen_id(review), _rule_id(review)
+    selected = _selected_id(review)
     at = next((place for place, entry in enumerate(entries) if entry.id == selected), 0)
-    wanted = {place for place, entry in enumerate(entries) if entry.id in (selected, chosen, rule)}
+    named = (selected, *_takers(review).values())
+    wanted = {place for place, entry in enumerate(entries) if entry.id in named}
     nearest = sorted(set(range(len(entries))) - wanted, key=lambda place: (abs(place - at), place))
     places = sorted({*wanted, *nearest[: max(rows - len(wanted), 0)]})
-    columns = COLUMNS if any(map(has_plan, entries)) else MARKET_COLUMNS
-    return candidate_grid(
-        entries, columns, places, marked=selected, own={"who": lambda entry: _who(entry, chosen, rule)}, is_small=True
-    )
+    heads = COLUMNS if any(map(has_plan, entries)) else MARKET_COLUMNS
+    own = {"who": lambda entry: _who(review, entry)}
+    grid = candidate_grid(entries, heads, places, marked=selected, own=own)
+    return grid._replace(framed=False, names_omitted=False)
 
 
-def _who(entry: Candidate, chosen: str | None, rule: str | None) -> str:
-    return ", ".join(name for name, marked in (("chosen", chosen), ("rule", rule)) if entry.id == marked)
+def _takers(review: "Review") -> Mapping[str, str | None]:
+    """The candidates that the analyst and the fixed rule take."""
+    answers = {"chosen": review.view.recommendation, "rule": review.rule_pick}
+    return {name: at_path(answer, "candidate_id") for name, answer in answers.items()}
+
+
+def _who(review: "Review", entry: Candidate) -> str:
+    return ", ".join(name for name, taken in _takers(review).items() if taken == entry.id)
 
 
 def _selected_id(review: "Review") -> str | None:
     return review.proposal.candidate_id if review.proposal is not None else None
 
 
-def _chosen_id(review: "Review") -> str | None:
-    answer = review.view.recommendation
-    return answer.candidate_id if answer is not None else None
-
-
-def _rule_id(review: "Review") -> str | None:
-    return review.rule_pick.candidate_id if review.rule_pick is not None else None
-
-
 def menu_page(review: "Review") -> Page:
     """Every candidate with every column; the selected one is marked."""
     entries = sorted_menu(review.menu.candidates)
-    chosen, rule = _chosen_id(review), _rule_id(review)
-    grid = whole_menu_grid(entries, _selected_id(review), {"who": lambda entry: _who(entry, chosen, rule)})
-    text = f"{menu_note(entries)} A number or the arrows select."
-    return _page(review, "menu", [grid, Prose(title="", text=text, tone="dim")])
+    grid = whole_menu_grid(entries, _selected_id(review), {"who": lambda entry: _who(review, entry)})
+    return _named_page(review, "menu", [grid, Prose(f"{menu_note(entries)} A number or the arrows select.", "dim")])
 
 
 # One key away.
@@ -217,19 +210,13 @@ def menu_page(review: "Review") -> Page:
 
 def why_page(review: "Review") -> Page:
     """Who chose, the reasons and the evidence, what others would have taken, and what today's checks say."""
-    parts: list[Part] = []
     if review.managed is not None:
-        parts += exit_parts(review.managed)
-    elif review.proposal is not None:
-        parts.append(
-            Pairs(name="choice", title="The choice", items=(pair("chosen by", _chooser(review, review.proposal)),))
-        )
-    parts += answer_parts(review.view) if review.managed is None else []
-    if review.findings:
-        refusals_first = sorted(review.findings, key=lambda finding: not finding.blocks)
-        items = tuple(finding_item(finding) for finding in refusals_first)
-        parts.append(Pairs(name="check", title="Checks now", items=items))
-    return _page(review, "why", parts)
+        parts = exit_parts(review.managed)
+    else:
+        chooser = [] if review.proposal is None else [pair("chosen by", _chooser(review, review.proposal))]
+        parts = [pairs(chooser, "choice", "The choice"), *answer_parts(review.view)]
+    refusals_first = sorted(review.findings, key=lambda finding: not finding.blocks)
+    return _named_page(review, "why", [*parts, pairs(map(finding_item, refusals_first), "check", "Checks now")])
 
 
 def _chooser(review: "Review", result: "ProposalTerms") -> str:
@@ -245,40 +232,30 @@ def _chooser(review: "Review", result: "ProposalTerms") -> str:
 def risk_page(review: "Review") -> Page:
     """Profit and loss at expiration after a move, and the book before and after."""
     result = review.proposal
-    parts: list[Part] = []
-    if result is not None:
-        items = [pair("spread", legs_words(result.legs, result.quantity))]
-        if result.kind is ProposalKind.OPEN:
-            items.append(pair("breakeven", breakeven_words(result, review_surroundings(review))))
-            items.append(pair("on top", f"of the max loss {settlement_fee_words(result.legs)}, at expiration"))
-        parts.append(Pairs(name="risk", items=tuple(items)))
-        parts += [_scenario_grid(review, result)] if result.kind is ProposalKind.OPEN else []
-        parts.append(_book(review))
-        if result.kind is ProposalKind.OPEN and review.candidate is not None:
-            parts.append(
-                Pairs(
-                    name="number",
-                    title="The odds and what it is worth, one contract",
-                    items=number_items(review.candidate),
-                )
-            )
-    return _page(review, "risk", parts)
+    if result is None:
+        return _named_page(review, "risk", [])
+    spread = pair("spread", legs_words(result.legs, result.quantity))
+    if result.kind is not ProposalKind.OPEN:
+        return _named_page(review, "risk", [pairs([spread], "risk"), _book(review)])
+    breakeven = pair("breakeven", breakeven_words(result, review_surroundings(review)))
+    fees = pair("on top", f"of the max loss {settlement_fee_words(result.legs)}, at expiration")
+    parts: list[Part] = [pairs([spread, breakeven, fees], "risk"), _scenario_grid(review, result), _book(review)]
+    if review.candidate is not None:
+        parts.append(pairs(number_items(review.candidate), "number", "The odds and what it is worth, one contract"))
+    return _named_page(review, "risk", parts)
 
 
 def _scenario_grid(review: "Review", result: "ProposalTerms") -> Grid:
-    rows = tuple(
-        (
-            "unmoved" if each.percent == 0 else f"{each.percent:+d}%",
-            format_price(each.price),
-            format_gain(each.profit),
-            account_share(-each.profit, review_surroundings(review)) if each.profit < 0 else "",
-        )
-        for each in review.scenarios
-    )
-    columns = grid_columns("move", f"{result.underlying} at>", "result>", "loss of account>")
+    around = review_surroundings(review)
+    columns: dict[str, Cell] = {
+        "move": lambda each: "unmoved" if each.percent == 0 else f"{each.percent:+d}%",
+        f"{result.underlying} at>": lambda each: format_price(each.price),
+        "result>": lambda each: format_gain(each.profit),
+        "loss of account>": lambda each: account_share(-each.profit, around) if each.profit < 0 else "",
+    }
     price, last = format_price(abs(result.limit_price)), format_price(abs(result.floor_price))
     title = f"At expiration after costs: profit at our price {price}, loss at the {bound_word(result)} {last}"
-    return Grid(name="at", title=title, columns=columns, rows=rows)
+    return noun_grid("at", title, review.scenarios, columns)
 
 
 def _book(review: "Review") -> Grid:
@@ -286,35 +263,20 @@ def _book(review: "Review") -> Grid:
     from spy32.render.risk import gap_rows, greek_rows
     from spy32.rules.book_risk import add_position, assess_book
 
-    exposure, account, where, added = (
-        review.exposure,
-        review.account,
-        review_surroundings(review),
-        review.added_position,
-    )
+    exposure, account, added = review.exposure, review.account, review.added_position
     limits, rate = review.settings.limits, review.settings.market.rate
-    before = assess_book(review.book, exposure, account, limits, rate=rate, now=review.at)
-    after = before
+    before = after = assess_book(review.book, exposure, account, limits, rate=rate, now=review.at)
     if added is not None:
-        later, left = add_position(exposure, account, added)
-        after = assess_book((*review.book, added), later, left, limits, rate=rate, now=review.at)
-        account = left
+        later, account = add_position(exposure, account, added)
+        after = assess_book((*review.book, added), later, account, limits, rate=rate, now=review.at)
+    risks, around = (before.max_loss, after.max_loss, review.open_limit), review_surroundings(review)
     rows = [
         ("open trades", str(exposure.open_trades), str(exposure.open_trades + (added is not None)), ""),
-        (
-            "open risk", format_dollars(before.max_loss), format_dollars(after.max_loss),
-            format_dollars(review.open_limit),
-        ),
-        (
-            "of account",
-            account_share(before.max_loss, where),
-            account_share(after.max_loss, where),
-            account_share(review.open_limit, where),
-        ),
+        ("open risk", *map(format_dollars, risks)),
+        ("of account", *(account_share(risk, around) for risk in risks)),
         ("buying power", format_dollars(review.account.buying_power), format_dollars(account.buying_power), ""),
-        *((*row, "") for row in greek_rows(before, after)),
-        *((*row, "") for row in gap_rows(before, after)),
-    ]  # fmt: skip
+        *((*row, "") for row in (*greek_rows(before, after), *gap_rows(before, after))),
+    ]
     columns = grid_columns("book", "before>", "after>", "limit>")
     left_out = f"; without {', '.join(after.unmarked)}: no vols" if after.unmarked else ""
     title = f"The book, at worst; greeks and gaps at each leg's own vol, not on the run's smile{left_out}"
@@ -325,22 +287,23 @@ def order_page(review: "Review") -> Page:
     """The order, its price plan and the exit plan, in full."""
     result = review.proposal
     if result is None:
-        return _page(review, "order and exits", [])
+        return _named_page(review, "order and exits", [])
     items, allowed, quote = [], review.max_quantity, review.current_quote
     if allowed is not None and result.kind is ProposalKind.OPEN:
         items.append(pair("quantity", f"the limits allow up to {allowed}"))
     if quote is not None:
         items.append(pair("quotes", f"natural {format_credit(quote.natural)}, mid {format_credit(quote.mid)}"))
-    parts: list[Part] = [exit_pairs(result), order_pairs(result, more=items)]
-    return _page(review, "order and exits", parts)
+    return _named_page(review, "order and exits", [exit_pairs(result), order_pairs(result, more=items)])
 
 
-def _page(review: "Review", what: str, parts: Sequence[Part]) -> Page:
-    left, right = banner(review)
-    heading = f"{trade_sentence(review.proposal)}: {what}" if review.proposal is not None else f"{review.name}: {what}"
-    return Page(
-        banner=(left, right), alarm=review.run.mode is Mode.LIVE, heading=heading, tone="strong", parts=tuple(parts)
-    )
+def _named_page(review: "Review", what: str, parts: Sequence[Part]) -> Page:
+    subject = review.name if review.proposal is None else trade_sentence(review.proposal)
+    return _page(review, f"{subject}: {what}", parts)
+
+
+def _page(review: "Review", heading: str, parts: Sequence[Part]) -> Page:
+    is_live = review.run.mode is Mode.LIVE
+    return Page(banner=_banner(review), alarm=is_live, heading=heading, tone="strong", parts=tuple(parts))
 
 
 # The last question, and afterwards.
@@ -353,12 +316,15 @@ def approval_words(review: "Review") -> str:
     way = "down" if result.limit_price > 0 else "up"
     band = f"{format_credit(result.limit_price)} {way} to {format_price(abs(result.floor_price))}"
     verb = trade_sentence(result).partition(" @ ")[0]
-    if result.kind is not ProposalKind.OPEN:
-        return (
-            f"{verb}, expiring {result.expiration}, {band}; result of T{result.trade_id} {closing_result_words(result)}"
-        )
-    covers = "; its closes too, when due" if result.exit.authority is ExitAuthority.PLAN else ""
-    return f"{verb}, expiring {result.expiration}, {band}, max loss {format_dollars(result.max_loss)}{covers}"
+    covers = "; its closes too, when due" if is_covering_exits(result) else ""
+    return f"{verb}, expiring {result.expiration}, {band}, {_outcome_words(result)}{covers}"
+
+
+def _outcome_words(result: "ProposalTerms") -> str:
+    """The max loss of an opening; the result that a close would leave."""
+    if result.kind is ProposalKind.OPEN:
+        return f"max loss {format_dollars(result.max_loss)}"
+    return f"result of T{result.trade_id} {closing_result_words(result)}"
 
 
 def drop_words(review: "Review") -> str:
@@ -377,17 +343,9 @@ def decided_lines(view: "RunView", result: "Proposal") -> tuple[str, ...]:
     approval = view.approval
     if result.state is not ProposalState.APPROVED or approval is None:
         return (f"P{result.id} is {result.state}{simulated}",)
-    live = " --live" if result.mode is Mode.LIVE else ""
-    until = approval.until.astimezone(NEW_YORK)
-    is_open = result.kind is ProposalKind.OPEN
-    outcome = (
-        f"max loss {format_dollars(result.max_loss)}"
-        if is_open
-        else f"result of T{result.trade_id} {closing_result_words(result)}"
-    )
+    until = f"{approval.until.astimezone(NEW_YORK):%H:%M} New York"
     return (
-        f"P{result.id} approved{approver(approval.by)}, hash {result.hash[:8]}, until {until:%H:%M} "
-        f"New York{simulated}",
-        f"  {trade_sentence(result)}; {outcome}",
-        f"next: spy32 execute P{result.id}{live}",
+        f"P{result.id} approved{approver(approval.by)}, hash {result.hash[:8]}, until {until}{simulated}",
+        f"  {trade_sentence(result)}; {_outcome_words(result)}",
+        f"next: {proposal_command(result)}",
     )

@@ -1,25 +1,28 @@
-"""The status of a home as a page: all of it as lines, one screen of it on a terminal, or a few lines of it."""
+"""The status of a home as a page: all of it, as much as a terminal holds, or a few lines of it."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from spy32.domain.market import SYNTHETIC_NOTE
 from spy32.domain.runs import STEPS, Run, RunSummary
 from spy32.ops.logs import Level, LogEntry
 from spy32.ops.status import PendingItem, Status
-from spy32.render.explain import MODES, RUN_COLUMNS, format_outcome, outcome_tone
+from spy32.render.explain import MODES, format_outcome, outcome_tone
 from spy32.render.formatting import (
     calendar_day,
     format_age,
     format_both_zones,
     format_count,
     format_dollars,
+    format_known,
     humanise,
     new_york_words,
     single_line,
     ticks_as_dollars,
 )
-from spy32.render.open_trades import held_words, open_trade_items, result_of
-from spy32.render.page import Cell, Grid, Item, Page, Pairs, Part, noun_grid, pair
+from spy32.render.logs import entry_words
+from spy32.render.open_trades import held_words, open_trade_items, result_of, total_words
+from spy32.render.page import Item, Page, Pairs, pair, pairs
 from spy32.sessions import NEW_YORK, market_date
 
 LISTED = 3
@@ -27,46 +30,31 @@ LISTED = 3
 
 
 def status_page(status: Status) -> Page:
-    """Everything, for plain lines."""
-    parts: list[Part] = [_overview_part(status, home=True)]
-    if status.alarms:
-        parts.append(_alarms_part(status, len(status.alarms)))
-    if status.waiting:
-        parts.append(_waiting_grid(status))
-    if status.trades:
-        parts.append(_trades_part(status))
-    if status.failures:
-        parts.append(_failures_grid(status))
-    parts.append(_log_part(status, len(status.recent_log)))
-    return _page(status, parts, _next_commands(status))
+    """Everything."""
+    return next(dashboard_pages(status))
 
 
 def dashboard_pages(status: Status) -> Iterator[Page]:
     """One screen, at decreasing heights: the log goes before anything else is shortened."""
-    needs_person = [_alarms_part(status, len(status.alarms)), _waiting_part(status, len(status.waiting))]
-    failures = Pairs(title="Recent failures", items=tuple(_failure_item(row) for row in status.failures))
-    trades = _trades_part(status)
+    whole = [_overview_part(status, home=True), *_person_parts(status), _trades_part(status)]
+    held = (pair(trade.id, f"{held_words(trade)} · {result_of(trade)}") for trade in status.trades)
     following = _next_commands(status)
-    short = [_alarms_part(status, LISTED), _waiting_part(status, LISTED), _short_trades_part(status)]
-    layouts = (
-        ([_overview_part(status, home=True), *needs_person, trades, failures], following),
-        ([_overview_part(status, home=True), *needs_person, trades], following),
-        ([_overview_part(status), *short], following[:LISTED]),
+    layouts: tuple[tuple[list[Pairs], tuple[str, ...]], ...] = (
+        ([*whole, pairs(map(_failure_item, status.failures), "failure", "Recent failures")], following),
+        (whole, following),
+        ([_overview_part(status, home=False), *_person_parts(status, LISTED), pairs(held)], following[:LISTED]),
     )
     for parts, commands in layouts:
         for entries in range(len(status.recent_log), -1, -1):
-            yield _page(status, [*parts, _log_part(status, entries)], commands)
+            newest = status.recent_log[len(status.recent_log) - entries :]
+            yield _page(status, [*parts, pairs(map(_log_item, newest), "log", "Recent log")], commands)
 
 
 def brief_page(status: Status) -> Page:
     """What a bare `spy32` shows: the runs, what needs a person, and what to type now."""
     trades = format_count(len(status.trades), "open trade") if status.trades else ""
-    parts = [
-        Pairs(items=(*_run_items(status, home=status.is_new), pair("trades", trades))),
-        _alarms_part(status, LISTED),
-        _waiting_part(status, LISTED),
-    ]
-    return _page(status, parts, _useful_commands(status))
+    runs = pairs((*_run_items(status, home=status.is_new), pair("trades", trades)))
+    return _page(status, [runs, *_person_parts(status, LISTED)], _useful_commands(status))
 
 
 def failure_page(message: str) -> Page:
@@ -74,7 +62,7 @@ def failure_page(message: str) -> Page:
     return Page(heading=single_line(message), tone="bad")
 
 
-def _page(status: Status, parts: Sequence[Part], following: tuple[str, ...]) -> Page:
+def _page(status: Status, parts: Sequence[Pairs], following: tuple[str, ...]) -> Page:
     needed = len(status.attention)
     return Page(
         heading=f"{format_count(needed, 'thing')} to look at" if needed else "nothing needs a person",
@@ -116,151 +104,98 @@ def _useful_commands(status: Status) -> tuple[str, ...]:
 # What is going on.
 
 
-def _overview_part(status: Status, *, home: bool = False) -> Pairs:
-    return Pairs(items=(*_run_items(status, home=home), *_account_items(status)))
+def _overview_part(status: Status, *, home: bool) -> Pairs:
+    return pairs((*_run_items(status, home=home), *_account_items(status)))
 
 
 def _run_items(status: Status, *, home: bool) -> Iterator[Item]:
     context, running, paused = status.context, status.running, status.paused
-    reason = "" if paused is None else single_line(paused.reason) or "no reason given"
-    held = "" if paused is None else f"since {format_both_zones(paused.since)}: {reason}"
-    halted = "" if context.halted is None else f"{single_line(context.halted)} (nothing is sent in any mode)"
-    automation = "" if context.settings.enable_automation else "off (ENABLE_AUTOMATION): scheduled runs are skipped"
     opens = status.next_slot.opens
     yield pair("mode", f"{context.settings.mode}, {context.settings.environment}")
-    yield pair("home", single_line(context.home) if home else "")
-    yield pair("at work", "" if running is None else _running_text(running, status))
-    yield pair("last run", *_last_run_text(status))
+    yield pair("home", context.home if home else "")
+    if running is not None:
+        yield pair("at work", _running_words(running, status))
+    yield _last_run_item(status)
     yield pair("next slot", f"{format_both_zones(opens)}, in {format_age(opens - context.now)}")
-    yield pair("automation", automation, "warn")
-    yield pair("paused", held, "warn")
-    yield pair("halted", halted, "bad")
+    if not context.settings.enable_automation:
+        yield pair("automation", "off (ENABLE_AUTOMATION): scheduled runs are skipped", "warn")
+    if paused is not None:
+        reason = paused.reason or "no reason given"
+        yield pair("paused", f"since {format_both_zones(paused.since)}: {reason}", "warn")
+    if context.halted is not None:
+        yield pair("halted", f"{context.halted} (nothing is sent in any mode)", "bad")
 
 
 def _account_items(status: Status) -> Iterator[Item]:
-    unsent = status.unsent_notices
+    spending, unsent = status.model_spending, status.unsent_notices
     if status.results is not None:
-        from spy32.render.results import total_words  # a home without trades does not pay for it
-
         yield pair("results", total_words(status.results))
-    yield pair("model", *_spending_text(status))
-    yield pair("unknown", ", ".join(map(single_line, status.unknown_orders)), "bad")
-    yield pair("missed", _missed_text(status), "warn")
+    if spending is not None:
+        words = f"{ticks_as_dollars(spending.spent)} of {format_dollars(spending.budget)} in {spending.month}"
+        yield pair("model", words, "warn" if spending.is_used_up else "")
+    yield pair("unknown", ", ".join(status.unknown_orders), "bad")
+    if status.missed:
+        newest = status.missed[0]
+        slots, day = format_count(len(status.missed), "slot"), calendar_day(market_date(newest.started_at))
+        yield pair("missed", f"{slots} in five weeks, the last by R{newest.id} on {day}", "warn")
     has_addresses = status.context.settings.notify.addresses
     hint = "`spy32 notify list` says why" if has_addresses else "no address is set (notify.addresses)"
     yield pair("notices", f"{unsent} unsent; {hint}" if unsent else "")
 
 
-def _last_run_text(status: Status) -> tuple[str, str]:
-    if status.is_new:
-        return f"none yet ({single_line(status.context.database)} is not there)", ""
+def _last_run_item(status: Status) -> Item:
     run = status.last_run
-    if run is None:
-        return "none yet", ""
-    late = ", late" if run.late else ""
-    ago = format_age(status.context.now - run.started_at)
-    return f"R{run.id} {format_outcome(run)}{late}, {ago} ago: {new_york_words(run.started_at)}", outcome_tone(
-        run.outcome
-    )
+    if status.is_new or run is None:
+        return pair("last run", f"none yet ({status.context.database} is not there)" if status.is_new else "none yet")
+    late, ago = ", late" * run.late, format_age(status.context.now - run.started_at)
+    words = f"R{run.id} {format_outcome(run)}{late}, {ago} ago: {new_york_words(run.started_at)}"
+    return pair("last run", words, outcome_tone(run.outcome))
 
 
-def _running_text(run: Run, status: Status) -> str:
-    step = f"step {humanise(run.step_running)}" if run.step_running is not None else "between two steps"
+def _running_words(run: Run, status: Status) -> str:
+    step = format_known("step {}".format, run.step_running, "between two steps")
     progress = f"{len(run.steps)} of {len(STEPS)} steps done"
-    return f"R{run.id}, {step}, for {format_age(status.context.now - run.started_at)}, {progress}"
-
-
-def _spending_text(status: Status) -> tuple[str, str]:
-    spending = status.model_spending
-    if spending is None:
-        return "", ""
-    words = f"{ticks_as_dollars(spending.spent)} of {format_dollars(spending.budget)} in {spending.month}"
-    return words, "warn" if spending.is_used_up else ""
-
-
-def _missed_text(status: Status) -> str:
-    if not status.missed:
-        return ""
-    newest = status.missed[0]
-    day = calendar_day(market_date(newest.started_at))
-    return f"{format_count(len(status.missed), 'slot')} in five weeks, the last by R{newest.id} on {day}"
+    return f"R{run.id}, {humanise(step)}, for {format_age(status.context.now - run.started_at)}, {progress}"
 
 
 # What needs a person.
 
 
-def _alarms_part(status: Status, most: int) -> Pairs:
-    items = [pair(str(number), single_line(reason), "warn") for number, reason in enumerate(status.alarms, 1)]
-    return Pairs(name="attention", title="Needs a person", items=_first_items(items, most))
+def _person_parts(status: Status, most: int | None = None) -> list[Pairs]:
+    """What must be looked at, and what waits for an answer; only the first ones of each on demand."""
+    alarms = [pair(str(number), reason, "warn") for number, reason in enumerate(status.alarms, 1)]
+    waiting = [pair(item.id, _waiting_words(item, status.context.now)) for item in status.waiting]
+    return [
+        pairs(_first_items(alarms, most), "attention", "Needs a person"),
+        pairs(_first_items(waiting, most), "waiting", "Waiting for a person"),
+    ]
 
 
-def _waiting_part(status: Status, most: int) -> Pairs:
-    items = [pair(item.id, _waiting_text(item, status)) for item in status.waiting]
-    return Pairs(title="Waiting for a person", items=_first_items(items, most))
+def _first_items(items: list[Item], most: int | None) -> list[Item]:
+    if most is None or len(items) <= most:
+        return items
+    return [*items[:most], pair("and", f"{len(items) - most} more: spy32 status | more")]
 
 
-def _first_items(items: list[Item], most: int) -> tuple[Item, ...]:
-    more = len(items) - most
-    return (*items[:most], pair("and", f"{more} more: spy32 status | more")) if more > 0 else tuple(items)
-
-
-def _waiting_text(item: PendingItem, status: Status) -> str:
-    until = f" · {_deadline_text(item, status)}" if item.until is not None else ""
-    return f"{single_line(item.message)}{until}"
-
-
-def _waiting_grid(status: Status) -> Grid:
-    columns: dict[str, Cell] = {
-        "id": "id", "what~": "message", "until~": lambda item: _deadline_text(item, status), "type:1": "command",
-    }  # fmt: skip
-    return noun_grid("waiting", "Waiting for a person", status.waiting, columns)
-
-
-def _deadline_text(item: PendingItem, status: Status) -> str:
+def _waiting_words(item: PendingItem, now: datetime) -> str:
     if item.until is None:
-        return "you decide"
-    remaining = format_age(item.until - status.context.now)
-    is_over = item.until <= status.context.now
-    return format_both_zones(item.until) + (", over" if is_over else f", {remaining} left")
+        return item.message
+    left = "over" if item.until <= now else f"{format_age(item.until - now)} left"
+    return f"{item.message} · {format_both_zones(item.until)}, {left}"
 
 
-# Trades and failures.
+# Trades, failures and the log.
 
 
 def _trades_part(status: Status) -> Pairs:
-    items = tuple(item for trade in status.trades for item in open_trade_items(trade))
-    return Pairs(name="trade", title="Open trades", items=items)
-
-
-def _short_trades_part(status: Status) -> Pairs:
-    """A line each: what is held, and what closing it would earn."""
-    return Pairs(items=tuple(pair(trade.id, f"{held_words(trade)} · {result_of(trade)}") for trade in status.trades))
-
-
-def _failures_grid(status: Status) -> Grid:
-    return noun_grid("failure", "Recent failures", status.failures, {**RUN_COLUMNS, "what came of it~2": "headline"})
+    return pairs((item for trade in status.trades for item in open_trade_items(trade)), "trade", "Open trades")
 
 
 def _failure_item(row: RunSummary) -> Item:
-    cause = f" ({humanise(row.cause)})" if row.cause else ""
-    outcome = humanise(row.outcome.value) if row.outcome is not None else "unfinished"
-    headline = f": {single_line(row.headline)}" if row.headline else ""
-    return pair(f"R{row.id}", f"{new_york_words(row.started_at)} {outcome}{cause}{headline}", "dim")
-
-
-def _log_part(status: Status, count: int) -> Pairs:
-    """The newest `count` entries of the log."""
-    newest = status.recent_log[len(status.recent_log) - count :]
-    return Pairs(name="log", title="Recent log", items=tuple(_log_item(entry) for entry in newest))
+    headline = f": {row.headline}" if row.headline else ""
+    return pair(f"R{row.id}", f"{new_york_words(row.started_at)} {format_outcome(row)}{headline}", "dim")
 
 
 def _log_item(entry: LogEntry) -> Item:
-    words = (
-        entry.command,
-        "" if entry.run is None else f"R{entry.run}",
-        entry.step or "",
-        "" if entry.code is None else f"code {entry.code}",
-        entry.message,
-    )
-    text = "  ".join(single_line(word) for word in words if word)
-    return pair(f"{entry.ts.astimezone(NEW_YORK):%m-%d %H:%M}", text, "dim" if entry.level == Level.INFO else "warn")
+    tone = "dim" if entry.level == Level.INFO else "warn"
+    return pair(f"{entry.ts.astimezone(NEW_YORK):%m-%d %H:%M}", entry_words(entry), tone)

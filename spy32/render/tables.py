@@ -1,11 +1,12 @@
 """A page on a terminal: framed tables that give way by rank when it is narrow, and never cut a number."""
 
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from rich.text import Text
 
-from spy32.render.page import Column, Grid, MarkHistory, Page, Pairs, Part, Prose, Tone
+from spy32.render.page import Column, Grid, Item, MarkHistory, Page, Pairs, Part, Prose, Tone
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -28,6 +29,7 @@ class RichBuilder:
     """Turns a page's parts into what rich can print, in colour or without."""
 
     def __init__(self, console: "Console") -> None:
+        self.console = console
         self.colour = console.color_system is not None and not console.no_color
         self.width = max(20, console.width)
         self.ascii = not console.encoding.startswith("utf")
@@ -39,69 +41,70 @@ class RichBuilder:
         """Plain text: what comes from outside is shown and never read as markup."""
         return Text(words, style=self.style(tone), overflow="fold")
 
-    def table(self) -> "Table":
-        from rich import box
-        from rich.table import Table  # a page without a list does not pay for it
+    def wrap(self, text: str, width: int) -> list[str]:
+        return wrap_text(self.console, text, width)
 
-        return Table(box=box.ROUNDED, header_style=self.style("strong"), border_style=self.style("dim"))
+
+def wrap_text(console: "Console", text: str, width: int) -> list[str]:
+    """Lines of at most `width` cells, broken at blanks; a longer word is broken where it must."""
+    return [line.plain.rstrip() for line in Text(text).wrap(console, width, overflow="fold")]
 
 
 def draw_page(console: "Console", page: Page) -> str:
     """The page as this terminal shows it, with colour codes only when it wants colour."""
     builder = RichBuilder(console)
     with console.capture() as capture:
-        for renderable in _page_parts(builder, page):
+        for renderable in _page_renderables(builder, page):
             console.print(renderable, soft_wrap=False)
     return capture.get()
 
 
-def _page_parts(builder: RichBuilder, page: Page) -> "list[RenderableType]":
-    renderables: list[RenderableType] = []
+def _page_renderables(builder: RichBuilder, page: Page) -> "Iterator[RenderableType]":
     if page.banner[0]:
-        renderables += _banner(builder, *page.banner, tone="alarm" if page.alarm else "banner")
+        yield from _banner(builder, *page.banner, tone="alarm" if page.alarm else "banner")
     if page.heading:
-        renderables.append(builder.text(page.heading, page.tone or "strong"))
-    renderables += [builder.text(f"! {badge}", "warn") for badge in page.badges]
+        yield builder.text(page.heading, page.tone or "strong")
+    for badge in page.badges:
+        yield builder.text(f"! {badge}", "warn")
     for part in page.parts:
-        renderables += _part_renderables(builder, part)
-    renderables += [builder.text(f"next: {line}", "strong") for line in page.following]
-    return renderables
+        yield from _part_renderables(builder, part)
+    for line in page.following:
+        yield builder.text(f"next: {line}", "strong")
 
 
-def _part_renderables(builder: RichBuilder, part: Part) -> "list[RenderableType]":
+def _part_renderables(builder: RichBuilder, part: Part) -> "Iterator[RenderableType]":
     match part:
         case Pairs():
-            return _pairs_table(builder, part) if any(value for _, value, _ in part.items) else []
+            yield from _pairs_lines(builder, part)
         case Grid():
-            return _grid_renderables(builder, part)
+            yield from _grid_renderables(builder, part)
         case Prose():
-            return _prose_renderables(builder, part)
+            yield from _prose_lines(builder, part)
         case MarkHistory():
-            return _mark_renderables(builder, part)
+            yield from _mark_lines(builder, part)
 
 
-def _mark_renderables(builder: RichBuilder, part: MarkHistory) -> "list[RenderableType]":
+def _mark_lines(builder: RichBuilder, part: MarkHistory) -> Iterator[Text]:
     from spy32.render.marks import mark_lines, marks_chart
 
     drawn = marks_chart(part.marks, target=part.target, stop=part.stop, width=builder.width, plain=builder.ascii)
-    return [
-        builder.text(part.title, "strong"),
-        *(builder.text(line) for line in drawn or mark_lines(part.marks, part.trade)),
-    ]
+    yield builder.text(part.title, "strong")
+    for line in drawn or mark_lines(part.marks, part.trade):
+        yield builder.text(line)
 
 
-def _banner(pen: RichBuilder, left: str, right: str, *, tone: Tone) -> "list[RenderableType]":
-    gap = pen.width - cell_len(left) - cell_len(right) - 2
-    if gap < 1:
-        lines = wrap_text(f"{left} · {right}" if right else left, pen.width - 2)
-        return [pen.text(f" {line:<{pen.width - 1}}", tone) for line in lines]
-    return [pen.text(f" {left}{' ' * gap}{right} ", tone)]
+def _banner(builder: RichBuilder, left: str, right: str, *, tone: Tone) -> Iterator[Text]:
+    width = builder.width - 2
+    gap = width - cell_len(left) - cell_len(right)
+    whole = f"{left} · {right}" if right else left
+    for line in [f"{left}{' ' * gap}{right}"] if gap > 0 else builder.wrap(whole, width):
+        yield builder.text(f" {line:<{width + 1}}", tone)
 
 
-def _pairs_table(builder: RichBuilder, pairs: Pairs) -> "list[RenderableType]":
-    lines = _pair_lines(builder, pairs.items)
-    title: list[RenderableType] = [builder.text(pairs.title, "strong")] if pairs.title else []
-    if pairs.payoff is None:
+def _pairs_lines(builder: RichBuilder, pairs: Pairs) -> list[Text]:
+    lines = _item_lines(builder, pairs.items)
+    title = [builder.text(pairs.title, "strong")] if pairs.title and lines else []
+    if pairs.payoff is None or not lines:
         return [*title, *lines]
     from spy32.render.payoff import build_payoff, payoff_chart
 
@@ -113,85 +116,66 @@ def _pairs_table(builder: RichBuilder, pairs: Pairs) -> "list[RenderableType]":
     if not beside:
         return [*title, *lines, *(builder.text(row, "dim") for row in drawn if pairs.below)]
     for line, row in zip(lines, drawn, strict=False):
-        line.append(" " * (left - line.cell_len))
+        line.pad_right(left - line.cell_len)
         line.append(row, style=builder.style("dim"))
     return [*title, *lines]
 
 
-def _pair_lines(pen: RichBuilder, items: tuple[tuple[str, str, Tone], ...]) -> list[Text]:
+def _item_lines(builder: RichBuilder, items: Iterable[Item]) -> list[Text]:
     """Label and value; a value goes on under itself, so that no foreign line can stand at the edge as one of ours."""
     lines: list[Text] = []
-    items = tuple(item for item in items if item[1])
-    indent = max(NAME, max((cell_len(label) for label, _, _ in items), default=0) + GAP)
+    items = [item for item in items if item[1]]
+    indent = max([NAME, *(cell_len(label) + GAP for label, _, _ in items)])
     for label, value, tone in items:
-        for number, row in enumerate(wrap_text(value, max(pen.width - indent, 1))):
-            line = Text(overflow="fold")
-            line.append(f"{label if number == 0 else '':<{indent}}", style=pen.style("dim"))
-            lines.append(line.append(row, style=pen.style(tone)))
+        for number, row in enumerate(builder.wrap(value, max(builder.width - indent, 1))):
+            line = Text(overflow="fold").append(f"{label if number == 0 else '':<{indent}}", builder.style("dim"))
+            lines.append(line.append(row, builder.style(tone)))
     return lines
 
 
-def wrap_text(text: str, width: int) -> list[str]:
-    """Lines of at most `width` cells, broken at blanks; a longer word is broken where it must."""
-    lines = []
-    for part in text.split("\n"):
-        line, tokens = "", part.split(" ")[::-1]
-        while tokens:
-            token = tokens.pop()
-            joined = f"{line} {token}" if line else token
-            if cell_len(joined) <= width:
-                line = joined
-            elif line:
-                lines.append(line)
-                line = ""
-                tokens.append(token)
-            else:
-                # At two cells a character at most, this many always fit.
-                head = width if token.isascii() else max(width // 2, 1)
-                lines.append(token[:head])
-                tokens.append(token[head:])
-        lines.append(line)
-    return lines
-
-
-def _prose_renderables(builder: RichBuilder, part: Prose) -> "list[RenderableType]":
-    text = builder.text(part.text, part.tone)
+def _prose_lines(builder: RichBuilder, part: Prose) -> Iterator[Text]:
     if not part.title:
-        return [text]
-    from rich.padding import Padding
-
+        yield builder.text(part.text, part.tone)
+        return
+    yield builder.text(part.title, "strong")
     # It stands in from the edge, as in plain lines: foreign words cannot pass for a line of ours.
-    return [builder.text(part.title, "strong"), Padding(text, (0, 0, 0, 2), expand=False)]
+    for row in builder.wrap(part.text, builder.width - 2):
+        yield builder.text(f"  {row}", part.tone)
 
 
-def _grid_renderables(builder: RichBuilder, grid: Grid) -> "list[RenderableType]":
+def _grid_renderables(builder: RichBuilder, grid: Grid) -> "Iterator[RenderableType]":
     if not grid.rows:
-        return [builder.text(grid.title, "strong"), builder.text("none")]
-    rows = [_mark_row(grid, number, row) for number, row in enumerate(grid.rows)]
+        yield builder.text(grid.title, "strong")
+        yield builder.text("none")
+        return
+    rows = grid.rows if grid.marked is None else _marked_rows(grid)
     needs = [_min_width(column, [row[at] for row in rows]) for at, column in enumerate(grid.columns)]
     layout = fit_columns(grid.columns, needs, builder.width, continues=grid.continues, framed=grid.framed)
     if not layout:
-        return _stacked_tables(builder, grid, rows)
-    renderables: list[RenderableType] = []
+        yield builder.text(grid.title, "strong")
+        for row in rows:
+            yield from _item_lines(
+                builder, ((head.name, cell, "") for head, cell in zip(grid.columns, row, strict=True))
+            )
+        return
     for number, columns in enumerate(layout):
         title = grid.title if number == 0 else f"{grid.title}, continued"
-        # The title is a line of its own: rich would fold it to the width of the table.
-        renderables += [builder.text(title, "strong")] if title else []
+        if title:  # a line of its own: rich would fold it to the width of the table
+            yield builder.text(title, "strong")
         if grid.framed:
-            renderables.append(_columns_table(builder, grid, rows, columns, needs))
+            yield _columns_table(builder, grid, rows, columns, needs)
         else:
-            renderables += _column_lines(builder, grid, rows, columns)
+            yield from _column_lines(builder, grid, rows, columns)
     kept = {at for columns in layout for at in columns}
     omitted = [column.name for at, column in enumerate(grid.columns) if at not in kept]
     if omitted and grid.names_omitted:
-        renderables.append(builder.text(f"left out at this width: {', '.join(omitted)}; --json has all", "dim"))
-    return renderables
+        yield builder.text(f"left out at this width: {', '.join(omitted)}; --json has all", "dim")
 
 
-def _mark_row(grid: Grid, number: int, row: tuple[str, ...]) -> tuple[str, ...]:
-    if grid.marked is None:
-        return row
-    return (f"{CHOSEN_MARK if number == grid.marked else '  '}{row[0]}", *row[1:])
+def _marked_rows(grid: Grid) -> tuple[tuple[str, ...], ...]:
+    width = max(cell_len(text) for text in (grid.columns[0].name, *(row[0] for row in grid.rows)))
+    marks = (CHOSEN_MARK if number == grid.marked else "  " for number in range(len(grid.rows)))
+    return tuple((f"{mark}{row[0]:>{width}}", *row[1:]) for mark, row in zip(marks, grid.rows, strict=True))
 
 
 def _min_width(column: Column, cells: list[str]) -> int:
@@ -241,9 +225,12 @@ def _table_width(needs: list[int], columns: list[int]) -> int:
 
 
 def _columns_table(
-    builder: RichBuilder, grid: Grid, rows: list[tuple[str, ...]], columns: list[int], needs: list[int]
+    builder: RichBuilder, grid: Grid, rows: Sequence[tuple[str, ...]], columns: list[int], needs: list[int]
 ) -> "Table":
-    table = builder.table()
+    from rich import box
+    from rich.table import Table  # a page without a list does not pay for it
+
+    table = Table(box=box.ROUNDED, header_style=builder.style("strong"), border_style=builder.style("dim"))
     for at in columns:
         column = grid.columns[at]
         table.add_column(
@@ -260,28 +247,13 @@ def _columns_table(
 
 
 def _column_lines(
-    builder: RichBuilder, grid: Grid, rows: list[tuple[str, ...]], columns: list[int]
-) -> "list[RenderableType]":
+    builder: RichBuilder, grid: Grid, rows: Sequence[tuple[str, ...]], columns: list[int]
+) -> Iterator[Text]:
     """Columns without a frame, a line each: rich's tables take longer to load and draw than the rest of a screen."""
     cells = [tuple(column.name for column in grid.columns), *rows]
-    widths = [max(cell_len(row[at]) for row in cells) for at in columns]
-    lines: list[RenderableType] = []
     for number, row in enumerate(cells, start=-1):
-        padded = [
-            f"{' ' * (width - cell_len(row[at]))}{row[at]}" if grid.columns[at].right
-            else f"{row[at]}{' ' * (width - cell_len(row[at]))}"
-            for at, width in zip(columns, widths, strict=True)
-        ]  # fmt: skip
         tone = "dim" if number < 0 else "strong" if number == grid.marked else ""
-        lines.append(builder.text((" " * GAP).join(padded), tone))
-    return lines
-
-
-def _stacked_tables(builder: RichBuilder, grid: Grid, rows: list[tuple[str, ...]]) -> "list[RenderableType]":
-    """Too narrow for columns: one block a row, label beside value."""
-    renderables: list[RenderableType] = [builder.text(grid.title, "strong")]
-    for row in rows:
-        renderables += _pair_lines(
-            builder, tuple((column.name, cell, "") for column, cell in zip(grid.columns, row, strict=True))
-        )
-    return renderables
+        texts = [builder.text(row[at], tone) for at in columns]
+        for at, text in zip(columns, texts, strict=True):
+            text.align("right" if grid.columns[at].right else "left", max(cell_len(line[at]) for line in cells))
+        yield Text(" " * GAP).join(texts)

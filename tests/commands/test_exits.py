@@ -8,7 +8,7 @@ import pytest
 from spy32.domain.spreads import Mode
 from spy32.errors import Unavailable
 from spy32.render.manage_pages import exits_page
-from spy32.render.plain_lines import format_page
+from spy32.render.output import format_page
 from spy32.trading.manage import judge_trade
 from tests.support import builders
 from tests.support.open_trades import entered, live_desk

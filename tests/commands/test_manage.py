@@ -170,7 +170,7 @@ def test_positions_and_status_show_the_mark_and_the_close(trade_home: Path) -> N
     run(trade_home, "manage", "--market", LAST)
     held = run(trade_home, "positions")
     assert "  +$132.96 = 98.1% of max profit (Fri 16 May 16:15)\n  strike 11.6% away, 2.11 exp. moves\n" in held
-    assert "  close P2 waits (profit target)\n" in held
+    assert "  close P2 waits for approval (profit target)\n" in held
     text = run(trade_home, "status")
     assert "buy back 2 SPY 30 May 525/520 put spread for 0.01, 0.04 at most, to close T1 (profit target)" in text
     assert "trade T1 now: +$132.96 = 98.1% of max profit" in text

@@ -59,7 +59,7 @@ def test_a_run_is_meant_by_its_id_or_its_number(home: Path, typed: str) -> None:
 
 @pytest.mark.parametrize("typed", ["P1", "p1"])
 def test_a_proposal_is_meant_by_its_id(home: Path, typed: str) -> None:
-    assert "State: P1 done: executed and settled\n" in ask(ReadingApp(home), "show", typed)
+    assert "State: P1 is done\n" in ask(ReadingApp(home), "show", typed)
 
 
 def test_an_exit_is_a_proposal_of_its_own(home: Path) -> None:
@@ -67,7 +67,7 @@ def test_an_exit_is_a_proposal_of_its_own(home: Path) -> None:
     assert "BUY TO CLOSE 2 SPY 7 Nov 640/635 put spread @ 0.30 db (ceiling 0.34)" in text
     assert "Debit: 0.30 db, never above 0.34\n" in text
     assert "Closes: T1, opened for 0.58 cr\n" in text
-    assert "State: P2 proposed: waits for a person\n" in text
+    assert "State: P2 waits for approval\n" in text
     assert "next: spy32 approve P2\n" in text
     document = json.loads(ask(ReadingApp(home), "show", "P2", "--json"))
     assert (document["proposal"]["kind"], document["proposal"]["order_body"]) == ("close", {"exit": 1})

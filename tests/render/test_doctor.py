@@ -11,8 +11,7 @@ from spy32.ops.doctor import CHECKS, Examination, run_checks, select_checks
 from spy32.ops.doctor.base import Answers
 from spy32.render.doctor import DOCTOR, doctor_page
 from spy32.render.encoder import to_document
-from spy32.render.output import print_page
-from spy32.render.plain_lines import format_page
+from spy32.render.output import format_page, print_page
 from spy32.store import Store
 from tests.support import stores
 from tests.support.checkups import context, machine

@@ -160,7 +160,7 @@ def test_a_terminal_gets_the_three_pictures(width: int) -> None:
     ahead = drawing.ExpectedMoveCone(b.TODAY, b.EXPIRATION, briefing().figures["market.expected_move"].value)
     for lines in (
         drawing.smile_chart(SMILE, 670.0, width=width),
-        drawing.term_structure_chart(SNAPSHOT.volatility, briefing().figures["market.atm_iv"], 32, width=width),
+        drawing.term_structure_chart(briefing().figures, 32, width=width),
         drawing.price_chart(b.history(), 670.0, ahead, width=width),
     ):
         assert "\n".join(lines) in re.sub(" +\n", "\n", text), "no line is folded or moved"
@@ -203,11 +203,10 @@ def test_foreign_words_move_no_cursor_and_pass_for_no_line_of_ours(width: int) -
 @settings(deadline=None, max_examples=25)
 @given(width=st.integers(60, 220), plain=st.booleans())
 def test_pictures_fit_and_name_what_they_show(width: int, plain: bool) -> None:
-    told = briefing().figures
     ahead = drawing.ExpectedMoveCone(b.TODAY, b.EXPIRATION, 31.49)
     pictures = {
         "smile": drawing.smile_chart(SMILE, 670.0, width=width, plain=plain),
-        "term": drawing.term_structure_chart(SNAPSHOT.volatility, told["market.atm_iv"], 32, width=width, plain=plain),
+        "term": drawing.term_structure_chart(briefing().figures, 32, width=width, plain=plain),
         "price": drawing.price_chart(b.history(), 670.0, ahead, width=width, plain=plain),
     }
     for lines in pictures.values():
@@ -237,8 +236,8 @@ def test_the_cone_opens_with_the_root_of_time() -> None:
 
 
 def test_a_missing_index_is_said_in_the_picture_and_bars_are_in_proportion() -> None:
-    levels = {"vix9d": b.datum(None), "vix": b.datum(10.0), "vix3m": b.datum(20.0)}
-    lines = drawing.term_structure_chart(levels, None, 32, width=80, plain=True)
+    levels = {"market.vix9d": b.datum(None), "market.vix": b.datum(10.0), "market.vix3m": b.datum(20.0)}
+    lines = drawing.term_structure_chart(levels, 32, width=80, plain=True)
     assert [line.split()[0] for line in lines] == ["VIX9D", "VIX", "VIX3M"]
     assert lines[0].endswith("missing")
     assert abs(lines[2].count("#") - 2 * lines[1].count("#")) <= 1
@@ -247,7 +246,7 @@ def test_a_missing_index_is_said_in_the_picture_and_bars_are_in_proportion() -> 
 def test_with_too_little_to_draw_there_is_no_picture() -> None:
     ahead = drawing.ExpectedMoveCone(b.TODAY, b.EXPIRATION, None)
     assert drawing.price_chart((), 670.0, ahead, width=80) == []
-    assert drawing.term_structure_chart({}, None, 32, width=80) == []
+    assert drawing.term_structure_chart({}, 32, width=80) == []
     lines = drawing.price_chart(b.history(30), 670.0, ahead, width=80)
     assert "σ" not in " ".join(lines)
     assert "SMA 50" not in " ".join(lines)

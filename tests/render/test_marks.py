@@ -165,7 +165,7 @@ def test_what_is_due_and_the_close_that_there_is_come_first() -> None:
     late = open_trade(next_exit=b.TODAY, next_reason=ExitReason.LAST_EXIT)
     assert standing_words(late)[-1] == "last exit due today, 6 Oct"
     close = b.close_proposal(1, id=4, reason=ExitReason.EX_DIVIDEND, state=ProposalState.APPROVED)
-    assert standing_words(open_trade(close=close))[-1] == "close P4 is approved (ex-dividend)"
+    assert standing_words(open_trade(close=close))[-1] == "close P4 is approved, not sent (ex-dividend)"
     flagged = open_trade(mark=replace(MARK, flags=(MarkFlag.STALE,)))
     assert "STALE: decides nothing" in standing_words(flagged)
     assert next(iter(reversed([*open_trade_items(flagged)])))[2] == "warn"

@@ -293,7 +293,7 @@ def test_a_loss_is_a_word_and_a_sign() -> None:
 
 def test_another_proposal_that_waits_is_not_hidden_by_a_newer_run() -> None:
     text = rendered(run_page(run_views.EVERY["skipped"], now=b.NOW, also=(run_views.proposal(),)), PLAIN)
-    assert "next: spy32 show P31 (another proposal: waits for a person)" in text
+    assert "next: spy32 show P31 (another proposal: waits for approval)" in text
 
 
 def test_the_chosen_candidate_is_marked_by_a_symbol_and_a_word() -> None:

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from spy32.domain.report import Bounds, OpenExpiration, SharpeRatio
 from spy32.domain.spreads import Mode
-from spy32.render.plain_lines import format_page
+from spy32.render.output import format_page
 from spy32.render.report import more_page, report_page, report_pages, share_words, sharpe_words
 from spy32.render.tables import draw_page
 from tests.support import builders

@@ -460,7 +460,7 @@ def test_a_dumb_terminal_gets_plain_lines_with_every_figure(desk: ApprovalDesk) 
     assert not re.search("[│\u2800-\u28ff]", text)
     assert what.proposal is not None
     assert f"Max loss: ${what.proposal.max_loss:.2f} at floor 0.55 · 0.90% of account\n" in text
-    assert "candidate  2 (selected): spread put 640/635; price 0.58 cr; " in text
+    assert "candidate 2 (selected): spread put 640/635; price 0.58 cr; " in text
 
 
 # Abstentions, other choices, closings.

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 from spy32.ops.risk import RiskReport, load_risk
 from spy32.render.encoder import to_document
-from spy32.render.plain_lines import format_page
+from spy32.render.output import format_page
 from spy32.render.risk import risk_page
 from spy32.render.risk_documents import RISK
 from spy32.render.tables import draw_page
