@@ -6,92 +6,84 @@
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
+from itertools import chain
 
 from spy32.domain.codec import canonical_json
 from spy32.domain.hash_chain import event_hash, row_digest
 from spy32.errors import StoreError
 from spy32.lifecycle import EndedBy, OrderState
-from spy32.tables import INDEXES_1, INDEXES_2, INDEXES_3, TABLES_1, TABLES_2, TABLES_3, TABLES_4
-from spy32.tables_0_4 import INDEXES_5, INDEXES_6, TABLES_5, TABLES_6
+from spy32.tables import LAYOUT_1, LAYOUT_2, LAYOUT_3, LAYOUT_4
+from spy32.tables_0_4 import LAYOUT_5, LAYOUT_6
 
 APPLICATION_ID = 0x53503332
 """`SP32` in the file's header, so that `file` and we can tell whose database it is."""
 
 Migration = Callable[[sqlite3.Connection], None]
 
-_APPEND_ONLY_1 = ("event", "step", "snapshot", "menu", "candidate", "answer", "approval", "fill", "mark", "cash")
-_NO_DELETE_1 = ("stamp", "run", "proposal", "broker_order", "trade", "paper_order", "notice", "flag")
+_APPEND_ONLY = (
+    ("event", "step", "snapshot", "menu", "candidate", "answer", "approval", "fill", "mark", "cash"),
+    ("document",),
+    ("adoption",),
+    ("verdict",),
+    ("viewing",),
+    ("disposal", "paper_event", "delivery"),
+)
+_NO_DELETE = (
+    ("stamp", "run", "proposal", "broker_order", "trade", "paper_order", "notice", "flag"),
+    ("attempt",),
+    (),
+    (),
+    ("attention", "last_event"),
+    ("daily_close", "outcome", "experiment"),
+)
+"""The tables of each layout whose rows live: they may change, but never go. An attempt changes once, when it is
+answered."""
 
-APPEND_ONLY = (*_APPEND_ONLY_1, "document", "adoption", "verdict", "viewing", "disposal", "paper_event", "delivery")
-NO_DELETE = (*_NO_DELETE_1, "attempt", "attention", "last_event", "daily_close", "outcome", "experiment")
-"""Rows that live: they may change, but never go. An attempt changes once, when it is answered."""
+APPEND_ONLY = tuple(chain.from_iterable(_APPEND_ONLY))
+NO_DELETE = tuple(chain.from_iterable(_NO_DELETE))
 EVENT_TABLES = ("event", "last_event")
 AUDITED_TABLES = tuple(table for table in (*APPEND_ONLY, *NO_DELETE) if table not in EVENT_TABLES)
 """Tables whose rows the history speaks of."""
 
+_ASKED = (
+    "id", "run_id", "role", "sample", "attempt", "prompt", "prompt_hash", "input_hash", "model", "effort",
+    "estimate_ticks", "begun_at", "request",
+)  # fmt: skip
+"""What an attempt asks; none of it changes once it is written."""
+_REQUEST_CHANGED = " or ".join(f"new.{column} is not old.{column}" for column in _ASKED)
+_ANSWER_ONCE_TRIGGER = f"""create trigger attempt_answered_once before update on attempt
+    when old.ended_at is not null or new.ended_at is null or {_REQUEST_CHANGED}
+    begin select raise(abort, 'attempt is answered once and never changed'); end"""
 
-def version_1(db: sqlite3.Connection) -> None:
-    """The first layout."""
-    for statement in (*TABLES_1, *INDEXES_1):
-        db.execute(statement)
-    for table in _APPEND_ONLY_1:
-        db.execute(_guard_trigger(table, "update", "is never changed"))
-    for table in (*_APPEND_ONLY_1, *_NO_DELETE_1):
-        db.execute(_guard_trigger(table, "delete", "is never deleted from"))
-
-
-def version_2(db: sqlite3.Connection) -> None:
-    """Requests to a model, raw documents, and the figures that were put before the analyst."""
-    for statement in (*TABLES_2, *INDEXES_2):
-        db.execute(statement)
-    db.execute(_guard_trigger("document", "update", "is never changed"))
-    db.execute(_guard_trigger("document", "delete", "is never deleted from"))
-    db.execute(_guard_trigger("attempt", "delete", "is never deleted from"))
-    db.execute(_ANSWER_ONCE_TRIGGER)
-
-
-def version_3(db: sqlite3.Connection) -> None:
-    """Resting profit targets, final fees, and what was adopted from the broker's history."""
-    for statement in (*TABLES_3, *INDEXES_3):
-        db.execute(statement)
-    db.execute(_guard_trigger("adoption", "update", "is never changed"))
-    db.execute(_guard_trigger("adoption", "delete", "is never deleted from"))
-
-
-def version_4(db: sqlite3.Connection) -> None:
-    """What the checks made of each answer of a model."""
-    for statement in TABLES_4:
-        db.execute(statement)
-    db.execute(_guard_trigger("verdict", "update", "is never changed"))
-    db.execute(_guard_trigger("verdict", "delete", "is never deleted from"))
-
-
-_FILL_5 = """insert into last_event (row, event_id)
+_FILL_LAST_EVENT = """insert into last_event (row, event_id)
     select spoken.key, max(event.id) from event, json_each(event.data, '$.rows') as spoken group by spoken.key"""
 """An older database tells by its history which event of a row was the newest."""
 
 
-def version_5(db: sqlite3.Connection) -> None:
-    """The home of a database, what a person must look at and has seen, and the newest event of each row."""
-    for statement in (*TABLES_5, *INDEXES_5, _FILL_5):
-        db.execute(statement)
-    db.execute(_guard_trigger("viewing", "update", "is never changed"))
-    db.execute(_guard_trigger("viewing", "delete", "is never deleted from"))
-    db.execute(_guard_trigger("attention", "delete", "is never deleted from"))
-    db.execute(_guard_trigger("last_event", "delete", "is never deleted from"))
+def _make_layout(number: int, *statements: str) -> Migration:
+    """Return the migration that runs the statements of a layout and guards its new tables."""
+    append_only, no_delete = _APPEND_ONLY[number - 1], _NO_DELETE[number - 1]
+
+    def bring(db: sqlite3.Connection) -> None:
+        for statement in statements:
+            db.execute(statement)
+        for table in append_only:
+            db.execute(_guard_trigger(table, "update", "is never changed"))
+        for table in (*append_only, *no_delete):
+            db.execute(_guard_trigger(table, "delete", "is never deleted from"))
+
+    return bring
+
+
+def _guard_trigger(table: str, verb: str, reason: str) -> str:
+    return (
+        f"create trigger {table}_no_{verb} before {verb} on {table} begin select raise(abort, '{table} {reason}'); end"
+    )
+
+
+def _version_5(db: sqlite3.Connection) -> None:
+    _make_layout(5, *LAYOUT_5, _FILL_LAST_EVENT)(db)
     _classify_orders(db)
-
-
-def version_6(db: sqlite3.Connection) -> None:
-    """The end of a trade (one close at a time, its reason, assigned shares, what the paper broker does itself), which
-    address took which notice, and what came of each decision."""
-    for statement in (*TABLES_6, *INDEXES_6):
-        db.execute(statement)
-    for table in ("disposal", "paper_event", "delivery"):
-        db.execute(_guard_trigger(table, "update", "is never changed"))
-        db.execute(_guard_trigger(table, "delete", "is never deleted from"))
-    for table in ("daily_close", "outcome", "experiment"):
-        db.execute(_guard_trigger(table, "delete", "is never deleted from"))
 
 
 def _classify_orders(db: sqlite3.Connection) -> None:
@@ -147,23 +139,21 @@ _STARTS_4 = {"halted: ": EndedBy.HALT, "not sent: ": EndedBy.NOT_SENT, "too late
 """How the reason of a refused order began until layout 4 when it was not the broker that refused."""
 
 
-def _guard_trigger(table: str, verb: str, reason: str) -> str:
-    return (
-        f"create trigger {table}_no_{verb} before {verb} on {table} begin select raise(abort, '{table} {reason}'); end"
-    )
-
-
-ASKED = (
-    "id", "run_id", "role", "sample", "attempt", "prompt", "prompt_hash", "input_hash", "model", "effort",
-    "estimate_ticks", "begun_at", "request",
-)  # fmt: skip
-"""What an attempt asks; none of it changes once it is written."""
-_REQUEST_CHANGED = " or ".join(f"new.{column} is not old.{column}" for column in ASKED)
-_ANSWER_ONCE_TRIGGER = f"""create trigger attempt_answered_once before update on attempt
-    when old.ended_at is not null or new.ended_at is null or {_REQUEST_CHANGED}
-    begin select raise(abort, 'attempt is answered once and never changed'); end"""
-
-MIGRATIONS: Sequence[Migration] = (version_1, version_2, version_3, version_4, version_5, version_6)
+MIGRATIONS: Sequence[Migration] = (
+    # Everything of 0.1.
+    _make_layout(1, *LAYOUT_1),
+    # Requests to a model, raw documents, and the figures that were put before the analyst.
+    _make_layout(2, *LAYOUT_2, _ANSWER_ONCE_TRIGGER),
+    # Resting profit targets, final fees, and what was adopted from the broker's history.
+    _make_layout(3, *LAYOUT_3),
+    # What the checks made of each answer of a model.
+    _make_layout(4, *LAYOUT_4),
+    # The home of a database, what a person must look at and has seen, and the newest event of each row.
+    _version_5,
+    # The end of a trade (one close at a time, its reason, assigned shares, what the paper broker does itself), which
+    # address took which notice, and what came of each decision.
+    _make_layout(6, *LAYOUT_6),
+)
 """Migration n (from 1) takes a database of version n - 1 to version n. Only ever append."""
 VERSION = len(MIGRATIONS)
 

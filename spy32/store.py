@@ -22,7 +22,7 @@ from spy32.records.audit import Audit, AuditReport
 from spy32.records.base import Database
 from spy32.records.decisions import Decisions, RawAnswer
 from spy32.records.errors import store_errors
-from spy32.records.fill_price_check import ATTENTION_PRICE
+from spy32.records.fill_prices import ATTENTION_PRICE
 from spy32.records.flags import Flags
 from spy32.records.home_location import HomeLocation
 from spy32.records.maintenance import Backups, Integrity, backup_path, damage_with_remedy, is_sound
@@ -59,18 +59,16 @@ class Store:
         self.flags = Flags(core)
         self.attention = AttentionList(core)
         self.audit = Audit(core)
-        self.integrity = Integrity(core, self.audit)
+        self.integrity = Integrity(core)
         self.backup = Backups(core)
         self.runs = Runs(core)
-        self.decisions = Decisions(core, self.runs)
-        self.model_calls = ModelCalls(core, self.runs)
+        self.decisions = Decisions(core)
+        self.model_calls = ModelCalls(core)
         self.proposals = Proposals(core)
-        self.orders = Orders(core, self.proposals, self.location)
-        self.trades = Trades(core, self.proposals, self.orders)
-        self.marks = Marks(core, self.trades)
-        self.history = RunViews(
-            core, self.runs, self.decisions, self.proposals, self.orders, self.trades, self.marks, self.model_calls
-        )
+        self.orders = Orders(core)
+        self.trades = Trades(core)
+        self.marks = Marks(core)
+        self.history = RunViews(core)
 
     # These are loaded on use: looking at a run needs none of them.
 
@@ -78,13 +76,13 @@ class Store:
     def adoptions(self) -> "Adoptions":
         from spy32.records.adoptions import Adoptions
 
-        return Adoptions(self.core, self.orders, self.trades)
+        return Adoptions(self.core)
 
     @cached_property
     def documents(self) -> "Documents":
         from spy32.records.documents import Documents
 
-        return Documents(self.core, self.runs)
+        return Documents(self.core)
 
     @cached_property
     def experiments(self) -> "Experiments":
@@ -96,7 +94,7 @@ class Store:
     def found_orders(self) -> "FoundOrders":
         from spy32.records.found_orders import FoundOrders
 
-        return FoundOrders(self.core, self.proposals, self.orders)
+        return FoundOrders(self.core)
 
     @cached_property
     def notices(self) -> "Notices":
@@ -108,7 +106,7 @@ class Store:
     def outcomes(self) -> "Outcomes":
         from spy32.records.outcomes import Outcomes
 
-        return Outcomes(self.core, self.flags)
+        return Outcomes(self.core)
 
     @cached_property
     def paper(self) -> "PaperAccount":
@@ -120,13 +118,13 @@ class Store:
     def results(self) -> "Results":
         from spy32.records.results import Results
 
-        return Results(self.core, self.proposals, self.orders, self.trades, self.adoptions, self.marks)
+        return Results(self.core)
 
     @cached_property
     def risk(self) -> "Risk":
         from spy32.records.risk import Risk
 
-        return Risk(self.core, self.proposals, self.trades, self.adoptions, self.marks, self.results, self.history)
+        return Risk(self.core)
 
     @classmethod
     def create(
@@ -187,8 +185,7 @@ class Store:
         """What only a writer does: migrate after a backup, leave the marker, learn account and place once they are."""
         connection.write_marker(self.core.path, at)
         maintenance.upgrade(self.core, at)
-        stamp = self.core.row("select account from stamp")
-        if account and stamp is not None and not stamp["account"]:
+        if account and self.core.has("select 1 from stamp where account = ''"):
             self._record_account(account, at)
         if self.core.mode is Mode.LIVE and not self.location.home_id() and not self.location.has_sent_orders():
             self.location.claim(at)
@@ -202,12 +199,10 @@ class Store:
 
         A store that only reads learns it for itself.
         """
-        stamp = self.core.row("select account from stamp")
-        known = stamp["account"] if stamp is not None else ""
+        known = self.core.rows("select account from stamp")[0]["account"]
         if known and known != account:
             raise _wrong_account(self.core.path, known, account)
-        query_only = self.core.row("pragma query_only")
-        if not known and query_only is not None and not query_only[0]:
+        if not known and not self.core.total("pragma query_only"):
             self._record_account(account, at)
         self.core.account = account
 
@@ -237,7 +232,7 @@ def _check_stamp(db: sqlite3.Connection, path: Path) -> None:
     """`StoreDamaged` when it is damage that makes a database another one's; an older layout cannot tell."""
     with store_errors(path):
         if schema_version(db) == VERSION:
-            check_row(db, path, "stamp", 1)
+            check_row(db, path, "stamp:1")
 
 
 def _wrong_account(path: Path, theirs: str, ours: str) -> BadSettings:

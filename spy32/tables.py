@@ -5,7 +5,7 @@ ten-thousandths of a dollar (`_e4`), what a model costs is INTEGER ticks (10^10 
 UTC, dates ISO text. Rows are ordered by id, since times may repeat.
 """
 
-TABLES_1 = (
+LAYOUT_1 = (
     """create table stamp (
         id integer primary key check (id = 1),
         mode text not null,
@@ -212,9 +212,6 @@ TABLES_1 = (
         previous text not null,
         hash text not null unique
     ) strict""",
-)
-
-INDEXES_1 = (
     "create index run_started on run (started_at)",
     "create index run_slot on run (profile, slot)",
     "create index run_forced on run (forced_from) where forced_from is not null",
@@ -245,7 +242,7 @@ INDEXES_1 = (
     "create index notice_pending on notice (id) where sent_at is null",
 )
 
-TABLES_2 = (
+LAYOUT_2 = (
     # What is long stands last, so that counting tokens and cost never touches its pages.
     """create table attempt (
         id integer primary key,
@@ -289,15 +286,12 @@ TABLES_2 = (
         body blob not null
     ) strict""",
     "alter table snapshot add column briefing text",
-)
-
-INDEXES_2 = (
     "create index attempt_of_run on attempt (run_id)",
     "create index attempt_begun on attempt (begun_at)",
     "create index document_of_run on document (run_id)",
 )
 
-TABLES_3 = (
+LAYOUT_3 = (
     # What the broker's history says became of a trade, taken over by a person's wish. `body` is its transactions.
     """create table adoption (
         id integer primary key,
@@ -314,9 +308,6 @@ TABLES_3 = (
     # 1 once the broker's own history has told the fees for good; null while they are an estimate.
     "alter table broker_order add column fees_final integer",
     "alter table trade add column fees_final integer",
-)
-
-INDEXES_3 = (
     "create index adoption_of_trade on adoption (trade_id)",
     "create index order_at_broker on broker_order (broker_id) where broker_id is not null",
     # A resting profit target belongs to the approval of the entry, which still begins one entry only.
@@ -327,7 +318,7 @@ INDEXES_3 = (
         where kind = 'target' and state in ('submitting', 'working', 'unknown')""",
 )
 
-TABLES_4 = (
+LAYOUT_4 = (
     # What the checks made of the words of an attempt. `body` has the step that ended it, its marks and its vetoes.
     """create table verdict (
         id integer primary key,

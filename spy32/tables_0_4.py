@@ -1,6 +1,6 @@
 """The statements of layouts 5 and 6, which version 0.4 brings; `tables` has the older ones and their conventions."""
 
-TABLES_5 = (
+LAYOUT_5 = (
     # Which home this database belongs to, and where that home was when it was last confirmed as the only one.
     "alter table stamp add column home_id text",
     "alter table stamp add column machine text",
@@ -41,9 +41,6 @@ TABLES_5 = (
         at text not null,
         viewed_by text not null
     ) strict""",
-)
-
-INDEXES_5 = (
     "create index run_decided on run (profile, ifnull(recorded, 0)) where outcome in ('proposed', 'no_trade')",
     # What was found at the broker may be the second of its approval, which is then on record and cancelled.
     "drop index order_of_approval",
@@ -56,7 +53,7 @@ INDEXES_5 = (
     "create index viewing_of_proposal on viewing (proposal_id)",
 )
 
-TABLES_6 = (
+LAYOUT_6 = (
     "alter table trade add column exit_reason text",
     # What became of the shares of an assigned trade, and of the legs that were left. `body` is its transactions.
     """create table disposal (
@@ -132,9 +129,6 @@ TABLES_6 = (
         body text not null,
         ended_at text
     ) strict""",
-)
-
-INDEXES_6 = (
     # One close of a trade waits at a time. A sent one is not counted: the order of a lapsed close may be found later.
     """create unique index close_of_trade on proposal (trade_id)
         where kind = 'close' and state in ('proposed', 'approved')""",

@@ -42,7 +42,7 @@ def _encoder(kind: Any) -> Callable[[Any], Any]:  # noqa: PLR0911 - one return a
     if issubclass(kind, datetime | date):
         return lambda value: value.isoformat()
     if dataclasses.is_dataclass(kind):
-        names = tuple(_field_types(cast(Hashable, kind)))
+        names = tuple(field_types(cast(Hashable, kind)))
         # A chain has a thousand quotes, so what JSON holds as it is costs no call.
         return lambda value: {
             name: item if type(item := getattr(value, name)) in _PLAIN else encode(item) for name in names
@@ -87,7 +87,8 @@ def decode(kind: type[T], data: Any) -> T:
 
 
 @cache
-def _field_types(kind: Any) -> dict[str, Any]:
+def field_types(kind: Any) -> dict[str, Any]:
+    """Return the type hint of each field of a value."""
     types_by_name: dict[str, Any] = {field.name: field.type for field in dataclasses.fields(kind)}
     if any(isinstance(each, str) for each in types_by_name.values()):
         # Only names in quotes need this, which takes longer than all decoding of a start.
@@ -96,14 +97,23 @@ def _field_types(kind: Any) -> dict[str, Any]:
     return types_by_name
 
 
-@cache
-def _decoder(kind: Any) -> Any:  # noqa: PLR0911 - one return a kind reads best
-    origin, args = typing.get_origin(kind), typing.get_args(kind)
+def plain_type(hint: Any) -> tuple[Any, bool]:
+    """Return a type hint without its unit and without None, and whether it allows None."""
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin is typing.Annotated:
-        return _decoder(args[0])
+        return plain_type(args[0])
     if origin in (types.UnionType, typing.Union):
-        inner = _decoder(next(arg for arg in args if arg is not type(None)))
+        return plain_type(next(arg for arg in args if arg is not type(None)))[0], True
+    return hint, False
+
+
+@cache
+def _decoder(hint: Any) -> Any:  # noqa: PLR0911 - one return a kind reads best
+    kind, is_optional = plain_type(hint)
+    if is_optional:
+        inner = _decoder(kind)
         return _keep if inner is _keep else lambda data: None if data is None else inner(data)
+    origin, args = typing.get_origin(kind), typing.get_args(kind)
     if origin is tuple:
         if len(args) == 2 and args[1] is Ellipsis:
             inner = _decoder(args[0])
@@ -116,24 +126,8 @@ def _decoder(kind: Any) -> Any:  # noqa: PLR0911 - one return a kind reads best
     if origin is not None and issubclass(origin, Mapping):
         outer, inner = _decoder(args[0]), _decoder(args[1])
         return lambda data: {outer(key): inner(item) for key, item in data.items()}
-    return _scalar_decoder(kind)
-
-
-def _scalar_decoder(kind: Any) -> Any:
     if dataclasses.is_dataclass(kind):
-        parsers = {name: _decoder(hint) for name, hint in _field_types(cast(Hashable, kind)).items()}
-        # A chain has a thousand quotes, so what needs no decoding is not called for each of them.
-        parsed = [(name, parser) for name, parser in parsers.items() if parser is not _keep]
-        build = cast(Any, kind)
-
-        def decode_fields(data: Any) -> Any:
-            given = dict(data)
-            for name, parser in parsed:
-                if name in given:
-                    given[name] = parser(given[name])
-            return build(**given)
-
-        return decode_fields
+        return _dataclass_decoder(kind)
     if kind is datetime or kind is date:
         return kind.fromisoformat
     if kind in (str, bool, Any):
@@ -141,3 +135,18 @@ def _scalar_decoder(kind: Any) -> Any:
     if isinstance(kind, type) and issubclass(kind, Enum):
         return {member.value: member for member in kind}.__getitem__
     return kind
+
+
+def _dataclass_decoder(kind: Any) -> Callable[[Any], Any]:
+    parsers = {name: _decoder(hint) for name, hint in field_types(kind).items()}
+    # A chain has a thousand quotes, so what needs no decoding is not called for each of them.
+    parsed = [(name, parser) for name, parser in parsers.items() if parser is not _keep]
+
+    def decode_fields(data: Any) -> Any:
+        given = dict(data)
+        for name, parser in parsed:
+            if name in given:
+                given[name] = parser(given[name])
+        return kind(**given)
+
+    return decode_fields

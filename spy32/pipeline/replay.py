@@ -232,11 +232,11 @@ def _compare_decision(  # noqa: PLR0913, PLR0917 - what a decision consists of
     yield "size", ruling.sizing, recomputed.sizing
     if proposal is None or proposal.chosen_by != chosen.analyst:
         return
-    first = store.proposals.get_original(run_id)
+    first, first_body = store.proposals.get_original(run_id)
     rebuilt, body = build_proposal(candidate, recomputed, chosen, snapshot, settings, run=store.runs.get(run_id))
     is_old = first.hash == plan.proposal_digest(first, plan.HASHED_0_3)
     yield "proposal", first.hash, plan.proposal_digest(rebuilt, plan.HASHED_0_3) if is_old else rebuilt.hash
-    yield "order", store.proposals.original_order_body(run_id), body
+    yield "order", first_body, body
 
 
 def diff_values(recorded: Any, recomputed: Any, path: str = "") -> Iterator[str]:

@@ -144,14 +144,13 @@ def _skip_missed_slots(request: StartRequest, context: StartContext, store: "Sto
 def _skip_slot(request: StartRequest, context: StartContext, store: "Store", skip: SkipSlot) -> "Run":
     """Write the row of a slot, or of a closed day, on which nothing was started."""
     context.warn(skip.message)
-    return store.runs.skip(
+    return store.runs.begin(
         trigger=Trigger.CRON if request.is_scheduled else Trigger.MANUAL,
         mode=context.settings.mode,
         profile=request.profile,
         at=context.clock(),
         slot=skip.slot.day if skip.slot is not None else None,
-        cause=skip.cause,
-        reasons=(skip.message,),
+        skipped=(skip.cause, (skip.message,)),
         is_recorded=context.is_recorded,
     )
 

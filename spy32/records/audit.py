@@ -11,8 +11,8 @@ from spy32.domain.hash_chain import GENESIS, event_hash, row_digest
 from spy32.domain.runs import AuditEvent
 from spy32.domain.value import value
 from spy32.errors import StoreDamaged
-from spy32.records.base import Database
-from spy32.records.encoding import parse_instant, row_decoder
+from spy32.records.base import Records
+from spy32.records.encoding import decode_row, parse_instant
 from spy32.records.errors import store_errors
 from spy32.records.row_digests import EVENT_QUERY
 from spy32.schema import AUDITED_TABLES
@@ -52,11 +52,8 @@ ORDER_BASIS_TABLES = (
 limits."""
 
 
-class Audit:
+class Audit(Records):
     """Reads the history and compares the rows with it."""
-
-    def __init__(self, core: Database) -> None:
-        self._core = core
 
     def verify(self, *, head: str | None = None) -> AuditReport:
         """Recompute the chain and compare every row with its newest digest.
@@ -251,10 +248,8 @@ def _split_key(key: str) -> tuple[str, int]:
     return table, int(number)
 
 
-@row_decoder("event")
 def _audit_event(row: sqlite3.Row) -> AuditEvent:
-    fields = dict(row)
-    return AuditEvent(**{**fields, "at": parse_instant(fields["at"])})
+    return decode_row(AuditEvent, row, "event")
 
 
 @contextmanager

@@ -1,88 +1,35 @@
 """The transaction core: reads, and writes whose event holds the digest of every touched row."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from spy32.domain.codec import canonical_json
 from spy32.domain.hash_chain import GENESIS, event_hash
 from spy32.domain.spreads import Mode
-from spy32.errors import BadSettings
+from spy32.errors import BadSettings, BadUsage
 from spy32.ports import Clock
-from spy32.records.encoding import format_instant
+from spy32.records.encoding import as_column, format_instant, storable_text
 from spy32.records.errors import store_errors
-from spy32.records.row_digests import changed_row_error, check_row, current_digest, row_key
+from spy32.records.row_digests import check_row, current_digest, row_key
 
+T = TypeVar("T")
 
-class WriteTransaction:
-    """One write transaction. Its event holds the digest of each touched row before and after it.
-
-    A row that was edited outside the program is not written to, so that the edit stays visible.
-    """
-
-    def __init__(self, db: sqlite3.Connection, path: Path, at: datetime, kind: str, subject: str) -> None:
-        self._db = db
-        self._path = path
-        self._touched: dict[tuple[str, int], str | None] = {}
-        """Digest of each touched row before the transaction; None for a new row."""
-        self.at = format_instant(at)
-        self.kind = kind
-        self.subject = subject
-        self.details: dict[str, Any] = {}
-        """Further values of the event, JSON."""
-
-    def insert(self, table: str, **columns: Any) -> int:
-        """Insert a row and return its id."""
-        names, marks = ", ".join(columns), ", ".join("?" * len(columns))
-        cursor = self._db.execute(f"insert into {table} ({names}) values ({marks})", tuple(columns.values()))
-        assert cursor.lastrowid is not None
-        self._touched[table, cursor.lastrowid] = None
-        return cursor.lastrowid
-
-    def update(self, table: str, row_id: int, **columns: Any) -> None:
-        """Change a row; `StoreDamaged` if it was edited outside the program."""
-        if (table, row_id) not in self._touched:
-            self._touched[table, row_id] = check_row(self._db, self._path, table, row_id)
-        sets = ", ".join(f"{name} = ?" for name in columns)
-        self._db.execute(f"update {table} set {sets} where id = ?", (*columns.values(), row_id))
-
-    def seal(self) -> None:
-        """Write the event, unless nothing was touched."""
-        if not self._touched:
-            return
-        last = self._db.execute("select id, hash from event order by id desc limit 1").fetchone()
-        number, previous = (last[0] + 1, last[1]) if last is not None else (1, GENESIS)
-        after = {row_key(*row): self._digest(*row) for row in self._touched}
-        before = {row_key(*row): digest for row, digest in self._touched.items() if digest is not None}
-        fields = {
-            "id": number,
-            "at": self.at,
-            "kind": self.kind,
-            "subject": self.subject,
-            "data": canonical_json({**self.details, "before": before, "rows": after}),
-            "previous": previous,
-        }
-        self._db.execute(
-            "insert into event (id, at, kind, subject, data, previous, hash) values (?, ?, ?, ?, ?, ?, ?)",
-            (*fields.values(), event_hash(previous, fields)),
-        )
-        self._db.executemany(
-            "insert into last_event (row, event_id) values (?, ?) on conflict (row) do update set event_id = ?2",
-            [(key, number) for key in after],
-        )
-
-    def _digest(self, table: str, row_id: int) -> str:
-        digest = current_digest(self._db, table, row_id)
-        if digest is None:
-            raise changed_row_error(self._path, table, row_id)
-        return digest
+LISTED_BY = {
+    "run": ("run R", "`spy32 show --history` lists them"),
+    "proposal": ("proposal P", "`spy32 show --history` lists them"),
+    "broker_order": ("order O", "`spy32 show` lists those of a run"),
+    "trade": ("trade T", "`spy32 positions` lists them"),
+    "notice": ("notice N", "`spy32 notify list` shows them"),
+}
+"""Table -> how a person calls a row of it, and how to find the right one."""
 
 
 class Database:
-    """An open database with its mode and account."""
+    """An open database with its mode and account. The values of a query are given as for `as_column`."""
 
     def __init__(self, db: sqlite3.Connection, path: Path, *, mode: Mode, account: str) -> None:
         self.db = db
@@ -92,15 +39,41 @@ class Database:
         self.process_clock: Clock | None = None
         """The clock of the process, whatever market it works on; None where that is the clock of every write."""
 
-    def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
+    def rows(self, sql: str, *values: object) -> list[sqlite3.Row]:
         with store_errors(self.path):
-            return self.db.execute(sql, values).fetchall()
+            return self.db.execute(sql, tuple(map(as_column, values))).fetchall()
 
-    def row(self, sql: str, *values: Any) -> sqlite3.Row | None:
+    def row(self, sql: str, *values: object) -> sqlite3.Row | None:
         """Return the first row, or None."""
         with store_errors(self.path):
-            first: sqlite3.Row | None = self.db.execute(sql, values).fetchone()
+            first: sqlite3.Row | None = self.db.execute(sql, tuple(map(as_column, values))).fetchone()
             return first
+
+    def select(self, decode: Callable[[sqlite3.Row], T], sql: str, *values: object) -> tuple[T, ...]:
+        """Return what every row stands for."""
+        return tuple(map(decode, self.rows(sql, *values)))
+
+    def find(self, decode: Callable[[sqlite3.Row], T], sql: str, *values: object) -> T | None:
+        """Return what the first row stands for; None without a row."""
+        row = self.row(sql, *values)
+        return decode(row) if row is not None else None
+
+    def has(self, sql: str, *values: object) -> bool:
+        """Return whether there is such a row."""
+        return self.row(sql, *values) is not None
+
+    def total(self, sql: str, *values: object) -> int:
+        """Return the number that a query of one column gives; 0 without one."""
+        row = self.row(sql, *values)
+        return row[0] or 0 if row is not None else 0
+
+    def get_row(self, table: str, row_id: int) -> sqlite3.Row:
+        """Return the row of a table with this id; `BadUsage` without one."""
+        row = self.row(f"select * from {table} where id = ?", row_id)
+        if row is None:
+            name, remedy = LISTED_BY[table]
+            raise BadUsage(f"there is no {name}{row_id}; {remedy}")
+        return row
 
     @contextmanager
     def read_transaction(self) -> Iterator[None]:
@@ -117,7 +90,7 @@ class Database:
                     self.db.execute("rollback")
 
     @contextmanager
-    def write_transaction(self, at: datetime, kind: str, subject: str = "") -> Iterator[WriteTransaction]:
+    def write_transaction(self, at: datetime, kind: str, subject: str = "") -> "Iterator[WriteTransaction]":
         """Open a write transaction: committed with its event when the block succeeds, rolled back otherwise.
 
         It begins IMMEDIATE, because a transaction that reads first and then writes fails at once if another process
@@ -126,7 +99,7 @@ class Database:
         with store_errors(self.path):
             self.db.execute("begin immediate")
             try:
-                change = WriteTransaction(self.db, self.path, at, kind, subject)
+                change = WriteTransaction(self, at, kind, subject)
                 yield change
                 change.seal()
                 self.db.execute("commit")
@@ -139,3 +112,71 @@ class Database:
         """Raise `BadSettings` unless `mode` is the mode of this database."""
         if mode is not self.mode:
             raise BadSettings(f"{self.path} is of mode {self.mode}; nothing of mode {mode} may be written to it")
+
+
+class WriteTransaction:
+    """One write transaction. Its event holds the digest of each touched row before and after it.
+
+    A row that was edited outside the program is not written to, so that the edit stays visible. Columns are given as
+    for `as_column`.
+    """
+
+    def __init__(self, core: Database, at: datetime, kind: str, subject: str) -> None:
+        self.core = core
+        self._touched: dict[str, str | None] = {}
+        """Digest of each touched row before the transaction; None for a new row."""
+        self.at = format_instant(at)
+        self.kind = storable_text(kind)
+        self.subject = subject
+        self.details: dict[str, Any] = {}
+        """Further values of the event, JSON."""
+
+    def insert(self, table: str, **columns: object) -> int:
+        """Insert a row and return its id."""
+        names, marks = ", ".join(columns), ", ".join("?" * len(columns))
+        values = tuple(map(as_column, columns.values()))
+        cursor = self.core.db.execute(f"insert into {table} ({names}) values ({marks})", values)
+        assert cursor.lastrowid is not None
+        self._touched[row_key(table, cursor.lastrowid)] = None
+        return cursor.lastrowid
+
+    def update(self, table: str, row_id: int, **columns: object) -> None:
+        """Change a row; `StoreDamaged` if it was edited outside the program."""
+        key = row_key(table, row_id)
+        if key not in self._touched:
+            self._touched[key] = check_row(self.core.db, self.core.path, key)
+        sets = ", ".join(f"{name} = ?" for name in columns)
+        self.core.db.execute(f"update {table} set {sets} where id = ?", (*map(as_column, columns.values()), row_id))
+
+    def seal(self) -> None:
+        """Write the event, unless nothing was touched."""
+        if not self._touched:
+            return
+        db = self.core.db
+        last = db.execute("select id, hash from event order by id desc limit 1").fetchone()
+        number, previous = (last[0] + 1, last[1]) if last is not None else (1, GENESIS)
+        after = {key: current_digest(db, key) for key in self._touched}
+        before = {key: digest for key, digest in self._touched.items() if digest is not None}
+        fields = {
+            "id": number,
+            "at": self.at,
+            "kind": self.kind,
+            "subject": self.subject,
+            "data": canonical_json({**self.details, "before": before, "rows": after}),
+            "previous": previous,
+        }
+        db.execute(
+            "insert into event (id, at, kind, subject, data, previous, hash) values (?, ?, ?, ?, ?, ?, ?)",
+            (*fields.values(), event_hash(previous, fields)),
+        )
+        db.executemany(
+            "insert into last_event (row, event_id) values (?, ?) on conflict (row) do update set event_id = ?2",
+            [(key, number) for key in after],
+        )
+
+
+class Records:
+    """The rows of one noun, over the transaction core."""
+
+    def __init__(self, core: Database) -> None:
+        self._core = core

@@ -12,6 +12,7 @@ from pathlib import Path
 from spy32.domain.spreads import Mode
 from spy32.errors import BadSettings, CannotCreate, StoreDamaged, StoreError
 from spy32.records.base import Database
+from spy32.records.cash import insert_cash
 from spy32.records.encoding import dollars_to_e4, format_instant
 from spy32.records.errors import backup_folder, store_errors
 from spy32.records.home_location import location_columns, new_home_id
@@ -123,9 +124,7 @@ def create_database(path: Path, *, mode: Mode, account: str, at: datetime, openi
                     **location_columns(path),
                 )
                 if opening_cash is not None:
-                    change.insert(
-                        "cash", book="paper", kind="opening", amount_e4=dollars_to_e4(opening_cash), at=change.at
-                    )
+                    insert_cash(change, "paper", {"opening": dollars_to_e4(opening_cash)})
     except BaseException:
         discard_draft(draft)
         raise

@@ -2,12 +2,14 @@
 
 import json
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
 from decimal import ROUND_CEILING, Decimal
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from spy32.domain.codec import canonical_json, decode, encode
+from spy32.domain.codec import canonical_json, decode, encode, field_types, plain_type
 from spy32.errors import StoreDamaged, Unusable
 
 if TYPE_CHECKING:
@@ -15,8 +17,16 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-DECODE_ERRORS = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RecursionError)
-"""Errors that a damaged text, date, enumeration or JSON body may raise."""
+DECODE_ERRORS = (
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    RecursionError,
+    zlib.error,
+)
+"""Errors that damaged text, dates, enumerations, JSON or compressed bodies may raise."""
 
 E4 = 10_000
 E4_UNIT = Decimal("0.0001")
@@ -72,12 +82,31 @@ def parse_instant(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def parse_optional_instant(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
+def storable_text(text: str) -> str:
+    """Return foreign text that a column can hold: a lone surrogate becomes a question mark."""
+    return text.encode("utf-8", "replace").decode()
 
 
-def parse_optional_date(text: str | None) -> date | None:
-    return None if text is None else date.fromisoformat(text)
+def as_column(item: Any) -> Any:
+    """Return a value as a column holds it: a Decimal is money, and what SQLite has no type for is canonical JSON."""
+    if isinstance(item, str):
+        return storable_text(item)
+    if item is None or isinstance(item, int | float | bytes):
+        return item
+    if isinstance(item, Decimal):
+        return dollars_to_e4(item)
+    if isinstance(item, datetime):
+        return format_instant(item)
+    return item.isoformat() if isinstance(item, date) else storable_text(canonical_json(item))
+
+
+def columns_of(value: Any, *without: str) -> dict[str, object]:
+    """Return the fields of a value as columns of their names; those that are money end in `_e4`."""
+    return {
+        f"{name}_e4" if plain_type(hint)[0] is Decimal else name: getattr(value, name)
+        for name, hint in field_types(cast(Hashable, type(value))).items()
+        if name not in without
+    }
 
 
 def json_body(value: Any, *without: str) -> str:
@@ -86,43 +115,80 @@ def json_body(value: Any, *without: str) -> str:
     return canonical_json({name: item for name, item in fields.items() if name not in without})
 
 
+@contextmanager
+def reading(where: str) -> Iterator[None]:
+    """Decode something stored; what is damaged leaves as `StoreDamaged`, which names it."""
+    try:
+        yield
+    except DECODE_ERRORS as error:
+        raise StoreDamaged(f"{where} cannot be read ({error})") from error
+
+
 def decode_body(kind: type[T], text: str, where: str, **columns: Any) -> T:
     """Return the value of a JSON body and its columns; `StoreDamaged` names the row that cannot be read."""
-    try:
+    with reading(where):
         return decode(kind, {**json.loads(text), **columns})
-    except DECODE_ERRORS as error:
-        raise unreadable_error(where, error) from error
 
 
 def decode_items(kind: type[T], text: str, where: str, **renamed: Mapping[str, str | None]) -> tuple[T, ...]:
     """Return the values of a JSON list; `renamed` maps older values of a field to newer ones."""
-    try:
+    with reading(where):
         items = json.loads(text)
         for name, newer in renamed.items():
             items = [{**item, name: newer.get(item[name], item[name])} for item in items]
         return tuple(decode(kind, item) for item in items)
-    except DECODE_ERRORS as error:
-        raise unreadable_error(where, error) from error
 
 
-def row_decoder(noun: str) -> "Callable[[Callable[[sqlite3.Row], T]], Callable[[sqlite3.Row], T]]":
-    """Decorate a function that decodes a row, so that undecodable columns raise `StoreDamaged` with the row."""
+def decode_row(kind: type[T], row: "sqlite3.Row", noun: str, /, **columns: object) -> T:
+    """Return the value of a row whose columns bear the names of its fields: money ends in `_e4`, a claim lacks `is_`.
 
-    def decorate(make: "Callable[[sqlite3.Row], T]") -> "Callable[[sqlite3.Row], T]":
-        def decode_row(row: "sqlite3.Row") -> T:
-            try:
-                return make(row)
-            except DECODE_ERRORS as error:
-                number = f" {row['id']}" if "id" in row.keys() else ""  # noqa: SIM118 - `in row` looks at its values
-                raise unreadable_error(f"{noun}{number}", error) from error
+    `columns` adds those of other names, as stored or decoded. A field without a column has its default. `StoreDamaged`
+    names a row that cannot be read.
+    """
+    stored = {**dict(row), **columns}
+    values = {}
+    with reading(f"{noun} {stored['id']}" if "id" in stored else noun):
+        for name, column_names, read in _field_readers(cast(Hashable, kind)):
+            column = next((each for each in column_names if each in stored), None)
+            if column is not None:
+                values[name] = read(stored[column])
+        return kind(**values)
 
-        return decode_row
 
-    return decorate
+def row_decoder(kind: type[T], noun: str) -> "Callable[[sqlite3.Row], T]":
+    """Return `decode_row` of a kind."""
+    return lambda row: decode_row(kind, row, noun)
 
 
-def unreadable_error(where: str, error: Exception) -> StoreDamaged:
-    return StoreDamaged(f"{where} cannot be read ({error})")
+@cache
+def _field_readers(kind: Any) -> tuple[tuple[str, tuple[str, ...], Callable[[Any], Any]], ...]:
+    """Return each field of a kind with the names that its column may have, and what reads it."""
+    return tuple(
+        (name, (name, f"{name}_e4", name.removeprefix("is_")), _column_reader(hint))
+        for name, hint in field_types(kind).items()
+    )
+
+
+def _column_reader(hint: Any) -> Callable[[Any], Any]:
+    kind, is_optional = plain_type(hint)
+    read: Callable[[Any], Any]
+    if kind is bool:
+        read = bool
+    elif kind is Decimal:
+        read = _as_dollars
+    elif isinstance(kind, type) and issubclass(kind, int | float | str | bytes | date):
+        read = partial(decode, kind)
+    else:
+        read = partial(_decode_json, kind)
+    return (lambda stored: None if stored is None else read(stored)) if is_optional else read
+
+
+def _as_dollars(stored: Any) -> Any:
+    return e4_to_dollars(stored) if isinstance(stored, int) else stored
+
+
+def _decode_json(kind: Any, stored: Any) -> Any:
+    return decode(kind, json.loads(stored)) if isinstance(stored, str) else stored
 
 
 def compress_text(text: str) -> bytes:
@@ -131,10 +197,8 @@ def compress_text(text: str) -> bytes:
 
 
 def decompress_text(data: bytes, where: str) -> str:
-    try:
+    with reading(where):
         return decompress_bytes(data, where).decode("utf-8", "surrogatepass")
-    except UnicodeDecodeError as error:
-        raise unreadable_error(where, error) from error
 
 
 def compress_bytes(data: bytes) -> bytes:
@@ -142,23 +206,12 @@ def compress_bytes(data: bytes) -> bytes:
 
 
 def decompress_bytes(data: bytes, where: str) -> bytes:
-    try:
+    with reading(where):
         return zlib.decompress(data)
-    except zlib.error as error:
-        raise unreadable_error(where, error) from error
 
 
 MAX_COUNT = 10**15
 """More than any bill or count (in ticks 100,000 dollars); a thousand of them still add up in 64 bits."""
-
-
-def storable_text(text: str) -> str:
-    """Return foreign text that a column can hold: a lone surrogate becomes a question mark."""
-    return text.encode("utf-8", "replace").decode()
-
-
-def optional_storable_text(text: str | None) -> str | None:
-    return None if text is None else storable_text(text)
 
 
 def clamp_count(number: int) -> int:

@@ -3,19 +3,12 @@
 import sqlite3
 from datetime import datetime
 
-from spy32.domain.codec import canonical_json
 from spy32.domain.experiments import Experiment, ExperimentTerms
 from spy32.domain.outcomes import MenuChoice
 from spy32.domain.proposals import Decision
 from spy32.errors import Refused
-from spy32.records.base import Database, WriteTransaction
-from spy32.records.encoding import (
-    decode_body,
-    format_instant,
-    parse_instant,
-    parse_optional_instant,
-    row_decoder,
-)
+from spy32.records.base import Records, WriteTransaction
+from spy32.records.encoding import decode_row
 from spy32.records.proposals import HIDDEN_ANSWERS
 
 _CHOICES = f"""select run.id as run_id, run.started_at, answer.analyst, answer.decision,
@@ -26,11 +19,8 @@ _CHOICES = f"""select run.id as run_id, run.started_at, answer.analyst, answer.d
         and answer.id not in ({HIDDEN_ANSWERS}) order by answer.id"""
 
 
-class Experiments:
+class Experiments(Records):
     """Registered comparisons. None is deleted; one ends when something of its terms changes."""
-
-    def __init__(self, core: Database) -> None:
-        self._core = core
 
     def register(self, terms: ExperimentTerms, at: datetime) -> Experiment:
         """Store the terms and return the experiment; `Refused` while one of the same pair runs."""
@@ -59,16 +49,16 @@ class Experiments:
 
     def select(self) -> tuple[Experiment, ...]:
         """Return every experiment, oldest first."""
-        return tuple(_experiment(row) for row in self._core.rows("select * from experiment order by id"))
+        return self._core.select(_experiment, "select * from experiment order by id")
 
     def choices(self, profile: str, since: datetime) -> tuple[MenuChoice, ...]:
         """Return what each analyst chose in the runs of a profile since then, in the order of their
         answers. An answer that failed or was vetoed trades nothing. The hidden ones are left out."""
-        return tuple(_choice(row) for row in self._core.rows(_CHOICES, profile, format_instant(since)))
+        return self._core.select(_choice, _CHOICES, profile, since)
 
 
 def _insert(change: WriteTransaction, terms: ExperimentTerms) -> int:
-    number = change.insert("experiment", at=change.at, body=canonical_json(terms))
+    number = change.insert("experiment", at=change.at, body=terms)
     change.subject = f"E{number}"
     return number
 
@@ -77,23 +67,17 @@ def _pair(terms: ExperimentTerms) -> tuple[frozenset[str], str, str]:
     return frozenset((terms.champion, terms.challenger)), terms.metric, terms.profile
 
 
-@row_decoder("experiment")
 def _experiment(row: sqlite3.Row) -> Experiment:
-    return Experiment(
-        id=row["id"],
-        at=parse_instant(row["at"]),
-        terms=decode_body(ExperimentTerms, row["body"], f"E{row['id']}"),
-        ended_at=parse_optional_instant(row["ended_at"]),
-    )
+    return decode_row(Experiment, row, "experiment", terms=row["body"])
 
 
-@row_decoder("answer")
 def _choice(row: sqlite3.Row) -> MenuChoice:
     is_traded = row["decision"] == Decision.TRADE and not row["vetoes"]
-    return MenuChoice(
-        run_id=row["run_id"],
-        at=parse_instant(row["started_at"]),
+    return decode_row(
+        MenuChoice,
+        row,
+        "answer",
+        at=row["started_at"],
         chooser=" ".join(part for part in (row["analyst"], row["prompt"]) if part),
         candidate_id=row["candidate_id"] if is_traded else None,
-        stated=row["stated"],
     )

@@ -1,23 +1,22 @@
 """Flags such as `paused`, which outlive a command."""
 
-import sqlite3
 from datetime import datetime
 
 from spy32.domain.market import SYNTHETIC
-from spy32.records.base import Database
-from spy32.records.encoding import parse_instant, row_decoder
+from spy32.records.base import Records
+from spy32.records.encoding import parse_instant, reading
 
 
-class Flags:
+class Flags(Records):
     """A flag has a value and the time at which it was set."""
-
-    def __init__(self, core: Database) -> None:
-        self._core = core
 
     def get(self, name: str) -> tuple[str, datetime] | None:
         """Return value and time of a flag; None if it is not set."""
-        row = self._core.row("select id, value, at from flag where name = ?", name)
-        return _flag(row) if row is not None and row["value"] is not None else None
+        row = self._core.row("select value, at from flag where name = ? and value is not null", name)
+        if row is None:
+            return None
+        with reading(f"flag {name}"):
+            return row["value"], parse_instant(row["at"])
 
     @property
     def is_synthetic(self) -> bool:
@@ -38,8 +37,3 @@ class Flags:
             row = self._core.row("select id from flag where name = ? and value is not null", name)
             if row is not None:
                 change.update("flag", row["id"], value=None, at=change.at)
-
-
-@row_decoder("flag")
-def _flag(row: sqlite3.Row) -> tuple[str, datetime]:
-    return row["value"], parse_instant(row["at"])

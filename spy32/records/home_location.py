@@ -7,8 +7,8 @@ from pathlib import Path
 
 from spy32.domain.sha256 import sha256_hex
 from spy32.errors import NotPermitted
-from spy32.records.base import Database
-from spy32.records.encoding import parse_instant, row_decoder
+from spy32.records.base import Records
+from spy32.records.encoding import parse_instant, reading
 
 MACHINE_FILES = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
 
@@ -38,31 +38,29 @@ def new_home_id() -> str:
     return os.urandom(8).hex()
 
 
-class HomeLocation:
+class HomeLocation(Records):
     """The home of a database, and the place where it was last confirmed as the only copy."""
-
-    def __init__(self, core: Database) -> None:
-        self._core = core
 
     def created_at(self) -> datetime:
         """Return when this database was created."""
-        row = self._core.row("select id, created_at from stamp")
-        assert row is not None
-        return _creation_time(row)
+        with reading("the stamp"):
+            return parse_instant(self._stamp()["created_at"])
 
     def home_id(self) -> str:
         """Return the home's id, given at creation or adoption; empty before the first write."""
-        row = self._core.row("select home_id from stamp")
-        return row["home_id"] or "" if row is not None else ""
+        return self._stamp()["home_id"] or ""
+
+    def _stamp(self) -> sqlite3.Row:
+        return self._core.rows("select * from stamp")[0]
 
     def has_sent_orders(self) -> bool:
         """Return whether an order was ever stored in this database."""
-        return self._core.row("select 1 from broker_order limit 1") is not None
+        return self._core.has("select 1 from broker_order")
 
     def former_place(self) -> str | None:
         """Return the confirmed place of this database if it is another one; None if it has not moved."""
-        row = self._core.row("select machine, place from stamp")
-        if row is None or row["place"] is None:
+        row = self._stamp()
+        if row["place"] is None:
             # Only a person knows which copy of an older home that sent orders is to go on.
             return UNRECORDED_LOCATION if self.has_sent_orders() else None
         current = location_columns(self._core.path)
@@ -87,8 +85,3 @@ class HomeLocation:
         with self._core.write_transaction(at, f"home adopted by {by}" if by else "home known") as change:
             change.update("stamp", 1, home_id=home_id, **location_columns(self._core.path))
         return home_id
-
-
-@row_decoder("stamp")
-def _creation_time(row: sqlite3.Row) -> datetime:
-    return parse_instant(row["created_at"])

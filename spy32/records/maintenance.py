@@ -10,7 +10,7 @@ from pathlib import Path
 from spy32.domain.spreads import Mode
 from spy32.errors import BadSettings, BadUsage, CannotCreate, Spy32Error, StoreDamaged, StoreError
 from spy32.records.audit import Audit
-from spy32.records.base import Database
+from spy32.records.base import Database, Records
 from spy32.records.connection import (
     connect,
     create_draft,
@@ -65,12 +65,8 @@ def damage_with_remedy(path: Path, fault: str) -> StoreError:
     return StoreError(f"{path} is damaged: {fault}. {remedy}")
 
 
-class Integrity:
+class Integrity(Records):
     """Checks that the database is as it was written."""
-
-    def __init__(self, core: Database, audit: Audit) -> None:
-        self._core = core
-        self._audit = audit
 
     def check(self) -> tuple[str, ...]:
         """Return every fault of pages, references, version, layout and the history's hash chain."""
@@ -80,7 +76,7 @@ class Integrity:
             problems += (
                 schema_faults(self._core.db) if version == VERSION else [f"version {version}, {VERSION} was expected"]
             )
-        broken = self._audit.verify().broken
+        broken = Audit(self._core).verify().broken
         return (*problems, broken) if broken is not None else tuple(problems)
 
     def first_fault(self) -> str | None:
@@ -94,7 +90,7 @@ class Integrity:
                 message = self._core.db.execute("pragma integrity_check(1)").fetchone()[0]
                 if message != "ok":
                     return printable(message)
-        return self._audit.first_recent_fault(RECENT_EVENTS)
+        return Audit(self._core).first_recent_fault(RECENT_EVENTS)
 
     def refuse_damage(self) -> None:
         """Raise `StoreDamaged` if `first_fault` finds one."""
@@ -103,11 +99,8 @@ class Integrity:
             raise StoreDamaged(fault, self._core.path)
 
 
-class Backups:
+class Backups(Records):
     """Backups of the database."""
-
-    def __init__(self, core: Database) -> None:
-        self._core = core
 
     def create(self, target: Path) -> Path:
         """Write a checked copy to `target`; other processes may go on writing."""

@@ -1,29 +1,30 @@
 """Requests to a model: stored before they are sent, answered once, and counted against the budgets."""
 
 import sqlite3
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from spy32.domain.answer_role import AnswerRole
-from spy32.domain.codec import canonical_json
 from spy32.errors import BadUsage, Refused
-from spy32.records.base import Database
+from spy32.records.base import Records
 from spy32.records.encoding import (
     clamp_count,
+    columns_of,
     compress_text,
     decode_body,
+    decode_row,
     decompress_text,
-    format_instant,
-    optional_storable_text,
-    parse_instant,
-    row_decoder,
-    storable_text,
+    json_body,
 )
-from spy32.records.runs import Runs
+from spy32.records.runs import run_transaction
 
 if TYPE_CHECKING:
     from spy32.domain.model_calls import ModelCall, ModelRequest, ModelResponse, ResponseCheck, UsageSummary
 
+COUNTS = ("ms", "input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens", "cost_ticks")
+"""What a service counts in a response."""
+CHECK_COLUMNS = ("parser", "decision", "candidate_id")
+"""Fields of a check that are columns and not part of its JSON body."""
 SPENT_TICKS = "select sum(case when ended_at is null then estimate_ticks else cost_ticks end) from attempt"
 ATTEMPTS_AND_VERDICTS = """select attempt.*, parser, decision, candidate_id, body
     from attempt left join verdict on verdict.attempt_id = attempt.id"""
@@ -42,93 +43,59 @@ USAGE_BY_ROLE = """select role, prompt, count(*) as attempts, count(*) - count(e
     from attempt where run_id = ? group by role, prompt order by min(id)"""
 
 
-class ModelCalls:
+class ModelCalls(Records):
     """The log of model requests; an analyst uses it through `ports.ModelRequestLog`."""
-
-    def __init__(self, core: Database, runs: Runs) -> None:
-        self._core = core
-        self._runs = runs
 
     # Reading
 
     def select_by_run(self, run_id: int) -> "tuple[ModelCall, ...]":
         """Return every request of a run with the bodies exactly as sent and received, oldest first."""
-        self._runs.get_row(run_id)
-        return tuple(
-            _model_call(row)
-            for row in self._core.rows(f"{ATTEMPTS_AND_VERDICTS} where run_id = ? order by attempt.id", run_id)
-        )
+        self._core.get_row("run", run_id)
+        return self._core.select(_model_call, f"{ATTEMPTS_AND_VERDICTS} where run_id = ? order by attempt.id", run_id)
 
     def usage_summaries(self, run_id: int) -> "tuple[UsageSummary, ...]":
         """Return requests, tokens and cost by role and prompt, in the order first asked; no body is read."""
-        return tuple(_usage_summary(row) for row in self._core.rows(USAGE_BY_ROLE, run_id))
+        return self._core.select(_usage_summary, USAGE_BY_ROLE, run_id)
 
     def ticks_since(self, since: datetime) -> int:
         """Return the ticks (10^10 a dollar) of all requests since then; one without a bill counts with its estimate."""
-        return self._sum_ticks(f"{SPENT_TICKS} where begun_at >= ?", format_instant(since))
+        return self._core.total(f"{SPENT_TICKS} where begun_at >= ?", since)
 
     def run_ticks(self, run_id: int) -> int:
         """Return the ticks of the run's own requests, without later `ask again`s; estimates count until billed."""
-        return self._sum_ticks(f"{SPENT_TICKS} where run_id = ? and role <> 'again'", run_id)
-
-    def _sum_ticks(self, sql: str, value: object) -> int:
-        row = self._core.row(sql, value)
-        return row[0] or 0 if row is not None else 0
+        return self._core.total(f"{SPENT_TICKS} where run_id = ? and role <> 'again'", run_id)
 
     # Writing
 
     def begin(self, run_id: int, attempt: "ModelRequest", at: datetime) -> int:
         """Store a request before it is sent. The run may have ended: it can be asked about again."""
-        with self._runs.run_transaction(run_id, at, f"{attempt.role} asks", even_ended=True) as change:
-            return change.insert(
-                "attempt",
-                run_id=run_id,
-                role=attempt.role,
-                sample=attempt.sample,
-                attempt=attempt.attempt,
-                prompt=storable_text(attempt.prompt),
-                prompt_hash=attempt.prompt_hash,
-                input_hash=attempt.input_hash,
-                model=storable_text(attempt.model),
-                effort=storable_text(attempt.effort),
-                estimate_ticks=clamp_count(attempt.estimate_ticks),
-                begun_at=change.at,
-                request=compress_text(attempt.request),
-            )
+        columns = columns_of(attempt) | {
+            "estimate_ticks": clamp_count(attempt.estimate_ticks),
+            "request": compress_text(attempt.request),
+        }
+        with run_transaction(self._core, run_id, at, f"{attempt.role} asks", even_ended=True) as change:
+            return change.insert("attempt", run_id=run_id, begun_at=change.at, **columns)
 
     def end(self, attempt_id: int, response: "ModelResponse", at: datetime) -> None:
         """Store the response to a request, once; `Refused` if it already has one."""
-        with self._core.write_transaction(at, f"attempt {storable_text(response.outcome)}") as change:
+        columns = columns_of(response, "model", "text") | {
+            "model_answered": response.model,
+            "response": compress_text(response.response),
+            "words": compress_text(response.text) if response.text is not None else None,
+        }
+        columns |= {name: clamp_count(getattr(response, name)) for name in COUNTS}
+        with self._core.write_transaction(at, f"attempt {response.outcome}") as change:
             row = self._core.row("select run_id, ended_at, outcome from attempt where id = ?", attempt_id)
             if row is None:
                 raise BadUsage(f"there is no attempt {attempt_id} to answer")
             if row["ended_at"] is not None:
                 raise Refused(f"attempt {attempt_id} ended already: {row['outcome']} at {row['ended_at']}")
             change.subject = f"R{row['run_id']}"
-            change.update(
-                "attempt",
-                attempt_id,
-                ended_at=change.at,
-                outcome=storable_text(response.outcome),
-                detail=storable_text(response.detail),
-                status=response.status,
-                model_answered=optional_storable_text(response.model),
-                fingerprint=optional_storable_text(response.fingerprint),
-                request_id=optional_storable_text(response.request_id),
-                ms=clamp_count(response.ms),
-                input_tokens=clamp_count(response.input_tokens),
-                cached_tokens=clamp_count(response.cached_tokens),
-                output_tokens=clamp_count(response.output_tokens),
-                reasoning_tokens=clamp_count(response.reasoning_tokens),
-                cost_ticks=clamp_count(response.cost_ticks),
-                is_estimate=response.is_estimate,
-                response=compress_text(response.response),
-                words=compress_text(response.text) if response.text is not None else None,
-            )
+            change.update("attempt", attempt_id, ended_at=change.at, **columns)
 
     def record_check(self, attempt_id: int, check: "ResponseCheck", at: datetime) -> None:
         """Store the result of checking a response, once; `Refused` if there is one already."""
-        with self._core.write_transaction(at, f"answer checked: {storable_text(check.check) or 'passed'}") as change:
+        with self._core.write_transaction(at, f"answer checked: {check.check or 'passed'}") as change:
             row = self._core.row(f"{ATTEMPTS_AND_VERDICTS} where attempt.id = ?", attempt_id)
             if row is None or row["ended_at"] is None:
                 raise BadUsage(f"there is no answer of attempt {attempt_id} to check")
@@ -139,94 +106,33 @@ class ModelCalls:
                 "verdict",
                 attempt_id=attempt_id,
                 at=change.at,
-                parser=check.parser,
-                decision=storable_text(check.decision),
-                candidate_id=optional_storable_text(check.candidate_id),
-                body=canonical_json(
-                    {
-                        "check": storable_text(check.check),
-                        "words": storable_text(check.words),
-                        "marks": [storable_text(mark) for mark in check.marks],
-                        "vetoes": [storable_text(veto) for veto in check.vetoes],
-                    }
-                ),
+                body=json_body(check, *CHECK_COLUMNS),
+                **{name: getattr(check, name) for name in CHECK_COLUMNS},
             )
 
 
-@row_decoder("attempt")
 def _model_call(row: sqlite3.Row) -> "ModelCall":
-    from spy32.domain.model_calls import ModelCall, ModelRequest
+    from spy32.domain.model_calls import ModelCall, ModelRequest, ModelResponse, ResponseCheck
 
     where = f"attempt {row['id']} of R{row['run_id']}"
-    attempt = ModelRequest(
-        role=AnswerRole(row["role"]),
-        sample=row["sample"],
-        attempt=row["attempt"],
-        prompt=row["prompt"],
-        prompt_hash=row["prompt_hash"],
-        input_hash=row["input_hash"],
-        model=row["model"],
-        effort=row["effort"],
-        request=decompress_text(row["request"], where),
-        estimate_ticks=row["estimate_ticks"],
-    )
-    return ModelCall(
-        id=row["id"],
-        at=parse_instant(row["begun_at"]),
-        attempt=attempt,
-        heard=_model_response(row, where) if row["ended_at"] is not None else None,
-        checked=_response_check(row, where) if row["parser"] is not None else None,
-    )
+    request = decode_row(ModelRequest, row, "attempt", request=decompress_text(row["request"], where))
+    response, check = None, None
+    if row["ended_at"] is not None:
+        response = decode_row(
+            ModelResponse,
+            row,
+            "attempt",
+            response=decompress_text(row["response"], where),
+            text=decompress_text(row["words"], where) if row["words"] is not None else None,
+            model=row["model_answered"],
+        )
+    if row["parser"] is not None:
+        check = decode_body(ResponseCheck, row["body"], where, **{name: row[name] for name in CHECK_COLUMNS})
+    return decode_row(ModelCall, row, "attempt", at=row["begun_at"], attempt=request, heard=response, checked=check)
 
 
-def _response_check(row: sqlite3.Row, where: str) -> "ResponseCheck":
-    from spy32.domain.model_calls import ResponseCheck
-
-    columns = {name: row[name] for name in ("parser", "decision", "candidate_id")}
-    return decode_body(ResponseCheck, row["body"], where, **columns)
-
-
-def _model_response(row: sqlite3.Row, where: str) -> "ModelResponse":
-    from spy32.domain.model_calls import ModelResponse
-
-    return ModelResponse(
-        outcome=row["outcome"],
-        detail=row["detail"],
-        status=row["status"],
-        response=decompress_text(row["response"], where),
-        text=decompress_text(row["words"], where) if row["words"] is not None else None,
-        model=row["model_answered"],
-        fingerprint=row["fingerprint"],
-        request_id=row["request_id"],
-        ms=row["ms"],
-        input_tokens=row["input_tokens"],
-        cached_tokens=row["cached_tokens"],
-        output_tokens=row["output_tokens"],
-        reasoning_tokens=row["reasoning_tokens"],
-        cost_ticks=row["cost_ticks"],
-        is_estimate=bool(row["is_estimate"]),
-    )
-
-
-@row_decoder("the attempts of a run")
 def _usage_summary(row: sqlite3.Row) -> "UsageSummary":
-    import json
-
     from spy32.domain.model_calls import UsageSummary
 
-    return UsageSummary(
-        role=AnswerRole(row["role"]),
-        prompt=row["prompt"],
-        attempts=row["attempts"],
-        unanswered=row["unanswered"],
-        ms=int(row["ms"]),
-        input_tokens=int(row["input_tokens"]),
-        cached_tokens=int(row["cached_tokens"]),
-        output_tokens=int(row["output_tokens"]),
-        reasoning_tokens=int(row["reasoning_tokens"]),
-        cost_ticks=row["cost_ticks"],
-        is_estimate=bool(row["is_estimate"]),
-        asked=tuple(json.loads(row["asked"])),
-        answered=tuple(json.loads(row["answered"])),
-        asked_before=tuple(sorted(json.loads(row["asked_before"]))),
-    )
+    summary = decode_row(UsageSummary, row, "the attempts of a run")
+    return replace(summary, asked_before=tuple(sorted(summary.asked_before)))

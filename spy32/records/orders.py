@@ -6,88 +6,51 @@ from decimal import Decimal
 
 from spy32.domain.orders import BrokerOrder, Fill, Order, OrderKind, OrderTicket
 from spy32.domain.proposals import ExitPlan, ProposalKind
-from spy32.domain.spreads import Action, Mode
-from spy32.errors import BadUsage, Refused
+from spy32.domain.spreads import Mode
+from spy32.errors import Refused
 from spy32.lifecycle import IN_FLIGHT, ORDER_TRANSITIONS, EndedBy, OrderState, ProposalState, TradeState, advance
-from spy32.records.base import Database, WriteTransaction
-from spy32.records.encoding import (
-    decode_body,
-    dollars_to_e4,
-    e4_to_dollars,
-    format_day_start,
-    format_instant,
-    parse_instant,
-    row_decoder,
-)
+from spy32.records.base import Records, WriteTransaction
+from spy32.records.encoding import columns_of, decode_body, decode_row, e4_to_dollars, format_day_start, row_decoder
 from spy32.records.home_location import HomeLocation
 from spy32.records.proposals import Proposals
 
 
-class Orders:
+class Orders(Records):
     """Every order that we sent or adopted."""
-
-    def __init__(self, core: Database, proposals: Proposals, location: HomeLocation) -> None:
-        self._core = core
-        self._proposals = proposals
-        self._location = location
 
     # Reading
 
-    def get_row(self, order_id: int) -> sqlite3.Row:
-        row = self._core.row("select * from broker_order where id = ?", order_id)
-        if row is None:
-            raise BadUsage(f"there is no order O{order_id}; `spy32 show` lists those of a run")
-        return row
-
     def get(self, order_id: int) -> Order:
-        return order_from_row(self.get_row(order_id))
+        return decode_order(self._core.get_row("broker_order", order_id))
 
     def select_by_proposal(self, proposal_id: int) -> tuple[Order, ...]:
         """Return all orders of a proposal, oldest first."""
-        rows = self._core.rows("select * from broker_order where proposal_id = ? order by id", proposal_id)
-        return tuple(order_from_row(row) for row in rows)
+        return self._select("proposal_id = ?", proposal_id)
 
     def select(self, *states: OrderState) -> tuple[Order, ...]:
         """Return all orders in these states, oldest first."""
-        marks = ", ".join("?" * len(states))
-        return tuple(
-            order_from_row(row)
-            for row in self._core.rows(f"select * from broker_order where state in ({marks}) order by id", *states)
-        )
-
-    def find(self, broker_id: str, reference: str = "") -> Order | None:
-        """Return our order with this broker id or this reference; None if there is none."""
-        row = self._core.row("select * from broker_order where broker_id = ? or reference = ?", broker_id, reference)
-        return order_from_row(row) if row is not None else None
-
-    def find_by_reference(self, reference: str) -> Order | None:
-        """Return our order with this reference; None if there is none."""
-        row = self._core.row("select * from broker_order where reference = ?", reference) if reference else None
-        return order_from_row(row) if row is not None else None
-
-    def find_by_broker_id(self, broker_id: str) -> Order | None:
-        """Return our newest order with this broker id; None if there is none."""
-        row = self._core.row("select * from broker_order where broker_id = ? order by id desc limit 1", broker_id)
-        return order_from_row(row) if row is not None else None
-
-    def fills(self, order_id: int) -> tuple[Fill, ...]:
-        """Return the fills of an order, oldest first."""
-        return tuple(
-            fill_from_row(row) for row in self._core.rows("select * from fill where order_id = ? order by id", order_id)
-        )
+        return self._select("state in (select value from json_each(?))", states)
 
     def select_filled(self, since: date) -> tuple[Order, ...]:
         """Return the orders whose fills are all of this New York day or later, oldest first."""
-        rows = self._core.rows(
-            """select * from broker_order where id in (select order_id from fill group by order_id having min(at) >= ?)
-                order by id""",
-            format_day_start(since),
-        )
-        return tuple(order_from_row(row) for row in rows)
+        filled = "select order_id from fill group by order_id having min(at) >= ?"
+        return self._select(f"id in ({filled})", format_day_start(since))
+
+    def _select(self, condition: str, value: object) -> tuple[Order, ...]:
+        return self._core.select(decode_order, f"select * from broker_order where {condition} order by id", value)
+
+    def find(self, *, broker_id: str = "", reference: str = "") -> Order | None:
+        """Return our newest order with this broker id or this reference; None if there is none."""
+        query = "select * from broker_order where broker_id = ? or reference = ? order by id desc limit 1"
+        return self._core.find(decode_order, query, broker_id, reference)
+
+    def fills(self, order_id: int) -> tuple[Fill, ...]:
+        """Return the fills of an order, oldest first."""
+        return self._core.select(decode_fill, "select * from fill where order_id = ? order by id", order_id)
 
     def fees(self, order_id: int) -> tuple[Decimal, bool]:
         """Return all fees of an order so far, dollars, and whether they are final."""
-        row = self.get_row(order_id)
+        row = self._core.get_row("broker_order", order_id)
         return e4_to_dollars(row["fees_e4"]), row["fees_final"] is not None
 
     # Writing
@@ -102,7 +65,7 @@ class Orders:
         """
         self._core.require_mode(order.mode)
         if order.mode is Mode.LIVE:
-            self._location.require_unmoved()
+            HomeLocation(self._core).require_unmoved()
         with self._core.write_transaction(at, "order submitting") as change:
             replaced_id = order.replaces
             if order.kind is OrderKind.TARGET:
@@ -124,14 +87,13 @@ class Orders:
 
     def _begin_closing(self, change: WriteTransaction, proposal_id: int) -> None:
         """Set the trade that the proposal closes, if any, to `closing`; `Refused` when it has ended."""
-        trade_id = self._proposals.get_row(proposal_id)["trade_id"]
+        trade_id = self._core.get_row("proposal", proposal_id)["trade_id"]
         if trade_id is None:
             return
-        row = self._core.row("select state from trade where id = ?", trade_id)
-        state = TradeState(row["state"]) if row is not None else None
-        if state is TradeState.OPEN:
+        state = self._core.get_row("trade", trade_id)["state"]
+        if state == TradeState.OPEN:
             change.update("trade", trade_id, state=TradeState.CLOSING, changed_at=change.at)
-        elif state is not TradeState.CLOSING:
+        elif state != TradeState.CLOSING:
             raise Refused(f"T{trade_id} is {state}; there is nothing to close")
 
     def move(
@@ -164,18 +126,22 @@ class Orders:
 
     def _move(self, order_id: int, was: OrderState, now: OrderState, at: datetime, columns: dict[str, object]) -> Order:
         with self._core.write_transaction(at, f"order {now}", f"O{order_id}") as change:
-            row = self.get_row(order_id)
-            if row["state"] != was:
-                raise Refused(f"order {row['reference']} is already {row['state']} since {row['changed_at']}")
+            self.require_state(order_id, was)
             change.update("broker_order", order_id, state=now, changed_at=change.at, **columns)
         return self.get(order_id)
+
+    def require_state(self, order_id: int, state: OrderState) -> None:
+        """Raise `Refused` unless the order has this state; call it inside the changing transaction."""
+        row = self._core.get_row("broker_order", order_id)
+        if row["state"] != state:
+            raise Refused(f"order {row['reference']} is already {row['state']} since {row['changed_at']}")
 
     # Checks of `begin`, inside its transaction
 
     def _check_first_order(self, order: OrderTicket, at: datetime) -> sqlite3.Row:
         """Return the proposal's row if it is approved now by the approval that the ticket names."""
-        row = self._proposals.require_state(order.proposal_id, ProposalState.APPROVED)
-        approval = self._proposals.latest_approval(order.proposal_id)
+        row = Proposals(self._core).require_state(order.proposal_id, ProposalState.APPROVED)
+        approval = Proposals(self._core).latest_approval(order.proposal_id)
         if approval is None or approval.id != order.approval_id or approval.hash != row["hash"]:
             raise Refused(f"order {order.reference} does not belong to the approval of P{order.proposal_id} that holds")
         if not approval.is_valid(at):
@@ -188,14 +154,11 @@ class Orders:
         The old order may also be cancelled with nothing filled: that is how a price is changed when the broker refuses
         a replacement.
         """
-        row = self._proposals.require_state(order.proposal_id, ProposalState.SENT)
-        old = self.get_row(old_id)
+        row = Proposals(self._core).require_state(order.proposal_id, ProposalState.SENT)
+        old = self._core.get_row("broker_order", old_id)
         if (old["proposal_id"], old["approval_id"]) != (order.proposal_id, order.approval_id):
             raise Refused(f"order {order.reference} cannot replace {old['reference']}, which is of another approval")
-        is_over = (
-            old["state"] == OrderState.CANCELLED
-            and self._core.row("select 1 from fill where order_id = ?", old_id) is None
-        )
+        is_over = old["state"] == OrderState.CANCELLED and not self.fills(old_id)
         if old["state"] != OrderState.WORKING and not is_over:
             raise Refused(f"order {old['reference']} cannot be replaced: it is {old['state']}")
         return row
@@ -205,8 +168,8 @@ class Orders:
 
         The approval may have ended: it covered the target, whenever the trade opens.
         """
-        row = self._proposals.require_state(order.proposal_id, ProposalState.DONE)
-        proposal = self._proposals.get(order.proposal_id)
+        row = Proposals(self._core).require_state(order.proposal_id, ProposalState.DONE)
+        proposal = Proposals(self._core).get(order.proposal_id)
         trade = self._core.row("select id, state, exits from trade where proposal_id = ?", proposal.id)
         exits = proposal.exit
         if trade is not None and trade["exits"] is not None:
@@ -225,19 +188,16 @@ class Orders:
 
     def _require_no_live_order(self, order: OrderTicket) -> None:
         """Raise `Refused` if another order of the proposal, or one that closes its trade, may still fill."""
-        marks = ", ".join("?" * len(IN_FLIGHT))
         trade = """select coalesce(proposal.trade_id, trade.id) from proposal
-            left join trade on trade.proposal_id = proposal.id where proposal.id = ?"""
+            left join trade on trade.proposal_id = proposal.id where proposal.id = ?3"""
         live_order = self._core.row(
             f"""select reference, state from broker_order
-                where state in ({marks}) and id is not ? and (
-                    proposal_id = ?
+                where state in (select value from json_each(?1)) and id is not ?2 and (
+                    proposal_id = ?3
                     or proposal_id in (select id from proposal where trade_id = ({trade}))
                     or proposal_id in (select proposal_id from trade where id = ({trade})))""",
-            *IN_FLIGHT,
+            IN_FLIGHT,
             order.replaces,
-            order.proposal_id,
-            order.proposal_id,
             order.proposal_id,
         )
         if live_order is not None:
@@ -245,18 +205,17 @@ class Orders:
 
     def _check_quantity(self, order: OrderTicket, proposal: sqlite3.Row) -> None:
         """Raise `Refused` if filled and ordered quantity exceed what was approved or what the trade holds."""
-        filled = self._core.row(
+        allowed = proposal["quantity"] - self._core.total(
             "select sum(filled) from broker_order where proposal_id = ? and kind = ?", order.proposal_id, order.kind
         )
-        allowed = proposal["quantity"] - (filled[0] or 0 if filled is not None else 0)
-        trade_row = self._core.row(
+        held = self._core.row(
             "select quantity - closed_quantity from trade where id = ? or (proposal_id = ? and ? = 'target')",
             proposal["trade_id"],
             order.proposal_id,
             order.kind,
         )
-        if trade_row is not None:
-            allowed = min(allowed, trade_row[0])
+        if held is not None:
+            allowed = min(allowed, held[0])
         if not order.quantity <= allowed:
             raise Refused(f"order {order.reference} is for {order.quantity}, only {allowed} may still be sent")
 
@@ -265,22 +224,7 @@ def order_columns(order: OrderTicket) -> dict[str, object]:
     """Return the columns of an order that is about to be sent."""
     from spy32.sessions import market_date
 
-    return {
-        "proposal_id": order.proposal_id,
-        "approval_id": order.approval_id,
-        "reference": order.reference,
-        "kind": order.kind,
-        "mode": order.mode,
-        "account": order.account,
-        "body": order.body,
-        "body_hash": order.body_hash,
-        "limit_e4": dollars_to_e4(order.limit),
-        "quantity": order.quantity,
-        "state": OrderState.SUBMITTING,
-        "created_at": format_instant(order.created_at),
-        "market_day": market_date(order.created_at).isoformat(),
-        "replaces": order.replaces,
-    }
+    return columns_of(order) | {"state": OrderState.SUBMITTING, "market_day": market_date(order.created_at)}
 
 
 def _seen_columns(seen: BrokerOrder) -> dict[str, object]:
@@ -295,43 +239,9 @@ def _seen_columns(seen: BrokerOrder) -> dict[str, object]:
     return columns | ({"replaced_by_hand": 1} if seen.is_replaced_by_hand else {})
 
 
-@row_decoder("order")
-def order_from_row(row: sqlite3.Row) -> Order:
+def decode_order(row: sqlite3.Row) -> Order:
     """Return the order of a row of `broker_order`."""
-    return Order(
-        id=row["id"],
-        proposal_id=row["proposal_id"],
-        approval_id=row["approval_id"],
-        reference=row["reference"],
-        kind=OrderKind(row["kind"]),
-        mode=Mode(row["mode"]),
-        account=row["account"],
-        body=row["body"],
-        body_hash=row["body_hash"],
-        limit=e4_to_dollars(row["limit_e4"]),
-        quantity=row["quantity"],
-        state=OrderState(row["state"]),
-        created_at=parse_instant(row["created_at"]),
-        broker_id=row["broker_id"],
-        broker_status=row["broker_status"],
-        replaces=row["replaces"],
-        filled=row["filled"],
-        reason=row["reason"],
-        is_adopted=row["adopted_at"] is not None,
-        ended_by=EndedBy(row["ended_by"]) if row["ended_by"] is not None else None,
-        is_replaced_by_hand=row["replaced_by_hand"] is not None,
-        is_unclear=row["unclear"] is not None,
-        is_cancelling=row["cancelling"] is not None,
-    )
+    return decode_row(Order, row, "order", is_adopted=row["adopted_at"])
 
 
-@row_decoder("fill")
-def fill_from_row(row: sqlite3.Row) -> Fill:
-    return Fill(
-        fill_id=row["fill_id"],
-        symbol=row["symbol"],
-        action=Action(row["action"]),
-        quantity=row["quantity"],
-        price=e4_to_dollars(row["price_e4"]),
-        at=parse_instant(row["at"]),
-    )
+decode_fill = row_decoder(Fill, "fill")

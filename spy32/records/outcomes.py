@@ -4,34 +4,25 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from functools import cache
 
-from spy32.domain.codec import canonical_json
 from spy32.domain.outcomes import DailyClose, Outcome, PlanOutcome
-from spy32.domain.proposals import ExitReason
-from spy32.domain.spreads import Strategy
 from spy32.domain.value import value
-from spy32.records.base import Database
+from spy32.records.base import Records
 from spy32.records.encoding import (
+    E4_UNIT,
+    as_column,
+    columns_of,
     decode_body,
-    e4_to_dollars,
+    decode_row,
     format_day_start,
-    nearest_e4,
     parse_instant,
-    parse_optional_instant,
     row_decoder,
 )
 from spy32.records.flags import Flags
 
 FLAGS = {False: "outcomes", True: "outcomes_recorded"}
 """Flags that hold the last session by which every outcome was computed, of recorded and of other markets."""
-_COLUMNS = """outcome.run_id, outcome.candidate_id, outcome.strategy, outcome.expiration, outcome.max_loss_e4,
-    outcome.settlement_e4, outcome.expiry_e4, outcome.plan_day, outcome.plan_reason, outcome.plan_e4,
-    outcome.plan_modelled, outcome.pending, outcome.known, outcome.worthless, outcome.worthless_market,
-    outcome.worthless_history"""
-_OUTCOMES = f"select {_COLUMNS} from outcome"
-_OF_RUNS = "run_id in (select id from run where started_at >= ?)"
-_OPEN_RUNS = """select menu.run_id, json_extract(line, '$.underlying') as ticker,
+_OPEN_RUNS = """select menu.run_id as id, json_extract(line, '$.underlying') as ticker,
     json_extract(line, '$.as_of') as as_of, json_extract(line, '$.is_recorded') as is_recorded,
     json_extract(line, '$.expiration') as expiration,
     not exists (select 1 from outcome where run_id = menu.run_id) as is_new
@@ -40,9 +31,9 @@ _OPEN_RUNS = """select menu.run_id, json_extract(line, '$.underlying') as ticker
         select run_id from outcome where known = 0
         union all select run_id from menu where run_id not in (select run_id from outcome))
     order by menu.run_id"""
-_TRADED = """select json_extract(proposal.body, '$.candidate_id') as picked, trade.id as trade_id
+_TRADED = """select trade.id, json_extract(proposal.body, '$.candidate_id') as candidate_id
     from trade join proposal on proposal.id = trade.proposal_id
-    where proposal.run_id = ? and picked is not null order by trade.id"""
+    where proposal.run_id = ? and candidate_id is not null"""
 _RECORDED_TIME = """select max(at) as at from (
     select max(json_extract(line, '$.as_of')) as at from snapshot where json_extract(line, '$.is_recorded')
     union all select max(mark.at) from mark join trade on trade.id = mark.trade_id
@@ -63,51 +54,44 @@ class OpenRun:
     """It has no outcomes yet."""
 
 
-class DailyCloses:
+class DailyCloses(Records):
     """Closes of underlyings, final ones only. A row changes once, when its VIX becomes known."""
-
-    def __init__(self, core: Database) -> None:
-        self._core = core
 
     def select(self, ticker: str, first: date, last: date) -> tuple[DailyClose, ...]:
         """Return the closes of these days, both included, oldest first."""
-        rows = self._core.rows(
-            "select body from daily_close where ticker = ? and day between ? and ? order by day",
-            ticker,
-            first.isoformat(),
-            last.isoformat(),
-        )
-        return tuple(decode_body(DailyClose, row["body"], f"a close of {ticker}") for row in rows)
+        query = "select * from daily_close where ticker = ? and day between ? and ? order by day"
+        return self._core.select(_daily_close, query, ticker, first, last)
 
     def save(self, closes: Sequence[DailyClose], at: datetime) -> None:
         """Store closes that are new, and the VIX of those that lacked it; what is known stays."""
         with self._core.write_transaction(at, "closes kept") as change:
             for close in closes:
-                day = close.day.isoformat()
-                row = self._core.row("select id, body from daily_close where ticker = ? and day = ?", close.ticker, day)
+                query = "select * from daily_close where ticker = ? and day = ?"
+                row = self._core.row(query, close.ticker, close.day)
                 if row is None:
-                    change.insert("daily_close", ticker=close.ticker, day=day, body=canonical_json(close))
-                elif close.vix is not None and decode_body(DailyClose, row["body"], f"the close of {day}").vix is None:
-                    change.update("daily_close", row["id"], body=canonical_json(close))
+                    change.insert("daily_close", ticker=close.ticker, day=close.day, body=close)
+                elif close.vix is not None and _daily_close(row).vix is None:
+                    change.update("daily_close", row["id"], body=close)
 
 
-class Outcomes:
+class Outcomes(Records):
     """Outcomes by run and candidate. What is final never changes."""
 
-    def __init__(self, core: Database, flags: Flags) -> None:
-        self._core = core
-        self._flags = flags
-        self.closes = DailyCloses(core)
+    @property
+    def closes(self) -> DailyCloses:
+        return DailyCloses(self._core)
 
     # Reading
 
     def select(self, run_id: int) -> tuple[Outcome, ...]:
         """Return the outcomes of a run's candidates, in the order of the menu; empty before the first refresh."""
-        return select_outcomes(self._core, run_id)
+        return self._core.select(_outcome, "select * from outcome where run_id = ? order by id", run_id)
 
     def open_runs(self, since: date | None = None) -> tuple[OpenRun, ...]:
         """Return the runs whose outcomes are not all final, oldest first."""
-        return tuple(map(_open_run, self._core.rows(_OPEN_RUNS, _start(since))))
+        return self._core.select(
+            row_decoder(OpenRun, "run"), _OPEN_RUNS, format_day_start(since) if since is not None else ""
+        )
 
     def due_runs(self, now: datetime) -> tuple[tuple[OpenRun, date], ...]:
         """Return the open runs that are new, or that a session has closed for since they were computed, each with its
@@ -132,23 +116,23 @@ class Outcomes:
         return last_final_session(recorded + BAR_DELAY if recorded is not None else now)
 
     def _is_due(self, run: OpenRun, last: date) -> bool:
-        flag = self._flags.get(FLAGS[run.is_recorded])
+        flag = Flags(self._core).get(FLAGS[run.is_recorded])
         return flag is None or flag[0] < last.isoformat()
 
     def mark_computed(self, last: date, at: datetime, *, is_recorded: bool) -> None:
         """Keep that every outcome was computed by this session."""
-        flag = self._flags.get(FLAGS[is_recorded])
+        flag = Flags(self._core).get(FLAGS[is_recorded])
         if flag is None or flag[0] != last.isoformat():
-            self._flags.set(FLAGS[is_recorded], last.isoformat(), at)
+            Flags(self._core).set(FLAGS[is_recorded], last.isoformat(), at)
 
     def recorded_time(self) -> datetime | None:
         """Return how far recorded markets have come: the newest time of their quotes and trades; None without one."""
         row = self._core.row(_RECORDED_TIME)
-        return parse_optional_instant(row["at"]) if row is not None else None
+        return parse_instant(row["at"]) if row is not None and row["at"] is not None else None
 
     def trades(self, run_id: int) -> Mapping[str, int]:
         """Return candidate id -> trade id of what was really traded of a run."""
-        return {row["picked"]: row["trade_id"] for row in self._core.rows(_TRADED, run_id)}
+        return {row["candidate_id"]: row["id"] for row in self._core.rows(_TRADED, run_id)}
 
     # Writing
 
@@ -173,82 +157,29 @@ class Outcomes:
         return has_changed
 
 
-def select_outcomes(core: Database, run_id: int) -> tuple[Outcome, ...]:
-    """Return the outcomes of a run's candidates, in the order of the menu."""
-    return tuple(map(_outcome, core.rows(f"{_OUTCOMES} where run_id = ? order by id", run_id)))
-
-
-def _start(since: date | None) -> str:
-    return format_day_start(since) if since is not None else ""
-
-
 def _columns(outcome: Outcome) -> dict[str, object]:
+    """Return the columns as they are stored, money to the nearest ten-thousandth."""
     plan = outcome.plan
-    return {
-        "known": int(outcome.is_final),
-        "strategy": outcome.strategy,
-        "expiration": outcome.expiration.isoformat(),
-        "max_loss_e4": nearest_e4(outcome.max_loss),
-        "settlement_e4": nearest_e4(outcome.settlement) if outcome.settlement is not None else None,
-        "expiry_e4": nearest_e4(outcome.expiry) if outcome.expiry is not None else None,
-        "plan_day": plan.day.isoformat() if plan is not None else None,
+    columns = columns_of(outcome, "run_id", "candidate_id", "plan", "is_final", "is_worthless") | {
+        "known": outcome.is_final,
+        "plan_day": plan.day if plan is not None else None,
         "plan_reason": plan.reason if plan is not None else None,
-        "plan_e4": nearest_e4(plan.result) if plan is not None else None,
-        "plan_modelled": int(plan.is_modelled) if plan is not None else None,
-        "pending": outcome.pending,
-        "worthless": int(outcome.is_worthless) if outcome.is_worthless is not None else None,
-        "worthless_market": outcome.worthless_market,
-        "worthless_history": outcome.worthless_history,
+        "plan_e4": plan.result if plan is not None else None,
+        "plan_modelled": plan.is_modelled if plan is not None else None,
+        "worthless": outcome.is_worthless,
+    }
+    return {
+        name: as_column(item.quantize(E4_UNIT) if isinstance(item, Decimal) else item) for name, item in columns.items()
     }
 
 
-@row_decoder("outcome")
 def _outcome(row: sqlite3.Row) -> Outcome:
-    """By position: ten thousand menus are read at once."""
-    run_id, candidate_id, strategy, expiration, max_loss, settlement, expiry, *rest = row[-16:]
-    *plan, pending, known, worthless, market, history = rest
-    day, reason, result, is_modelled = plan
-    return Outcome(
-        run_id=run_id,
-        candidate_id=candidate_id,
-        strategy=_STRATEGIES[strategy],
-        expiration=_day(expiration),
-        max_loss=_dollars(max_loss),
-        settlement=_dollars(settlement) if settlement is not None else None,
-        expiry=_dollars(expiry) if expiry is not None else None,
-        plan=PlanOutcome(
-            day=_day(day),
-            reason=_REASONS[reason] if reason is not None else None,
-            result=_dollars(result),
-            is_modelled=bool(is_modelled),
-        )
-        if day is not None
-        else None,
-        pending=pending,
-        is_final=bool(known),
-        is_worthless=bool(worthless) if worthless is not None else None,
-        worthless_market=market,
-        worthless_history=history,
-    )
+    plan = None
+    if row["plan_day"] is not None:
+        columns = {"day": row["plan_day"], "reason": row["plan_reason"], "result": row["plan_e4"]}
+        plan = decode_row(PlanOutcome, row, "outcome", **columns, is_modelled=row["plan_modelled"])
+    return decode_row(Outcome, row, "outcome", plan=plan, is_final=row["known"])
 
 
-_STRATEGIES = {member.value: member for member in Strategy}
-_REASONS = {member.value: member for member in ExitReason}
-_day = cache(date.fromisoformat)
-
-
-@cache
-def _dollars(amount: int) -> Decimal:
-    return e4_to_dollars(amount)
-
-
-@row_decoder("run")
-def _open_run(row: sqlite3.Row) -> OpenRun:
-    return OpenRun(
-        id=row["run_id"],
-        ticker=row["ticker"],
-        as_of=parse_instant(row["as_of"]),
-        is_recorded=bool(row["is_recorded"]),
-        expiration=date.fromisoformat(row["expiration"]),
-        is_new=bool(row["is_new"]),
-    )
+def _daily_close(row: sqlite3.Row) -> DailyClose:
+    return decode_body(DailyClose, row["body"], f"the close of {row['ticker']} on {row['day']}")

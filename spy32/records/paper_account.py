@@ -6,19 +6,20 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from spy32.domain.codec import canonical_json
 from spy32.domain.market import OCC_LENGTH
-from spy32.domain.orders import BrokerOrder, Fill, PaperEvent, TransactionKind
-from spy32.domain.spreads import Leg, Position
+from spy32.domain.orders import BrokerOrder, Fill, PaperEvent
+from spy32.domain.spreads import Position
 from spy32.errors import BadUsage, BrokerRefused
 from spy32.lifecycle import OrderState
-from spy32.records.base import Database, WriteTransaction
+from spy32.records.base import Records
+from spy32.records.cash import insert_cash
 from spy32.records.encoding import (
     E4_UNIT,
+    columns_of,
     decode_items,
+    decode_row,
     dollars_to_e4,
     e4_to_dollars,
-    format_instant,
     nearest_e4,
     parse_instant,
     row_decoder,
@@ -37,62 +38,54 @@ _OF_MARKET = "coalesce(recorded, 0) is coalesce(?, recorded, 0)"
 """SQL condition: orders or events of recorded markets (1), of other ones (0), or of both (null)."""
 
 
-class PaperAccount:
+class PaperAccount(Records):
     """Orders, events, cash and positions of the paper account. Each call is one transaction."""
-
-    def __init__(self, core: Database) -> None:
-        self._core = core
 
     @property
     def is_read_only(self) -> bool:
         """Whether the database was opened for reading."""
-        row = self._core.row("pragma query_only")
-        return row is not None and bool(row[0])
+        return bool(self._core.total("pragma query_only"))
 
     def orders(self) -> tuple[BrokerOrder, ...]:
         """Return all paper orders, oldest first."""
-        return tuple(_paper_order(row) for row in self._core.rows("select * from paper_order order by id"))
+        return self._core.select(_paper_order, "select * from paper_order order by id")
 
     def find_order(self, broker_id: str) -> BrokerOrder | None:
         """Return the paper order of this id; None without one."""
-        row = self._core.row("select * from paper_order where broker_id = ?", broker_id)
-        return _paper_order(row) if row is not None else None
+        return self._core.find(_paper_order, "select * from paper_order where broker_id = ?", broker_id)
 
     def working_orders(self, *, is_recorded: bool | None = None) -> tuple[BrokerOrder, ...]:
         """Return the paper orders that have not ended, oldest first; of one kind of market when told."""
-        marks = ", ".join("?" * len(FINAL_STATES))
-        query = f"select * from paper_order where status not in ({marks}) and {_OF_MARKET} order by id"
-        return tuple(_paper_order(row) for row in self._core.rows(query, *FINAL_STATES, is_recorded))
+        has_ended = "status in (select value from json_each(?))"
+        query = f"select * from paper_order where not {has_ended} and {_OF_MARKET} order by id"
+        return self._core.select(_paper_order, query, tuple(FINAL_STATES), is_recorded)
 
     def place(
         self, order: BrokerOrder, at: datetime, *, replacing: str | None = None, is_recorded: bool = False
     ) -> BrokerOrder:
         """Store an order and return it with its id. `BrokerRefused` if `replacing` does not work any more."""
         with self._core.write_transaction(at, "paper order placed", order.reference) as change:
-            if self._core.row("select 1 from paper_order where reference = ?", order.reference) is not None:
+            if self._core.has("select 1 from paper_order where reference = ?", order.reference):
                 raise BrokerRefused(f"duplicate_reference: {order.reference} was placed before")
             replaced = self._require_replaceable(replacing) if replacing is not None else None
-            count = self._core.row("select count(*) from paper_order")
-            broker_id = order.broker_id or f"paper-{count[0] + 1 if count is not None else 1}"
+            broker_id = order.broker_id or f"paper-{self._core.total('select count(*) from paper_order') + 1}"
             if replaced is not None:
                 change.update("paper_order", replaced["id"], status="Replaced", replaced_by=broker_id)
-            number = change.insert(
+            change.insert(
                 "paper_order",
                 broker_id=broker_id,
                 reference=order.reference,
                 status=order.status,
-                limit_e4=dollars_to_e4(order.limit),
+                limit_e4=order.limit,
                 quantity=order.quantity,
                 placed_at=change.at,
                 replaces=replacing,
                 reason=order.reason,
-                legs=canonical_json(order.legs),
+                legs=order.legs,
                 body=order.body,
                 recorded=1 if is_recorded else None,
             )
-        row = self._core.row("select * from paper_order where id = ?", number)
-        assert row is not None
-        return _paper_order(row)
+        return _paper_order(self._paper_row(broker_id))
 
     def update_status(self, broker_id: str, *, was: str, status: str, at: datetime | None = None) -> bool:
         """Change the broker status by compare-and-set; return False if it has changed already."""
@@ -110,15 +103,15 @@ class PaperAccount:
             if _order_state(row["status"]) is not OrderState.WORKING:
                 return False
             fees_e4 = nearest_e4(fees)
-            change.update("paper_order", row["id"], status="Filled", fills=canonical_json(fills), fees_e4=fees_e4)
-            for kind, amount in (("premium", dollars_to_e4(cash)), ("fees", -fees_e4)):
-                _insert_cash(change, kind, amount, paper_order_id=row["id"])
+            change.update("paper_order", row["id"], status="Filled", fills=fills, fees_e4=fees_e4)
+            amounts = {"premium": dollars_to_e4(cash), "fees": -fees_e4}
+            insert_cash(change, "paper", amounts, paper_order_id=row["id"])
         return True
 
     def events(self, *, is_recorded: bool | None = None) -> tuple[PaperEvent, ...]:
         """Return what the broker did without an order, in the order of its records; by one kind of clock when told."""
-        rows = self._core.rows(f"select * from paper_event where {_OF_MARKET} order by id", is_recorded)
-        return tuple(_paper_event(row) for row in rows)
+        query = f"select * from paper_event where {_OF_MARKET} order by id"
+        return self._core.select(row_decoder(PaperEvent, "paper event"), query, is_recorded)
 
     def record_events(
         self, events: Sequence[PaperEvent], at: datetime, *, known: int, is_recorded: bool = False
@@ -129,32 +122,18 @@ class PaperAccount:
         the count lets only the first of them through.
         """
         with self._core.write_transaction(at, "paper positions settled", events[0].symbol) as change:
-            count = self._core.row("select count(*) from paper_event")
-            if count is None or count[0] != known:
+            if self._core.total("select count(*) from paper_event") != known:
                 return False
             for event in events:
-                cash_e4, fees_e4 = dollars_to_e4(event.cash), dollars_to_e4(event.fees)
-                number = change.insert(
-                    "paper_event",
-                    at=format_instant(event.at),
-                    kind=event.kind,
-                    symbol=event.symbol,
-                    quantity=event.quantity,
-                    price_e4=dollars_to_e4(event.price),
-                    cash_e4=cash_e4,
-                    fees_e4=fees_e4,
-                    description=event.description,
-                    recorded=1 if is_recorded else None,
-                )
+                number = change.insert("paper_event", recorded=1 if is_recorded else None, **columns_of(event))
                 kind = "premium" if len(event.symbol) == OCC_LENGTH else "shares"
-                for name, amount in ((kind, cash_e4), ("fees", -fees_e4)):
-                    _insert_cash(change, name, amount, paper_event_id=number)
+                amounts = {kind: dollars_to_e4(event.cash), "fees": -dollars_to_e4(event.fees)}
+                insert_cash(change, "paper", amounts, paper_event_id=number)
         return True
 
     def cash(self) -> Decimal:
         """Return the cash of the paper account, dollars."""
-        row = self._core.row("select sum(amount_e4) from cash where book = 'paper'")
-        return e4_to_dollars(row[0] or 0) if row is not None else Decimal(0)
+        return e4_to_dollars(self._core.total("select sum(amount_e4) from cash where book = 'paper'"))
 
     def positions(self) -> tuple[Position, ...]:
         """Return the positions, contracts and shares, with their average opening price."""
@@ -217,11 +196,6 @@ class PaperAccount:
         return parse_instant(row["at"])
 
 
-def _insert_cash(change: WriteTransaction, kind: str, amount: int, **source: int) -> None:
-    if amount:
-        change.insert("cash", book="paper", kind=kind, amount_e4=amount, at=change.at, **source)
-
-
 def _updated_position(count: int, average: Decimal, change: int, price: Decimal) -> tuple[int, Decimal]:
     """Return quantity and average opening price after a change of the quantity at a price."""
     new_count = count + change
@@ -241,36 +215,5 @@ def _order_state(status: str) -> OrderState:
     return FINAL_STATES.get(status, OrderState.WORKING)
 
 
-@row_decoder("paper order")
 def _paper_order(row: sqlite3.Row) -> BrokerOrder:
-    where = f"paper order {row['broker_id']}"
-    return BrokerOrder(
-        broker_id=row["broker_id"],
-        reference=row["reference"],
-        status=row["status"],
-        state=_order_state(row["status"]),
-        limit=e4_to_dollars(row["limit_e4"]),
-        quantity=row["quantity"],
-        fills=decode_items(Fill, row["fills"], where),
-        reason=row["reason"],
-        replaced_by=row["replaced_by"],
-        replaces=row["replaces"],
-        legs=decode_items(Leg, row["legs"], where),
-        fees=e4_to_dollars(row["fees_e4"]) if row["fees_e4"] is not None else None,
-        body=row["body"],
-        placed_at=parse_instant(row["placed_at"]),
-    )
-
-
-@row_decoder("paper event")
-def _paper_event(row: sqlite3.Row) -> PaperEvent:
-    return PaperEvent(
-        at=parse_instant(row["at"]),
-        kind=TransactionKind(row["kind"]),
-        symbol=row["symbol"],
-        quantity=row["quantity"],
-        price=e4_to_dollars(row["price_e4"]),
-        cash=e4_to_dollars(row["cash_e4"]),
-        fees=e4_to_dollars(row["fees_e4"]),
-        description=row["description"],
-    )
+    return decode_row(BrokerOrder, row, "paper order", state=_order_state(row["status"]))

@@ -9,8 +9,8 @@ from spy32.domain.proposals import Approval, ApprovalTerms, Draft, Proposal, Pro
 from spy32.errors import BadUsage, Refused
 from spy32.lifecycle import IN_FLIGHT, PROPOSAL_TRANSITIONS, ProposalState, TradeState, advance
 from spy32.records.attention import add_attention
-from spy32.records.base import Database, WriteTransaction
-from spy32.records.encoding import ceiling_e4, decode_body, format_instant, json_body, parse_instant, row_decoder
+from spy32.records.base import Records, WriteTransaction
+from spy32.records.encoding import ceiling_e4, decode_body, json_body, parse_instant
 
 ATTENTION_LAPSED = "lapsed"
 """Kind of the attention item."""
@@ -24,81 +24,73 @@ HIDDEN_ANSWERS = f"""select id from answer where role = 'shadow' and analyst not
 """What other prompts chose in these runs, which nothing tells until then, nor counts."""
 
 
-class Proposals:
+class Proposals(Records):
     """Proposals with their approvals."""
-
-    def __init__(self, core: Database) -> None:
-        self._core = core
 
     # Reading
 
-    def get_row(self, proposal_id: int) -> sqlite3.Row:
-        row = self._core.row("select * from proposal where id = ?", proposal_id)
-        if row is None:
-            raise BadUsage(f"there is no proposal P{proposal_id}; `spy32 show --history` lists them")
-        return row
-
     def get(self, proposal_id: int) -> Proposal:
-        return _proposal(self.get_row(proposal_id))
+        return _proposal(self._core.get_row("proposal", proposal_id))
 
     def order_body(self, proposal_id: int) -> str:
         """Return the exact order body of the proposal."""
-        body: str = self.get_row(proposal_id)["order_body"]
+        body: str = self._core.get_row("proposal", proposal_id)["order_body"]
         return body
 
     def find_by_run(self, run_id: int) -> Proposal | None:
         """Return the newest opening proposal of a run; None if there is none."""
-        row = self._core.row(
-            "select * from proposal where run_id = ? and kind = 'open' order by id desc limit 1", run_id
-        )
-        return _proposal(row) if row is not None else None
+        return self._find("run_id = ? and kind = 'open' order by id desc", run_id)
 
-    def get_original(self, run_id: int) -> Proposal:
-        """Return the run's own opening proposal as it was made, before any change by a person."""
-        row = self._first_proposal_row(run_id)
-        where = f"P{row['id']} as it was made"
-        return decode_body(Proposal, row["first_body"], where, id=row["id"], state=ProposalState.PROPOSED)
-
-    def original_order_body(self, run_id: int) -> str:
-        """Return the order body of the run's own proposal as it was made."""
-        body: str = self._first_proposal_row(run_id)["first_order_body"]
-        return body
-
-    def _first_proposal_row(self, run_id: int) -> sqlite3.Row:
+    def get_original(self, run_id: int) -> tuple[Proposal, str]:
+        """Return the run's own opening proposal and its order body as they were made, before any change by a person."""
         row = self._core.row("select * from proposal where run_id = ? and kind = 'open' order by id limit 1", run_id)
         if row is None:
             raise BadUsage(f"R{run_id} made no proposal")
-        return row
+        where = f"P{row['id']} as it was made"
+        proposal = decode_body(Proposal, row["first_body"], where, id=row["id"], state=ProposalState.PROPOSED)
+        return proposal, row["first_order_body"]
 
     def latest(self) -> Proposal | None:
-        row = self._core.row("select * from proposal order by id desc limit 1")
-        return _proposal(row) if row is not None else None
+        return self._core.find(_proposal, "select * from proposal order by id desc limit 1")
 
     def select(self, *states: ProposalState) -> tuple[Proposal, ...]:
         """Return the proposals in these states, or all, oldest first."""
-        if not states:
-            return tuple(_proposal(row) for row in self._core.rows("select * from proposal order by id"))
-        marks = ", ".join("?" * len(states))
-        rows = self._core.rows(f"select * from proposal where state in ({marks}) order by id", *states)
-        return tuple(_proposal(row) for row in rows)
+        return self._select("state in (select value from json_each(?))", states or tuple(ProposalState))
+
+    def find_live_close(self, trade_id: int) -> Proposal | None:
+        """Return the close of a trade that waits, is approved or is sent.
+
+        There is one at the most, but for a sent one whose order was found after another close had taken its place.
+        """
+        is_live = "kind = 'close' and state in (select value from json_each(?))"
+        return self._find(f"trade_id = ? and {is_live} order by state = 'sent' desc, id", trade_id, LIVE_STATES)
+
+    def select_closes(self, trade_id: int) -> tuple[Proposal, ...]:
+        """Return every close of a trade, oldest first."""
+        return self._select("trade_id = ? and kind = 'close'", trade_id)
+
+    def _find(self, condition: str, *values: object) -> Proposal | None:
+        return self._core.find(_proposal, f"select * from proposal where {condition} limit 1", *values)
+
+    def _select(self, condition: str, *values: object) -> tuple[Proposal, ...]:
+        return self._core.select(_proposal, f"select * from proposal where {condition} order by id", *values)
 
     def latest_approval(self, proposal_id: int) -> Approval | None:
         """Return the newest approval of a proposal, valid or not; None if there is none."""
-        row = self._core.row("select id from approval where proposal_id = ? order by id desc limit 1", proposal_id)
-        return self.find_approval(row["id"]) if row is not None else None
+        query = "select * from approval where proposal_id = ? order by id desc limit 1"
+        return self._core.find(_approval, query, proposal_id)
 
     def find_approval(self, approval_id: int) -> Approval | None:
         """Return the approval with this id, valid or not; None if there is none."""
-        row = self._core.row("select * from approval where id = ?", approval_id)
-        return decode_body(Approval, row["body"], f"approval {approval_id}", id=row["id"]) if row is not None else None
+        return self._core.find(_approval, "select * from approval where id = ?", approval_id)
 
     def status_text(self, proposal_id: int) -> str:
         """Return the state in words: since when, and by whom if a person decided."""
-        return self._state_text(self.get_row(proposal_id))
+        return self._state_text(self._core.get_row("proposal", proposal_id))
 
     def was_viewed(self, proposal_id: int) -> bool:
         """Return whether a person has seen the proposal in `approve`."""
-        return self._core.row("select 1 from viewing where proposal_id = ?", proposal_id) is not None
+        return self._core.has("select 1 from viewing where proposal_id = ?", proposal_id)
 
     # Writing
 
@@ -134,15 +126,10 @@ class Proposals:
         return number
 
     def _lapse_older_proposals(self, change: WriteTransaction, newer: ProposalTerms) -> None:
-        older = self._core.rows(
-            "select id from proposal where state = ? and profile = ? and kind = 'open'",
-            ProposalState.PROPOSED,
-            newer.profile,
-        )
-        for row in older:
-            if newer.is_recorded and not self.get(row["id"]).is_recorded:
-                continue
-            self._lapse(change, row["id"], "a newer run proposed")
+        condition = "state = 'proposed' and kind = 'open' and profile = ?"
+        for older in self._select(condition, newer.profile):
+            if older.is_recorded or not newer.is_recorded:
+                self._lapse(change, older.id, "a newer run proposed")
 
     def select_overdue(self, at: datetime) -> tuple[Proposal, ...]:
         """Return the waiting proposals whose session is over, and approved ones whose approval has ended as well."""
@@ -182,10 +169,9 @@ class Proposals:
         """Lapse the close that waits beside this one, whose order was found at the broker and comes first."""
         row = self._core.row(
             """select other.id from proposal other join proposal found on found.trade_id = other.trade_id
-                where found.id = ? and other.id <> found.id and other.kind = 'close' and other.state in (?, ?)""",
+                where found.id = ? and other.id <> found.id and other.kind = 'close'
+                    and other.state in ('proposed', 'approved')""",
             found_id,
-            ProposalState.PROPOSED,
-            ProposalState.APPROVED,
         )
         if row is not None:
             self._lapse(change, row["id"], f"an order of P{found_id} was found at the broker")
@@ -197,15 +183,12 @@ class Proposals:
         """
         change.update("proposal", proposal_id, state=ProposalState.LAPSED, changed_at=change.at, reason=reason)
         proposal = self.get(proposal_id)
-        seen_query = (
-            "select 1 from viewing where proposal_id = ? union all select 1 from approval where proposal_id = ?"
-        )
-        if proposal.is_over(parse_instant(change.at)) and self._core.row(seen_query, proposal_id, proposal_id) is None:
-            consequence = (
-                "the week's trade is lost" if proposal.kind is ProposalKind.OPEN else f"T{proposal.trade_id} stays open"
-            )
+        is_seen = self.was_viewed(proposal_id) or self.latest_approval(proposal_id) is not None
+        if proposal.is_over(parse_instant(change.at)) and not is_seen:
+            is_opening = proposal.kind is ProposalKind.OPEN
+            consequence = "the week's trade is lost" if is_opening else f"T{proposal.trade_id} stays open"
             message = f"P{proposal_id} lapsed and nobody had looked at it: {proposal.trade_text}; {consequence}"
-            add_attention(self._core, change, f"P{proposal_id}", ATTENTION_LAPSED, message)
+            add_attention(change, f"P{proposal_id}", ATTENTION_LAPSED, message)
 
     def approve(self, terms: ApprovalTerms, *, draft: Draft | None = None) -> Approval:
         """Store an approval and return it. The proposal must wait for one and have exactly its hash.
@@ -225,8 +208,8 @@ class Proposals:
                 hash=terms.hash,
                 approved_by=terms.by,
                 at=change.at,
-                until=format_instant(terms.until),
-                body=json_body(terms, "id"),
+                until=terms.until,
+                body=terms,
             )
         return Approval(id=approval_id, **{item.name: getattr(terms, item.name) for item in fields(ApprovalTerms)})
 
@@ -236,14 +219,10 @@ class Proposals:
         existing = self.find_by_run(run_id)
         if existing is not None:
             raise Refused(f"R{run_id} has been overridden already: P{existing.id} is {existing.state}")
-        newer = self._core.row(
-            "select id from proposal where state = ? and profile = ? and kind = 'open' and run_id > ?",
-            ProposalState.PROPOSED,
-            draft.proposal.profile,
-            run_id,
-        )
+        waiting = "state = 'proposed' and kind = 'open' and profile = ? and run_id > ? order by id"
+        newer = self._find(waiting, draft.proposal.profile, run_id)
         if newer is not None:
-            raise Refused(f"P{newer['id']} of a newer run waits, so R{run_id} is not overridden")
+            raise Refused(f"P{newer.id} of a newer run waits, so R{run_id} is not overridden")
         return self._insert(change, draft.proposal, draft.body, ProposalState.APPROVED)
 
     def _approve(self, change: WriteTransaction, number: int, hash_: str, draft: Draft | None) -> None:
@@ -287,24 +266,6 @@ class Proposals:
         if row is not None:
             change.update("trade", row["id"], state=TradeState.OPEN, changed_at=change.at)
 
-    def find_live_close(self, trade_id: int) -> Proposal | None:
-        """Return the close of a trade that waits, is approved or is sent.
-
-        There is one at the most, but for a sent one whose order was found after another close had taken its place.
-        """
-        row = self._core.row(
-            """select * from proposal where trade_id = ? and kind = 'close' and state in (?, ?, ?)
-                order by state = 'sent' desc, id""",
-            trade_id,
-            *LIVE_STATES,
-        )
-        return _proposal(row) if row is not None else None
-
-    def select_closes(self, trade_id: int) -> tuple[Proposal, ...]:
-        """Return every close of a trade, oldest first."""
-        rows = self._core.rows("select * from proposal where trade_id = ? and kind = 'close' order by id", trade_id)
-        return tuple(_proposal(row) for row in rows)
-
     def finish(self, proposal_id: int, *, now: ProposalState, at: datetime, reason: str = "") -> None:
         """Change a sent proposal to `done`, or to `proposed` again if nothing was filled."""
         self.move(proposal_id, was=ProposalState.SENT, now=now, at=at, reason=reason)
@@ -320,28 +281,24 @@ class Proposals:
 
     def require_state(self, proposal_id: int, state: ProposalState, *, hash_: str | None = None) -> sqlite3.Row:
         """Return the row if it has this state and hash, else `Refused`; call it inside the changing transaction."""
-        row = self.get_row(proposal_id)
+        row = self._core.get_row("proposal", proposal_id)
         if row["state"] != state:
             raise Refused(f"P{proposal_id} is already {self._state_text(row)}")
         if hash_ is not None and row["hash"] != hash_:
-            raise Refused(f"P{proposal_id} was changed at {_new_york_clock(row['changed_at'])}; look at it again")
+            raise Refused(
+                f"P{proposal_id} was changed at {_new_york_clock(parse_instant(row['changed_at']))}; look at it again"
+            )
         return row
 
     def _state_text(self, row: sqlite3.Row) -> str:
         """Return the state in words: who and when."""
         approval = self.latest_approval(row["id"])
-        approved_by = (
-            f"approved by {approval.by} at {_new_york_clock(format_instant(approval.at))}"
-            if approval is not None
-            else ""
-        )
+        approved = f"approved by {approval.by} at {_new_york_clock(approval.at)}" if approval is not None else ""
         if row["state"] == ProposalState.APPROVED:
-            return approved_by
-        approved_by = (
-            f" ({approved_by})" if approved_by and row["state"] in (ProposalState.SENT, ProposalState.DONE) else ""
-        )
+            return approved
+        by = f" ({approved})" if approved and row["state"] in (ProposalState.SENT, ProposalState.DONE) else ""
         reason = f": {row['reason']}" if row["reason"] else ""
-        return f"{row['state']} since {_new_york_clock(row['changed_at'])}{approved_by}{reason}"
+        return f"{row['state']} since {_new_york_clock(parse_instant(row['changed_at']))}{by}{reason}"
 
 
 def _draft_columns(proposal: ProposalTerms, body: str) -> dict[str, object]:
@@ -355,14 +312,16 @@ def _draft_columns(proposal: ProposalTerms, body: str) -> dict[str, object]:
     }
 
 
-@row_decoder("proposal")
 def _proposal(row: sqlite3.Row) -> Proposal:
-    columns = {name: row[name] for name in COLUMNS}
-    return decode_body(Proposal, row["body"], f"P{row['id']}", **columns)
+    return decode_body(Proposal, row["body"], f"P{row['id']}", **{name: row[name] for name in COLUMNS})
 
 
-def _new_york_clock(text: str) -> str:
+def _approval(row: sqlite3.Row) -> Approval:
+    return decode_body(Approval, row["body"], f"approval {row['id']}", id=row["id"])
+
+
+def _new_york_clock(at: datetime) -> str:
     """Return the New York time of day."""
     from spy32.sessions import new_york_time
 
-    return f"{new_york_time(parse_instant(text)):%H:%M}"
+    return f"{new_york_time(at):%H:%M}"

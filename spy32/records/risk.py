@@ -7,16 +7,16 @@ from decimal import Decimal
 
 from spy32.domain.book import BookPosition, opening_vols, trade_position
 from spy32.domain.exposure import Exposure
-from spy32.domain.orders import OrderKind, Trade
+from spy32.domain.orders import Trade
 from spy32.domain.spreads import Account, Mode
-from spy32.lifecycle import OrderState, ProposalState, TradeState
+from spy32.lifecycle import ProposalState, TradeState
 from spy32.records.adoptions import Adoptions
-from spy32.records.base import Database
+from spy32.records.base import Records
+from spy32.records.decisions import Decisions
 from spy32.records.encoding import ceiling_e4, e4_to_dollars
 from spy32.records.marks import Marks
 from spy32.records.proposals import Proposals
 from spy32.records.results import Results
-from spy32.records.run_views import RunViews
 from spy32.records.trades import OPEN_STATES, Trades
 from spy32.rules.assignment import AssignedPosition, worst_loss
 from spy32.rules.margin import ForeignRisk, foreign_risk
@@ -28,26 +28,8 @@ _LIVE_ENTRIES = """proposal_id = proposal.id and kind = 'entry' and state in ('s
 PENDING_STATES = (ProposalState.APPROVED, ProposalState.SENT)
 
 
-class Risk:
+class Risk(Records):
     """Exposure counts fills and what may still fill, not states."""
-
-    def __init__(  # noqa: PLR0913, PLR0917 - the records that the exposure is computed from
-        self,
-        core: Database,
-        proposals: Proposals,
-        trades: Trades,
-        adoptions: Adoptions,
-        marks: Marks,
-        results: Results,
-        history: RunViews,
-    ) -> None:
-        self._core = core
-        self._proposals = proposals
-        self._trades = trades
-        self._adoptions = adoptions
-        self._marks = marks
-        self._results = results
-        self._history = history
 
     def exposure(
         self,
@@ -63,12 +45,13 @@ class Risk:
         Positions of a broker's `account` that our book does not know count as well; a paper account has none.
         """
         with self._core.read_transaction():
-            open_trades = self._trades.select(*OPEN_STATES)
-            assigned = [self._adoptions.position(trade.id) for trade in self._trades.select(TradeState.ASSIGNED)]
+            trades, adoptions = Trades(self._core), Adoptions(self._core)
+            open_trades = trades.select(*OPEN_STATES)
+            assigned = [adoptions.position(trade.id) for trade in trades.select(TradeState.ASSIGNED)]
             foreign = _foreign_risk(account, open_trades, assigned)
             openings = self._select_openings(but)
             sent_rows = [row for row in openings if row["state"] == ProposalState.SENT]
-            sent_proposals = [self._proposals.get(row["id"]) for row in sent_rows]
+            sent_proposals = [Proposals(self._core).get(row["id"]) for row in sent_rows]
             # A working entry without fills may become a trade at any moment.
             pending_trades = sum(not row["is_trade"] for row in sent_rows)
             legs = [
@@ -81,7 +64,7 @@ class Risk:
                 open_trades=len(open_trades) + len(assigned) + pending_trades + foreign.trades,
                 week_loss=max(-(realized + marked), Decimal(0)),
                 week_unrealized=marked,
-                submits_today=self._submit_count("market_day = ?", today.isoformat()),
+                submits_today=self._submit_count("market_day = ?", today),
                 submits_of_run=self._submit_count("proposal_id in (select id from proposal where run_id = ?)", run_id),
                 open_symbols=frozenset(leg.symbol for leg in legs),
                 assigned_trades=len(assigned),
@@ -92,15 +75,16 @@ class Risk:
     def positions(self) -> tuple[BookPosition, ...]:
         """Return the spreads held, oldest trade first, each with its newest usable mark, or the vols of its run."""
         with self._core.read_transaction():
-            return tuple(self._position(trade) for trade in self._trades.select(*OPEN_STATES))
+            return tuple(self._position(trade) for trade in Trades(self._core).select(*OPEN_STATES))
 
     def _position(self, trade: Trade) -> BookPosition:
-        proposal, mark = self._proposals.get(trade.proposal_id), self._marks.latest_usable(trade.id)
+        proposal = Proposals(self._core).get(trade.proposal_id)
+        mark = Marks(self._core).latest_usable(trade.id)
         opening = None
         if mark is None or all(leg.iv is None for leg in mark.legs):
-            view = self._history.view(proposal.run_id)
-            candidate = view.menu.find(proposal.candidate_id) if view.menu is not None else None
-            opening = opening_vols(trade.legs, candidate, view.market)
+            decisions = Decisions(self._core)
+            candidate = decisions.candidate(proposal.run_id, proposal.candidate_id)
+            opening = opening_vols(trade.legs, candidate, decisions.market(proposal.run_id))
         return trade_position(trade, proposal.underlying, mark, opening)
 
     def _select_openings(self, but: int | None) -> list[sqlite3.Row]:
@@ -111,36 +95,28 @@ class Risk:
                 (select sum(quantity - filled) from broker_order where {_LIVE_ENTRIES}) as alive,
                 exists (select 1 from trade where trade.proposal_id = proposal.id) as is_trade
                 from proposal where kind = 'open' and id is not ?
-                and (state in (?, ?) or exists (select 1 from broker_order where {_LIVE_ENTRIES}))""",
+                and (state in ('approved', 'sent') or exists (select 1 from broker_order where {_LIVE_ENTRIES}))""",
             but,
-            *PENDING_STATES,
         )
 
     def _week_profit(self, first: date, last: date) -> tuple[Decimal, Decimal]:
         """Return what was realised in these days, and the change of the unrealised result of what is held, dollars."""
-        trades = self._results.select_recent(first)
-        results = [self._results.compute(trade) for trade in trades]
-        marked = sum(
-            (
-                unrealized_change(trade, result, self._marks.latest_usable(trade.id, before=first), first)
-                for trade, result in zip(trades, results, strict=True)
-            ),
-            Decimal(0),
+        results, marks = Results(self._core), Marks(self._core)
+        recent = [(trade, results.compute(trade)) for trade in results.select_recent(first)]
+        changes = (
+            unrealized_change(trade, result, marks.latest_usable(trade.id, before=first), first)
+            for trade, result in recent
         )
-        return realized_profit(results, first, last), marked
+        return realized_profit([result for _, result in recent], first, last), sum(changes, Decimal(0))
 
     def _submit_count(self, which: str, value: object) -> int:
         """Return the number of opening orders that were or may have been sent. Price steps do not count, nor do refused
         and absent orders, which never were at the broker."""
-        row = self._core.row(
+        return self._core.total(
             f"""select count(*) from broker_order
-                where kind = ? and replaces is null and state not in (?, ?) and {which}""",
-            OrderKind.ENTRY,
-            OrderState.REFUSED,
-            OrderState.ABSENT,
+                where kind = 'entry' and replaces is null and state not in ('refused', 'absent') and {which}""",
             value,
         )
-        return int(row[0]) if row is not None else 0
 
 
 def _book_risk(

@@ -16,6 +16,12 @@ def row_key(table: str, row_id: int) -> str:
     return f"{table}:{row_id}"
 
 
+def split_key(key: str) -> tuple[str, int]:
+    """Return table and id of a row's key."""
+    table, _, number = key.partition(":")
+    return table, int(number)
+
+
 def recorded_digest(db: sqlite3.Connection, key: str) -> str | None:
     """Return the digest that the row's newest event holds; None if there is no sound event."""
     row = db.execute(f"{EVENT_QUERY} where id = (select event_id from last_event where row = ?)", (key,)).fetchone()
@@ -31,19 +37,17 @@ def recorded_digest(db: sqlite3.Connection, key: str) -> str | None:
     return digest
 
 
-def current_digest(db: sqlite3.Connection, table: str, row_id: int) -> str | None:
+def current_digest(db: sqlite3.Connection, key: str) -> str | None:
     """Return the digest of a row as it is now; None if it is missing."""
-    row = db.execute(f"select * from {table} where id = ?", (row_id,)).fetchone()
+    table, number = split_key(key)
+    row = db.execute(f"select * from {table} where id = ?", (number,)).fetchone()
     return row_digest(dict(row)) if row is not None else None
 
 
-def check_row(db: sqlite3.Connection, path: Path, table: str, row_id: int) -> str:
+def check_row(db: sqlite3.Connection, path: Path, key: str) -> str:
     """Return the digest of a row that is as last written; `StoreDamaged` if it was edited."""
-    digest = current_digest(db, table, row_id)
-    if digest is None or digest != recorded_digest(db, row_key(table, row_id)):
-        raise changed_row_error(path, table, row_id)
+    digest = current_digest(db, key)
+    if digest is None or digest != recorded_digest(db, key):
+        table, number = split_key(key)
+        raise StoreDamaged(f"row {number} of {table} is not as the history left it", path)
     return digest
-
-
-def changed_row_error(path: Path, table: str, row_id: int) -> StoreDamaged:
-    return StoreDamaged(f"row {row_id} of {table} is not as the history left it", path)

@@ -6,29 +6,26 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from spy32.domain.codec import canonical_json
 from spy32.domain.orders import Fill, OrderKind, Trade, spreads_filled
-from spy32.domain.proposals import ExitPlan, ExitReason, ProposalKind
-from spy32.domain.spreads import MULTIPLIER, Leg, Mode
+from spy32.domain.proposals import ExitReason, Proposal, ProposalKind
+from spy32.domain.spreads import MULTIPLIER, Leg
 from spy32.domain.value import value
-from spy32.errors import BadUsage, Refused
+from spy32.errors import Refused
 from spy32.lifecycle import TRADE_TRANSITIONS, TradeState, advance
-from spy32.records.base import Database, WriteTransaction
+from spy32.records.base import Records, WriteTransaction
+from spy32.records.cash import insert_cash
 from spy32.records.encoding import (
     E4_UNIT,
+    columns_of,
     decode_body,
+    decode_row,
     dollars_to_e4,
     e4_to_dollars,
-    format_instant,
     nearest_e4,
-    parse_instant,
-    parse_optional_instant,
-    row_decoder,
 )
-from spy32.records.fill_price_check import ExitsByCredit, FillPriceCheck
-from spy32.records.fill_totals import max_settlement_cost_e4, premium_e4
+from spy32.records.fill_prices import ExitsByCredit, check_fill_price, max_settlement_cost_e4, premium_e4
 from spy32.records.notices import add_end_notice
-from spy32.records.orders import Orders, fill_from_row
+from spy32.records.orders import Orders, decode_fill
 from spy32.records.proposals import Proposals
 
 OPEN_STATES = (TradeState.OPEN, TradeState.CLOSING)
@@ -39,6 +36,10 @@ _ENTRIES = "proposal_id = ? and kind <> 'target'"
 _CLOSINGS = """proposal_id = ? and kind = 'target'
     or proposal_id in (select id from proposal where trade_id = ? and kind = 'close')"""
 """SQL condition: profit targets of the opening, and every order of a closing."""
+_ALL_ORDERS = "proposal_id = ? or proposal_id in (select id from proposal where trade_id = ?)"
+_FEES = "select sum(fees_e4) from broker_order where {}"
+_ARE_FEES_FINAL = f"""select min(coalesce(fees_final, 0)) from broker_order
+    where ({_ALL_ORDERS}) and exists (select 1 from fill where order_id = broker_order.id)"""
 
 
 @value
@@ -49,37 +50,21 @@ class _TradeBody:
     assumption: str
 
 
-class Trades:
+class Trades(Records):
     """Trades with their fills."""
-
-    def __init__(self, core: Database, proposals: Proposals, orders: Orders) -> None:
-        self._core = core
-        self._proposals = proposals
-        self._orders = orders
-        self._price_check = FillPriceCheck(core, proposals, orders)
 
     # Reading
 
-    def get_row(self, trade_id: int) -> sqlite3.Row:
-        row = self._core.row("select * from trade where id = ?", trade_id)
-        if row is None:
-            raise BadUsage(f"there is no trade T{trade_id}; `spy32 positions` lists them")
-        return row
-
     def get(self, trade_id: int) -> Trade:
-        return _trade(self.get_row(trade_id))
+        return decode_trade(self._core.get_row("trade", trade_id))
 
     def select(self, *states: TradeState) -> tuple[Trade, ...]:
         """Return the trades in these states, or all, oldest first."""
-        if not states:
-            return tuple(_trade(row) for row in self._core.rows("select * from trade order by id"))
-        marks = ", ".join("?" * len(states))
-        return tuple(
-            _trade(row) for row in self._core.rows(f"select * from trade where state in ({marks}) order by id", *states)
-        )
+        query = "select * from trade where state in (select value from json_each(?)) order by id"
+        return self._core.select(decode_trade, query, states or tuple(TradeState))
 
     def has_any(self) -> bool:
-        return self._core.row("select 1 from trade limit 1") is not None
+        return self._core.has("select 1 from trade")
 
     def select_expired(self, now: datetime) -> tuple[Trade, ...]:
         """Return the trades in our book as open whose options have stopped trading, oldest first."""
@@ -94,11 +79,8 @@ class Trades:
 
     def find_by_proposal(self, proposal_id: int) -> Trade | None:
         """Return the trade that an opening opened or a closing closes; None if there is none."""
-        proposal = self._proposals.get_row(proposal_id)
-        if proposal["trade_id"] is not None:
-            return self.get(proposal["trade_id"])
-        row = self._core.row("select * from trade where proposal_id = ?", proposal_id)
-        return _trade(row) if row is not None else None
+        query = "select * from trade where proposal_id = ?1 or id = (select trade_id from proposal where id = ?1)"
+        return self._core.find(decode_trade, query, proposal_id)
 
     # Writing
 
@@ -120,7 +102,7 @@ class Trades:
         one raises an attention item, and `exits` then makes the exit plan for the real credit.
         """
         with self._core.write_transaction(at, "filled", f"O{order_id}") as change:
-            order = self._orders.get_row(order_id)
+            order = self._core.get_row("broker_order", order_id)
             new_fills = self._new_fills(order, fills)
             has_fees = fees is not None and fees != 0 and (new_fills or not order["fees_final"])
             fee_difference = nearest_e4(fees) - order["fees_e4"] if fees is not None and has_fees else 0
@@ -129,39 +111,14 @@ class Trades:
                 self.update(change, order, assumption)
             trade = self.find_by_proposal(order["proposal_id"])
             if new_fills and trade is not None:
-                self._price_check.run(change, order, self.order_legs(order), trade, exits)
+                check_fill_price(change, order, self.order_legs(order), trade, exits)
         return self.find_by_proposal(order["proposal_id"])
-
-    def move(
-        self,
-        trade_id: int,
-        *,
-        was: TradeState,
-        now: TradeState,
-        at: datetime,
-        reason: str = "",
-        result: Decimal | None = None,
-    ) -> Trade:
-        """Change the state of a trade and return it. An expired one keeps its premium; `result` is for a manual end."""
-        advance(TRADE_TRANSITIONS, was, now)
-        with self._core.write_transaction(at, f"trade {now}", f"T{trade_id}") as change:
-            row = self.get_row(trade_id)
-            if row["state"] != was:
-                raise Refused(f"T{trade_id} is already {row['state']} since {row['changed_at']}")
-            closing_columns = _closing_columns(at) if now in (TradeState.CLOSED, TradeState.EXPIRED) else {}
-            if now is TradeState.EXPIRED:
-                closing_columns["result_e4"] = _net_result(row["premium_e4"], row["paid_e4"], row["fees_e4"])
-            if result is not None:
-                closing_columns["result_e4"] = dollars_to_e4(result)
-            change.update("trade", trade_id, state=now, changed_at=change.at, reason=reason, **closing_columns)
-        return self.get(trade_id)
 
     # Parts of record_fills, inside its transaction
 
     def _new_fills(self, order: sqlite3.Row, fills: Sequence[Fill]) -> list[Fill]:
         """Return the fills that are not stored yet; `Refused` if a stored one differs now."""
-        rows = self._core.rows("select * from fill where order_id = ?", order["id"])
-        known = {(row["fill_id"], row["symbol"]): fill_from_row(row) for row in rows}
+        known = {(fill.fill_id, fill.symbol): fill for fill in Orders(self._core).fills(order["id"])}
         new_fills: dict[tuple[str, str], Fill] = {}
         for fill in fills:
             key = (fill.fill_id, fill.symbol)
@@ -178,17 +135,8 @@ class Trades:
         """Insert the fills and their cash, and update the order."""
         legs = self.order_legs(order)
         for fill in new_fills:
-            change.insert(
-                "fill",
-                order_id=order["id"],
-                fill_id=fill.fill_id,
-                symbol=fill.symbol,
-                action=fill.action,
-                quantity=fill.quantity,
-                price_e4=dollars_to_e4(fill.price),
-                at=format_instant(fill.at),
-            )
-        all_fills = self._orders.fills(order["id"])
+            change.insert("fill", order_id=order["id"], **columns_of(fill))
+        all_fills = Orders(self._core).fills(order["id"])
         _check_fill_quantities(order, legs, all_fills)
         filled = spreads_filled(all_fills, legs)
         is_final = None if new_fills else order["fees_final"]
@@ -196,34 +144,31 @@ class Trades:
             "broker_order", order["id"], filled=filled, fees_e4=order["fees_e4"] + fee_difference, fees_final=is_final
         )
         premium = sum(dollars_to_e4(fill.price) * fill.action.sign * fill.quantity * MULTIPLIER for fill in new_fills)
-        for kind, amount in (("premium", premium), ("fees", -fee_difference)):
-            if amount:
-                change.insert("cash", book="account", kind=kind, amount_e4=amount, at=change.at, order_id=order["id"])
+        insert_cash(change, "account", {"premium": premium, "fees": -fee_difference}, order_id=order["id"])
 
     def order_legs(self, order: sqlite3.Row) -> tuple[Leg, ...]:
         """Return the legs as the order trades them: a profit target closes what its proposal opens."""
-        legs = self._proposals.get(order["proposal_id"]).legs
+        legs = Proposals(self._core).get(order["proposal_id"]).legs
         return _closing_legs(legs) if order["kind"] == OrderKind.TARGET else legs
 
     def update(self, change: WriteTransaction, order: sqlite3.Row, assumption: str = "") -> None:
         """Update and return the trade of an order after its fills or fees changed."""
-        proposal = self._proposals.get(order["proposal_id"])
+        proposal = Proposals(self._core).get(order["proposal_id"])
         if proposal.kind is ProposalKind.OPEN and order["kind"] != OrderKind.TARGET:
-            self._open_trade(change, order["proposal_id"], assumption)
+            self._open_trade(change, proposal, assumption)
         trade = self.find_by_proposal(order["proposal_id"])
         if trade is not None:
             reason = ExitReason.TARGET if order["kind"] == OrderKind.TARGET else proposal.reason
             self.update_totals(change, trade.id, exit_reason=reason)
 
-    def _open_trade(self, change: WriteTransaction, proposal_id: int, assumption: str) -> None:
+    def _open_trade(self, change: WriteTransaction, proposal: Proposal, assumption: str) -> None:
         """Open the trade of an opening proposal, or enlarge it to all its fills."""
-        proposal = self._proposals.get(proposal_id)
-        fills = self._fills_where(f"select id from broker_order where {_ENTRIES}", proposal_id)
+        fills = self._fills_where(_ENTRIES, proposal.id)
         quantity = spreads_filled(fills, proposal.legs)
         if quantity == 0:
             return
         premium = premium_e4(fills, proposal.legs, quantity)
-        fees = self._fees_where(_ENTRIES, proposal_id)
+        fees = self._core.total(_FEES.format(_ENTRIES), proposal.id)
         columns = {
             "quantity": quantity,
             "premium_e4": premium,
@@ -231,18 +176,18 @@ class Trades:
             "max_loss_e4": _max_loss_e4(proposal.legs, quantity, premium) + fees,
             "changed_at": change.at,
         }
-        row = self._core.row("select id from trade where proposal_id = ?", proposal_id)
+        row = self._core.row("select id from trade where proposal_id = ?", proposal.id)
         if row is not None:
             change.update("trade", row["id"], **columns)
             return
         change.insert(
             "trade",
-            proposal_id=proposal_id,
+            proposal_id=proposal.id,
             run_id=proposal.run_id,
             mode=proposal.mode,
             state=TradeState.OPEN,
-            opened_at=format_instant(min(fill.at for fill in fills)),
-            body=canonical_json(_TradeBody(legs=proposal.legs, assumption=assumption)),
+            opened_at=min(fill.at for fill in fills),
+            body=_TradeBody(legs=proposal.legs, assumption=assumption),
             **columns,
         )
 
@@ -261,14 +206,13 @@ class Trades:
         The last spread ends it as `ends`. An assigned trade has no result until `ended_at` says when the last of its
         shares and contracts went.
         """
-        row = self.get_row(trade_id)
-        closing = _closing_legs(_trade(row).legs)
-        fills = self._fills_where(f"select id from broker_order where {_CLOSINGS}", row["proposal_id"], trade_id)
+        row = self._core.get_row("trade", trade_id)
+        closing = _closing_legs(decode_trade(row).legs)
+        fills = self._fills_where(_CLOSINGS, row["proposal_id"], trade_id)
         closed_by_orders = spreads_filled(fills, closing)
         paid_e4 = -premium_e4(fills, closing, closed_by_orders) if closed_by_orders else 0
         adopted = self._adopted_totals(trade_id)
-        order_filter = "proposal_id = ? or proposal_id in (select id from proposal where trade_id = ?)"
-        fees = self._fees_where(order_filter, row["proposal_id"], trade_id) + adopted["fees"]
+        fees = self._core.total(_FEES.format(_ALL_ORDERS), row["proposal_id"], trade_id) + adopted["fees"]
         closed = closed_by_orders + adopted["spreads"]
         is_over = closed >= row["quantity"]
         columns: dict[str, object] = {}
@@ -279,6 +223,7 @@ class Trades:
         elif row["state"] == TradeState.ASSIGNED and ended_at is not None:
             advance(TRADE_TRANSITIONS, TradeState.ASSIGNED, ends)
             columns = {"state": ends, **_closing_columns(ended_at)}
+        are_final = self._core.total(_ARE_FEES_FINAL, row["proposal_id"], trade_id)
         # Before, its shares are paid for and not sold.
         is_counted = not adopted["assigned"] or (
             adopted["disposed"] and columns.get("state", row["state"]) == TradeState.CLOSED
@@ -287,14 +232,15 @@ class Trades:
             "closed_quantity": closed,
             "paid_e4": paid_e4 - round(adopted["gross"] / MULTIPLIER) if is_counted else paid_e4,
             "fees_e4": fees,
-            "fees_final": self._are_fees_final(order_filter, row["proposal_id"], trade_id),
+            "fees_final": 1 if are_final else None,
             "changed_at": change.at,
         }
         if (is_over or row["state"] == TradeState.EXPIRED) and is_counted:
             columns["result_e4"] = (row["premium_e4"] - paid_e4) * MULTIPLIER + adopted["gross"] - fees
         change.update("trade", trade_id, **columns)
         if "state" in columns:
-            add_end_notice(self._core, change, self.get(trade_id), self._proposals)
+            underlying = Proposals(self._core).get(row["proposal_id"]).underlying
+            add_end_notice(change, self.get(trade_id), underlying)
 
     def _adopted_totals(self, trade_id: int) -> sqlite3.Row:
         """Return spreads, cash and fees of what was adopted and disposed of, and whether a part was assigned."""
@@ -302,30 +248,16 @@ class Trades:
             """select coalesce(sum(spreads), 0) as spreads, coalesce(sum(gross_e4), 0) as gross,
                 coalesce(sum(fees_e4), 0) as fees, coalesce(max(state = 'assigned'), 0) as assigned,
                 coalesce(max(state is null), 0) as disposed
-                from (select spreads, gross_e4, fees_e4, state from adoption where trade_id = ?
-                    union all select 0, gross_e4, fees_e4, null from disposal where trade_id = ?)""",
-            trade_id,
+                from (select spreads, gross_e4, fees_e4, state from adoption where trade_id = ?1
+                    union all select 0, gross_e4, fees_e4, null from disposal where trade_id = ?1)""",
             trade_id,
         )
         assert row is not None
         return row
 
-    def _are_fees_final(self, orders: str, *values: object) -> int | None:
-        """Return 1 when the fees of every filled order are final, None before."""
-        row = self._core.row(
-            f"""select min(coalesce(fees_final, 0)) from broker_order
-                where ({orders}) and exists (select 1 from fill where order_id = broker_order.id)""",
-            *values,
-        )
-        return 1 if row is not None and row[0] else None
-
     def _fills_where(self, orders: str, *values: object) -> tuple[Fill, ...]:
-        rows = self._core.rows(f"select * from fill where order_id in ({orders}) order by id", *values)
-        return tuple(fill_from_row(row) for row in rows)
-
-    def _fees_where(self, orders: str, *values: object) -> int:
-        row = self._core.row(f"select sum(fees_e4) from broker_order where {orders}", *values)
-        return row[0] or 0 if row is not None else 0
+        query = f"select * from fill where order_id in (select id from broker_order where {orders}) order by id"
+        return self._core.select(decode_fill, query, *values)
 
 
 def _closing_legs(legs: tuple[Leg, ...]) -> tuple[Leg, ...]:
@@ -346,11 +278,6 @@ def _check_fill_quantities(order: sqlite3.Row, legs: tuple[Leg, ...], fills: Seq
             )
 
 
-def _net_result(premium: int, closing_cost: int, fees: int) -> int:
-    """Return profit or loss in ten-thousandths of a dollar."""
-    return (premium - closing_cost) * MULTIPLIER - fees
-
-
 def _max_loss_e4(legs: Sequence[Leg], quantity: int, premium: int) -> int:
     """Return the maximum loss before the fees of the opening, in ten-thousandths of a dollar."""
     return (max_settlement_cost_e4(legs) * quantity - premium) * MULTIPLIER
@@ -359,34 +286,21 @@ def _max_loss_e4(legs: Sequence[Leg], quantity: int, premium: int) -> int:
 def _closing_columns(at: datetime) -> dict[str, object]:
     from spy32.sessions import market_date
 
-    return {"closed_at": format_instant(at), "closed_day": market_date(at).isoformat()}
+    return {"closed_at": at, "closed_day": market_date(at)}
 
 
-@row_decoder("trade")
-def _trade(row: sqlite3.Row) -> Trade:
+def decode_trade(row: sqlite3.Row) -> Trade:
+    quantity, closed, premium = row["quantity"], row["closed_quantity"], row["premium_e4"]
     body = decode_body(_TradeBody, row["body"], f"T{row['id']}")
-    closed = row["closed_quantity"]
-    return Trade(
-        id=row["id"],
-        proposal_id=row["proposal_id"],
-        run_id=row["run_id"],
-        mode=Mode(row["mode"]),
-        state=TradeState(row["state"]),
+    return decode_row(
+        Trade,
+        row,
+        "trade",
         legs=body.legs,
-        quantity=row["quantity"],
-        credit=_average_per_share(row["premium_e4"], row["quantity"]),
-        fees=e4_to_dollars(row["fees_e4"]),
-        opening_fees=e4_to_dollars(row["max_loss_e4"] - _max_loss_e4(body.legs, row["quantity"], row["premium_e4"])),
-        max_loss=e4_to_dollars(row["max_loss_e4"]),
-        opened_at=parse_instant(row["opened_at"]),
-        closed_at=parse_optional_instant(row["closed_at"]),
-        debit=_average_per_share(row["paid_e4"], closed) if closed else None,
-        result=e4_to_dollars(row["result_e4"]) if row["result_e4"] is not None else None,
         assumption=body.assumption,
-        closed_quantity=closed,
-        fees_final=bool(row["fees_final"]),
-        exits=decode_body(ExitPlan, row["exits"], f"the exits of T{row['id']}") if row["exits"] is not None else None,
-        exit_reason=ExitReason(row["exit_reason"]) if row["exit_reason"] is not None else None,
+        credit=_average_per_share(premium, quantity),
+        debit=_average_per_share(row["paid_e4"], closed) if closed else None,
+        opening_fees=row["max_loss_e4"] - _max_loss_e4(body.legs, quantity, premium),
     )
 
 

@@ -81,14 +81,14 @@ def find_claim(context: TradingContext, chain: OrderChain) -> OrderClaim | None:
 
 def stored_orders(context: TradingContext, chain: OrderChain) -> list[Order]:
     """Return our orders with the broker ids of a chain."""
-    orders = (context.store.orders.find_by_broker_id(broker_id) for broker_id in sorted(chain.ids, key=arrival_key))
+    orders = (context.store.orders.find(broker_id=broker_id) for broker_id in sorted(chain.ids, key=arrival_key))
     return [order for order in orders if order is not None]
 
 
 def is_foreign(context: TradingContext, chain: OrderChain) -> bool:
     """Return whether no order of ours is or will be this chain, and none of our approvals gave its reference."""
     is_stored = stored_orders(context, chain) or any(
-        context.store.orders.find_by_reference(broker_order.reference) for broker_order in chain.orders
+        context.store.orders.find(reference=broker_order.reference) for broker_order in chain.orders
     )
     return not is_stored and find_claim(context, chain) is None
 
@@ -124,7 +124,7 @@ def _missing_fill_claim(context: TradingContext, chain: OrderChain, orders: list
 def _claims_by_reference(context: TradingContext, chain: OrderChain) -> Iterator[OrderClaim | None]:
     """Yield the claims that the references of a chain give, oldest first; None if an order in flight will find it."""
     for broker_order in chain.orders:
-        order = context.store.orders.find_by_reference(broker_order.reference)
+        order = context.store.orders.find(reference=broker_order.reference)
         if order is not None and order.state in IN_FLIGHT and order.broker_id is None:
             yield None
             return

@@ -232,7 +232,7 @@ def _lookalike_orders(context: TradingContext, order: Order, legs: tuple[Leg, ..
         )
         if not (is_alive and is_later and may_match):
             continue
-        if context.store.orders.find(broker_order.broker_id, broker_order.reference) is None:
+        if context.store.orders.find(broker_id=broker_order.broker_id, reference=broker_order.reference) is None:
             verb, terms = (
                 ("may have", broker_order.unread)
                 if broker_order.is_unread

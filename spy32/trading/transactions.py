@@ -187,7 +187,7 @@ def load_unmatched(context: TradingContext, since: date) -> UnmatchedTransaction
     for transaction in sorted(
         context.account.transactions(since), key=lambda transaction: (transaction.at, transaction.id)
     ):
-        if transaction.order_id is not None and context.store.orders.find(transaction.order_id) is not None:
+        if transaction.order_id is not None and context.store.orders.find(broker_id=transaction.order_id) is not None:
             continue
         unsigned = replace(transaction, quantity=abs(transaction.quantity))
         remaining = unsigned.quantity - adopted[transaction.id, transaction.symbol]

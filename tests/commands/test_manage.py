@@ -31,6 +31,7 @@ from tests.support.open_trades import entered, held, live_desk
 from tests.support.reader import shown
 from tests.support.recorded_trades import LAST, LATER, NEXT, OPENED, document, open_trade, run
 from tests.support.schemas import check
+from tests.support.stores import move_trade
 from tests.support.terminal import Terminal
 from tests.support.trading import TradingDesk
 
@@ -323,7 +324,7 @@ def test_notices_are_sent_after_a_start_that_looked_and_by_no_idle_one(
 
 def test_cron_is_told_that_a_trade_has_ended_and_once_only(paper: TradingDesk) -> None:
     def end(desk: TradingDesk) -> None:
-        desk.store.trades.move(1, was=TradeState.OPEN, now=TradeState.ASSIGNED, at=desk.clock())
+        move_trade(desk.store, 1, now=TradeState.ASSIGNED, at=desk.clock())
 
     make_due(paper)
     told(paper, "--scheduled")

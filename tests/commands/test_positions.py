@@ -29,7 +29,7 @@ from tests.support.fakes import TIMED_OUT
 from tests.support.open_trades import SHORT, D, bought_back, entered, held, late_target, line, live_desk, number
 from tests.support.reader import shown
 from tests.support.schemas import check
-from tests.support.stores import profit_targets
+from tests.support.stores import move_trade, profit_targets
 from tests.support.trading import TradingDesk
 
 program = typer.Typer()
@@ -136,7 +136,7 @@ def test_positions_of_an_empty_account(desk: TradingDesk) -> None:
 def test_a_trade_that_ended_is_in_the_document_only(desk: TradingDesk) -> None:
     trade = entered(desk)
     held(desk)
-    desk.store.trades.move(number(trade), was=TradeState.OPEN, now=TradeState.EXPIRED, at=desk.clock())
+    move_trade(desk.store, number(trade), now=TradeState.EXPIRED, at=desk.clock())
     assert "T1" not in run(desk, "positions")
     (found,) = document(desk, "positions")["trades"]
     assert (found["id"], found["state"], found["quantity"]) == ("T1", "expired", 2)
@@ -146,7 +146,7 @@ def test_positions_sums_up_what_trades_earned(desk: TradingDesk) -> None:
     for result, days in (("-500.00", -1), ("120.00", -4), ("33.00", -40)):
         over = entered(desk, rests=False)
         at = builders.later(days=days)
-        desk.store.trades.move(over.id, was=TradeState.OPEN, now=TradeState.CLOSED, at=at, result=D(result))
+        move_trade(desk.store, over.id, now=TradeState.CLOSED, at=at, result=D(result))
     marked, unmarked = entered(desk, rests=False), entered(desk, rests=False)
     desk.store.marks.add(builders.mark(marked.id, unrealized=D("-12.34")))
     desk.clock.at = builders.later(days=-1, hours=1)
@@ -214,7 +214,7 @@ def test_reconcile_with_nothing_in_flight(desk: TradingDesk) -> None:
     held(desk, short=-2, long=2)
     assert run(desk, "reconcile") == "nothing was in flight\nour positions and the broker's agree\n"
     held(desk)
-    desk.store.trades.move(1, was=TradeState.OPEN, now=TradeState.CLOSED, at=desk.clock())
+    move_trade(desk.store, 1, now=TradeState.CLOSED, at=desk.clock())
     assert run(desk, "reconcile") == "nothing was in flight\nno positions, here or at the broker\n"
 
 

@@ -37,9 +37,9 @@ def home(tmp_path: Path) -> Path:
         _, trade = stores.filled(store, run_id=run.id)
         store.runs.finish(run.id, outcome=Outcome.PROPOSED, at=b.later(minutes=1))
         store.proposals.add(b.close_proposal(trade.id, run_id=run.id), body='{"exit": 1}', at=b.later(minutes=10))
-        store.runs.skip(
+        store.runs.begin(
             trigger=Trigger.CRON, mode=Mode.PAPER, profile="default", at=b.later(days=7), slot=None,
-            cause="holiday", reasons=("the exchange was closed",),
+            skipped=("holiday", ("the exchange was closed",)),
         )  # fmt: skip
     return tmp_path
 

@@ -31,6 +31,7 @@ from spy32.store import Store
 from tests.support import builders, checkups, stores
 from tests.support.checkups import CHECK_LINE, LINE, answers, context, diagnose, machine
 from tests.support.reader import HeldLocks
+from tests.support.stores import move_trade
 
 PASS, WARN, FAIL, SKIP = CheckStatus
 Change = Callable[[Store], dict[str, Any]]
@@ -128,7 +129,7 @@ def trade(days: int, state: TradeState | None = None) -> Change:
     def change(store: Store) -> dict[str, Any]:
         _, held = stores.filled(store)
         if state is not None:
-            store.trades.move(held.id, was=TradeState.OPEN, now=state, at=builders.later(minutes=9))
+            move_trade(store, held.id, now=state, at=builders.later(minutes=9))
         return {"now": datetime.combine(builders.EXPIRATION, builders.NOW.timetz()) - timedelta(days=days)}
 
     return change

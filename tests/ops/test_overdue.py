@@ -22,6 +22,7 @@ from tests.support import stores
 from tests.support.live_monday import LiveMonday, live_monday
 from tests.support.reader import ReadingApp, ask, code
 from tests.support.schemas import check
+from tests.support.stores import move_trade
 
 
 @pytest.fixture
@@ -86,7 +87,7 @@ def test_a_plan_without_a_time_exit_begins_with_its_last_exit(store: Store) -> N
 @pytest.mark.parametrize("state", [TradeState.CLOSED, TradeState.EXPIRED])
 def test_a_trade_that_is_over_is_past_nothing(store: Store, state: TradeState) -> None:
     _, trade = stores.filled(store)
-    store.trades.move(trade.id, was=TradeState.OPEN, now=state, at=b.later(hours=1))
+    move_trade(store, trade.id, now=state, at=b.later(hours=1))
     assert told(store, new_york("2026-01-05T12:00")) == []
 
 

@@ -15,7 +15,7 @@ from spy32.settings import Settings
 from spy32.store import Store
 from tests.support import builders
 from tests.support.builders import NOW, later
-from tests.support.stores import approved, begun, filled, opened, proposed, whole_run
+from tests.support.stores import approved, begun, filled, move_trade, opened, proposed, whole_run
 
 CLOSE = datetime(2025, 10, 6, 20, 0, tzinfo=UTC)
 """Until when the proposals of the builders wait."""
@@ -78,12 +78,10 @@ def test_the_loss_of_a_week_is_told_of_once_it_has_reached_its_limit(store: Stor
     account = builders.account(net_liquidation=Decimal(10_000))
     store.decisions.save_ruling(run.id, replace(builders.ruling(), account=account), NOW)
     _, trade = filled(store)
-    store.trades.move(
-        trade.id, was=TradeState.OPEN, now=TradeState.CLOSED, at=later(hours=2), result=Decimal("-299.00")
-    )
+    move_trade(store, trade.id, now=TradeState.CLOSED, at=later(hours=2), result=Decimal("-299.00"))
     assert queued(store, later(hours=3)) == []
     _, other = filled(store, profile="other")
-    store.trades.move(other.id, was=TradeState.OPEN, now=TradeState.CLOSED, at=later(hours=3), result=Decimal("-1.00"))
+    move_trade(store, other.id, now=TradeState.CLOSED, at=later(hours=3), result=Decimal("-1.00"))
     assert queued(store, later(hours=3)) == [NoticeKind.LIMIT]
     assert queued(store, later(hours=4)) == []
 

@@ -24,6 +24,7 @@ from tests.support import builders as b
 from tests.support import stores
 from tests.support.reader import ReadingApp, ask, code
 from tests.support.schemas import check
+from tests.support.stores import move_trade
 
 MONDAY = date(2025, 10, 6)
 OPENS = b.NOW
@@ -261,7 +262,7 @@ def test_a_sent_proposal_whose_orders_have_ended_is_told_with_the_reason(store: 
 def test_a_filled_trade_needs_nobody_and_an_assigned_one_does(store: Store) -> None:
     _, trade = stores.filled(store, run_id=run(store, Outcome.PROPOSED))
     assert reasons(store) == []
-    store.trades.move(trade.id, was=TradeState.OPEN, now=TradeState.ASSIGNED, at=b.later(hours=1))
+    move_trade(store, trade.id, now=TradeState.ASSIGNED, at=b.later(hours=1))
     assert reasons(store) == ["T1 was assigned"]
 
 

@@ -25,7 +25,7 @@ from spy32.store import Store
 from tests.support import builders
 from tests.support.builders import NOW, fills, later
 from tests.support.open_trades import LONG, SHORT, D, line, number
-from tests.support.stores import FEES, closing, filled, opened, profit_targets, sent, working
+from tests.support.stores import FEES, closing, filled, move_trade, opened, profit_targets, sent, working
 
 HAND, EXPIRATION = TransactionKind.TRADE, TransactionKind.EXPIRATION
 RESTS = builders.exit_plan(rests_target=True)
@@ -118,7 +118,7 @@ def test_no_target_while_the_entry_works(store: Store) -> None:
 
 def test_no_target_of_a_trade_that_is_closing_or_over(store: Store) -> None:
     _, trade = filled(store, exit=RESTS)
-    store.trades.move(number(trade), was=TradeState.OPEN, now=TradeState.CLOSING, at=later(minutes=9))
+    move_trade(store, number(trade), now=TradeState.CLOSING, at=later(minutes=9))
     with pytest.raises(Refused, match="no open trade to close: T1 is closing"):
         store.orders.begin(target(store, trade), at=later(minutes=9))
 
@@ -191,10 +191,10 @@ def test_late_fees_of_the_entry_leave_what_a_target_closed(store: Store) -> None
 
 def test_an_order_is_known_by_its_id_at_the_broker_or_by_its_reference(store: Store) -> None:
     _, _, order = sent(store)
-    assert store.orders.find(str(order.broker_id)) == order
-    assert store.orders.find("somewhere else", order.reference) == order
-    assert store.orders.find("somewhere else", "a reference of another") is None
-    assert store.orders.find("") is None
+    assert store.orders.find(broker_id=str(order.broker_id)) == order
+    assert store.orders.find(broker_id="somewhere else", reference=order.reference) == order
+    assert store.orders.find(broker_id="somewhere else", reference="a reference of another") is None
+    assert store.orders.find() is None
 
 
 # Fees.
@@ -357,9 +357,7 @@ def test_the_result_that_a_person_gave_an_assigned_trade_stays(store: Store) -> 
     lines = (line(8, SHORT, TransactionKind.ASSIGNMENT), line(9, "SPY", TransactionKind.OTHER, net_value=D(-128_000)))
     adoption = expired(trade, state=TradeState.ASSIGNED, transactions=lines)
     store.adoptions.adopt(adoption, was=TradeState.OPEN, held=2, at=later(days=33))
-    store.trades.move(
-        number(trade), was=TradeState.ASSIGNED, now=TradeState.CLOSED, at=later(days=34), result=D("-500.00")
-    )
+    move_trade(store, number(trade), now=TradeState.CLOSED, at=later(days=34), result=D("-500.00"))
     after = store.adoptions.settle_fees(1, D("4.60"), is_final=True, at=later(days=35))
     assert after is not None
     assert after.result == D("-500.00")

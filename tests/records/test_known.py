@@ -18,7 +18,7 @@ from spy32.schema import NO_DELETE
 from spy32.store import Store
 from tests.support import builders, outcomes
 from tests.support.builders import NOW, later, notice_text
-from tests.support.stores import V1, asking, begun, filled, heard, opened, proposed, sent
+from tests.support.stores import V1, asking, begun, filled, heard, move_trade, opened, proposed, sent
 
 Write = Callable[[Store], object]
 
@@ -63,7 +63,7 @@ WRITES: dict[str, tuple[str, int, Write]] = {
     "trade": (
         "fees_e4 = 1",
         1,
-        lambda store: store.trades.move(1, was=TradeState.OPEN, now=TradeState.EXPIRED, at=later(days=40)),
+        lambda store: move_trade(store, 1, now=TradeState.EXPIRED, at=later(days=40)),
     ),
     "paper_order": (
         "limit_e4 = 1",
@@ -108,23 +108,23 @@ def test_every_table_that_is_written_twice_is_tried_here() -> None:
 def test_a_row_that_was_edited_by_hand_is_not_written_to_and_the_edit_stays_seen(store: Store, table: str) -> None:
     sets, row_id, write = WRITES[table]
     edit(store, table, sets, row_id)
-    edited, events = current_digest(store.core.db, table, row_id), store.audit.head()
+    edited, events = current_digest(store.core.db, f"{table}:{row_id}"), store.audit.head()
     with pytest.raises(StoreError, match=f"row {row_id} of {table} is not as the history left it") as refused:
         write(store)
     assert refused.value.code == 74
-    assert (current_digest(store.core.db, table, row_id), store.audit.head()) == (edited, events)
+    assert (current_digest(store.core.db, f"{table}:{row_id}"), store.audit.head()) == (edited, events)
     assert store.audit.verify().broken == f"row {row_id} of {table} was changed by hand"
 
 
 @pytest.mark.parametrize("table", WRITES)
 def test_a_row_that_nobody_edited_is_written_and_its_event_says_how_it_was(store: Store, table: str) -> None:
     _, row_id, write = WRITES[table]
-    before = current_digest(store.core.db, table, row_id)
+    before = current_digest(store.core.db, f"{table}:{row_id}")
     write(store)
     *_, event = store.audit.events()
     data = json.loads(event.data)
     assert data["before"][f"{table}:{row_id}"] == before
-    assert data["rows"][f"{table}:{row_id}"] == current_digest(store.core.db, table, row_id) != before
+    assert data["rows"][f"{table}:{row_id}"] == current_digest(store.core.db, f"{table}:{row_id}") != before
     assert store.audit.verify().broken is None
 
 
@@ -132,7 +132,7 @@ def test_a_write_that_did_cover_up_an_edit_is_seen_in_the_chain(store: Store, mo
     """As a program would leave it that does not look, whatever else of the file was made to fit."""
     sets, row_id, write = WRITES["proposal"]
     edit(store, "proposal", sets, row_id)
-    monkeypatch.setattr(base, "check_row", lambda db, path, table, number: current_digest(db, table, number))
+    monkeypatch.setattr(base, "check_row", lambda db, path, key: current_digest(db, key))
     write(store)
     last = store.audit.verify().events + 1
     assert store.audit.verify().broken == f"event {last} found proposal:3 changed by hand, and covered it up"

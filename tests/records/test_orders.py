@@ -91,7 +91,7 @@ def test_there_is_no_proposal_in_a_new_store(store: Store) -> None:
         store.proposals.get_original(1)
 
 
-@pytest.mark.parametrize("read", ["proposals.get", "proposals.order_body", "trades.find_by_proposal"])
+@pytest.mark.parametrize("read", ["proposals.get", "proposals.order_body"])
 def test_an_unknown_proposal_is_2(store: Store, read: str) -> None:
     with pytest.raises(BadUsage, match="P99"):
         attrgetter(read)(store)(99)
@@ -116,9 +116,9 @@ def test_a_draft_becomes_the_proposal_with_its_approval_and_what_was_first_is_ke
     assert store.proposals.get(number(made)) == replace(draft.proposal, state=P.APPROVED)
     assert store.proposals.order_body(number(made)) == "drafted"
     assert store.proposals.latest_approval(number(made)) == yes
-    first = store.proposals.get_original(made.run_id)
+    first, body = store.proposals.get_original(made.run_id)
     assert (first.hash, first.quantity) == (made.hash, 2)
-    assert store.proposals.original_order_body(made.run_id) == "{}"
+    assert body == "{}"
     *_, last = store.audit.events()
     assert (last.kind, last.subject) == ("approved by anna", f"P{made.id}")
     assert json.loads(last.data)["was_hash"] == made.hash

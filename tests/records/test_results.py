@@ -22,7 +22,7 @@ from spy32.store import Store
 from tests.support import builders
 from tests.support.builders import fills, later
 from tests.support.open_trades import LONG, SHORT, line
-from tests.support.stores import closing, filled, opened, sent, working
+from tests.support.stores import closing, filled, move_trade, opened, sent, working
 
 D = Decimal
 CASH = D(100_000)
@@ -144,7 +144,7 @@ def test_totals_read_recent_trades_and_add_up_the_earlier_ones(store: Store) -> 
     for result, days in (("-500.00", 0), ("120.00", -4), ("33.00", -40), ("-7.00", -400)):
         _, trade = filled(store)
         at = later(days=days)
-        store.trades.move(trade.id, was=TradeState.OPEN, now=TradeState.CLOSED, at=at, result=D(result))
+        move_trade(store, trade.id, now=TradeState.CLOSED, at=at, result=D(result))
     filled(store)
     found = store.results.totals(builders.TODAY)
     assert (found.week, found.month, found.total) == (D(-500), D(-380), D(-354))

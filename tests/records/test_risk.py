@@ -17,7 +17,7 @@ from spy32.settings import Settings
 from spy32.store import Store
 from tests.support import builders
 from tests.support.builders import fills, later
-from tests.support.stores import closing, filled, opened
+from tests.support.stores import closing, filled, move_trade, opened
 
 D = Decimal
 MONDAY = builders.TODAY
@@ -69,7 +69,7 @@ def test_the_night_to_monday_in_new_york_parts_the_weeks(store: Store) -> None:
 
 def test_a_gain_of_open_trades_counts_against_what_was_realised(store: Store) -> None:
     _, lost = filled(store)
-    store.trades.move(lost.id, was=TradeState.OPEN, now=TradeState.CLOSED, at=later(days=8), result=D("-500.00"))
+    move_trade(store, lost.id, now=TradeState.CLOSED, at=later(days=8), result=D("-500.00"))
     _, held = filled(store)
     marked(store, held, "0.00", days=4)
     marked(store, held, "120.00", days=8)
@@ -104,7 +104,7 @@ def test_what_was_closed_in_part_before_the_week_does_not_count_in_it(store: Sto
 
 def test_a_loss_that_is_only_marked_blocks_an_entry_and_both_parts_are_named(store: Store) -> None:
     _, lost = filled(store)
-    store.trades.move(lost.id, was=TradeState.OPEN, now=TradeState.CLOSED, at=later(days=8), result=D("-1000.00"))
+    move_trade(store, lost.id, now=TradeState.CLOSED, at=later(days=8), result=D("-1000.00"))
     _, held = filled(store)
     marked(store, held, "-1999.99", days=8)
     account = builders.account(net_liquidation=D(100_000))

@@ -84,19 +84,18 @@ def test_a_forced_run_names_the_one_that_it_repeats(store: Store) -> None:
 
 
 def test_a_skipped_slot_is_one_finished_row(store: Store) -> None:
-    run = store.runs.skip(
+    run = store.runs.begin(
         trigger=Trigger.CRON,
         mode=Mode.PAPER,
         profile="default",
         at=NOW,
         slot=TODAY,
-        cause="holiday",
-        reasons=("Labor Day",),
+        skipped=("holiday", ("Labor Day",)),
     )
     assert (run.outcome, run.cause, run.reasons, run.slot) == (Outcome.SKIPPED, "holiday", ("Labor Day",), TODAY)
     assert (
-        store.runs.skip(
-            trigger=Trigger.CRON, mode=Mode.PAPER, profile="default", at=NOW, slot=None, cause="paused", reasons=()
+        store.runs.begin(
+            trigger=Trigger.CRON, mode=Mode.PAPER, profile="default", at=NOW, slot=None, skipped=("paused", ())
         ).slot
         is None
     )

@@ -21,7 +21,6 @@ from spy32.schema import (
     Migration,
     migrate,
     schema_version,
-    version_1,
 )
 from spy32.store import Store
 from tests.support import builders, outcomes
@@ -122,7 +121,7 @@ def _one_of_everything(store: Store) -> None:
 
 
 def test_an_older_database_ends_equal_to_a_fresh_one() -> None:
-    steps = (version_1, add_colour)
+    steps = (MIGRATIONS[0], add_colour)
     old = sqlite3.connect(":memory:", isolation_level=None)
     migrate(old, steps[:1])
     assert schema_version(old) == 1

@@ -17,12 +17,12 @@ from spy32.domain.spreads import Action, Mode, Position
 from spy32.errors import BadUsage, BrokerRefused, Refused, Unusable
 from spy32.lifecycle import OrderState, ProposalState, TradeState
 from spy32.records.encoding import dollars_to_e4, e4_to_dollars
-from spy32.records.fill_totals import max_settlement_cost_e4, premium_e4
+from spy32.records.fill_prices import max_settlement_cost_e4, premium_e4
 from spy32.store import Store
 from tests.support import builders
 from tests.support.builders import NOW, TODAY, broker_order, fills, later
 from tests.support.open_trades import line
-from tests.support.stores import FEES, approved, closing, filled, opened, proposed, sent
+from tests.support.stores import FEES, approved, closing, filled, move_trade, opened, proposed, sent
 
 D = Decimal
 MONDAY = TODAY
@@ -310,46 +310,17 @@ def test_one_leg_bought_back_closes_nothing(store: Store) -> None:
 def test_fills_that_arrive_after_a_trade_was_ended_by_hand_are_kept(store: Store) -> None:
     _, trade = filled(store)
     _, order = closing(store, trade)
-    store.trades.move(
-        number(trade), was=TradeState.CLOSING, now=TradeState.CLOSED, at=later(minutes=15), result=D("1.00")
-    )
+    move_trade(store, number(trade), now=TradeState.CLOSED, at=later(minutes=15), result=D("1.00"))
     after = store.trades.record_fills(number(order), back(), fees=D(0), at=later(minutes=20))
     assert after is not None
     assert (after.state, after.closed_at) == (TradeState.CLOSED, later(minutes=15))
     assert after.result == D("56.00") - FEES
 
 
-def test_an_expired_trade_keeps_its_premium(store: Store) -> None:
-    _, trade = filled(store)
-    ended = store.trades.move(number(trade), was=TradeState.OPEN, now=TradeState.EXPIRED, at=later(days=32))
-    assert (ended.result, ended.closed_at) == (D("116.00") - FEES, later(days=32))
-
-
-def test_an_assigned_trade_has_no_result_until_it_is_closed_by_hand(store: Store) -> None:
-    _, trade = filled(store)
-    held = store.trades.move(number(trade), was=TradeState.OPEN, now=TradeState.ASSIGNED, at=later(days=32))
-    assert (held.result, held.closed_at) == (None, None)
-    ended = store.trades.move(
-        number(trade), was=TradeState.ASSIGNED, now=TradeState.CLOSED, at=later(days=33), result=D("-884.52")
-    )
-    assert ended.result == D("-884.52")
-
-
-def test_a_trade_moves_by_its_table_and_once(store: Store) -> None:
-    _, trade = filled(store)
-    with pytest.raises(Refused, match="cannot go from open to open"):
-        store.trades.move(number(trade), was=TradeState.OPEN, now=TradeState.OPEN, at=NOW)
-    store.trades.move(number(trade), was=TradeState.OPEN, now=TradeState.CLOSING, at=later(900))
-    with pytest.raises(Refused, match="T1 is already closing since"):
-        store.trades.move(number(trade), was=TradeState.OPEN, now=TradeState.CLOSING, at=later(901))
-    with pytest.raises(BadUsage, match="T99"):
-        store.trades.move(99, was=TradeState.OPEN, now=TradeState.CLOSING, at=NOW)
-
-
 def test_trades_are_listed_by_state(store: Store) -> None:
     _, first = filled(store)
     _, second = filled(store)
-    store.trades.move(number(second), was=TradeState.OPEN, now=TradeState.EXPIRED, at=NOW)
+    move_trade(store, number(second), now=TradeState.EXPIRED, at=NOW)
     assert store.trades.select(TradeState.OPEN, TradeState.CLOSING) == (first,)
     assert [trade.id for trade in store.trades.select()] == [first.id, second.id]
 
@@ -453,7 +424,7 @@ def test_a_part_bought_back_no_longer_counts(store: Store) -> None:
 
 def ended(store: Store, result: str, at: datetime) -> None:
     _, trade = filled(store)
-    store.trades.move(number(trade), was=TradeState.OPEN, now=TradeState.CLOSED, at=at, result=D(result))
+    move_trade(store, number(trade), now=TradeState.CLOSED, at=at, result=D(result))
 
 
 def test_losses_of_the_week_add_up_and_gains_count_against_them(store: Store) -> None:
@@ -481,7 +452,7 @@ def test_an_assigned_trade_counts_as_open_with_what_it_may_lose(store: Store) ->
 
 def test_an_assigned_trade_of_which_nothing_is_on_record_counts_with_its_maximum_loss(store: Store) -> None:
     _, trade = filled(store)
-    store.trades.move(trade.id, was=TradeState.OPEN, now=TradeState.ASSIGNED, at=later(hours=1))
+    move_trade(store, trade.id, now=TradeState.ASSIGNED, at=later(hours=1))
     assert exposure(store).open_risk == trade.max_loss
 
 

@@ -183,7 +183,7 @@ class OrderMachine(RuleBasedStateMachine):
         """A request arrives: its row must be committed by then, as `submitting`, with these bytes, and for once."""
         reference = parse_order_body(body).reference
         self.bodies[reference] += 1
-        row = self.store.orders.find("", reference)
+        row = self.store.orders.find(reference=reference)
         if row is None or row.state is not O.SUBMITTING or row.body != body:
             self.build_error.append(f"{word} of {reference} left without its row: {row}")
         if self.bodies[reference] > 1:
@@ -258,7 +258,7 @@ class OrderMachine(RuleBasedStateMachine):
         """
         book = self.broker.book.values()
         pairs = [
-            (self.store.orders.find(ticket.id, "-") or self.store.orders.find("", ticket.root), ticket)
+            (self.store.orders.find(broker_id=ticket.id) or self.store.orders.find(reference=ticket.root), ticket)
             for ticket in book
         ]
         return [(row, ticket) for row, ticket in pairs if row is not None]

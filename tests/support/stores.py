@@ -1,5 +1,6 @@
 """Stores of the builders' world at each stage of a trade's life."""
 
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,9 @@ from spy32.domain.model_calls import ModelRequest, ModelResponse
 from spy32.domain.orders import Order, OrderKind, Trade
 from spy32.domain.proposals import Approval, Proposal
 from spy32.domain.runs import Run, Trigger
-from spy32.domain.spreads import Mode
-from spy32.lifecycle import OrderState, ProposalState
+from spy32.domain.spreads import MULTIPLIER, Mode
+from spy32.lifecycle import OrderState, ProposalState, TradeState
+from spy32.sessions import market_date
 from spy32.store import Store
 from tests.support import builders
 from tests.support.builders import ACCOUNT, NOW, later
@@ -142,3 +144,18 @@ def closing(store: Store, trade: Trade, **over: Any) -> tuple[Proposal, Order]:
     order = builders.order(made, yes, created_at=later(minutes=12))
     assert order.kind is OrderKind.EXIT
     return made, working(store, store.orders.begin(order, at=later(minutes=12)))
+
+
+def move_trade(store: Store, trade_id: int, *, now: TradeState, at: datetime, result: Decimal | None = None) -> Trade:
+    """The trade in another state, as the broker's transactions would leave it; an expired one keeps its premium."""
+    trade = store.trades.get(trade_id)
+    columns: dict[str, object] = {"state": now, "changed_at": at}
+    if now in (TradeState.CLOSED, TradeState.EXPIRED):
+        columns |= {"closed_at": at, "closed_day": market_date(at)}
+    if now is TradeState.EXPIRED:
+        result = trade.credit * MULTIPLIER * trade.quantity - trade.fees
+    if result is not None:
+        columns["result_e4"] = result
+    with store.core.write_transaction(at, f"trade {now}", f"T{trade_id}") as change:
+        change.update("trade", trade_id, **columns)
+    return store.trades.get(trade_id)

@@ -394,7 +394,7 @@ def test_an_approved_draft_becomes_the_proposal_with_its_approval(desk: Approval
     assert kept == replace(shown.proposal, state=P.APPROVED)
     assert (kept.quantity, kept.floor_price) == (1, Decimal("0.52"))
     assert yes.hash == kept.hash == plan.proposal_digest(kept)
-    assert desk.store.proposals.get_original(made.run_id) == made
+    assert desk.store.proposals.get_original(made.run_id)[0] == made
     desk.store.audit.verify_order_basis()
     desk.trading_desk.orders.fills_at = Decimal(9)
     assert execute(desk.trading_context, number(made)).state is P.DONE

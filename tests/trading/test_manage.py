@@ -28,6 +28,7 @@ from tests.support import builders
 from tests.support.fakes import TIMED_OUT
 from tests.support.managed import CALLS, PUTS, ManagedDesk, managed_desk, opened
 from tests.support.open_trades import LONG
+from tests.support.stores import move_trade
 from tests.support.trades import Sides
 
 D = Decimal
@@ -504,7 +505,7 @@ def test_one_trade_may_be_managed_alone_and_an_unknown_one_is_told(desk: Managed
 
 def test_trades_that_have_ended_are_left_alone(desk: ManagedDesk) -> None:
     opened(desk)
-    desk.store.trades.move(1, was=TradeState.OPEN, now=TradeState.EXPIRED, at=desk.clock())
+    move_trade(desk.store, 1, now=TradeState.EXPIRED, at=desk.clock())
     assert desk.manage() == ()
     (found,) = desk.manage(1)
     assert (found.trade.state, found.mark, found.checks, found.warnings) == (TradeState.EXPIRED, None, (), ())
@@ -512,7 +513,7 @@ def test_trades_that_have_ended_are_left_alone(desk: ManagedDesk) -> None:
 
 def test_an_assigned_trade_is_shown_and_not_marked(desk: ManagedDesk) -> None:
     opened(desk)
-    desk.store.trades.move(1, was=TradeState.OPEN, now=TradeState.ASSIGNED, at=desk.clock())
+    move_trade(desk.store, 1, now=TradeState.ASSIGNED, at=desk.clock())
     found = desk.start()
     assert (found.trade.state, found.mark, found.checks) == (TradeState.ASSIGNED, None, ())
 
@@ -522,7 +523,7 @@ def test_what_has_just_been_settled_is_managed_with_its_notes(
 ) -> None:
     opened(desk)
     opened(desk, legs=builders.spread("630", "625").legs)
-    expired = desk.store.trades.move(1, was=TradeState.OPEN, now=TradeState.EXPIRED, at=desk.clock())
+    expired = move_trade(desk.store, 1, now=TradeState.EXPIRED, at=desk.clock())
     settled = settle.SettledTrades(trades=(expired,), warnings={1: ("settled at 700",), 2: ("look here",)})
     monkeypatch.setattr(settle, "settle_ended", lambda context_for, *, reads_positions: settled)
     first, second = desk.manage()

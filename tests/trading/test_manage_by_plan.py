@@ -352,7 +352,7 @@ def test_a_draft_of_a_person_does_not_hold_up_what_limits_a_loss(
     found = desk.start()
     assert (found.trade.state, found.is_news, sent(desk)) == (TradeState.CLOSED, True, 1)
     assert found.warnings[-1].startswith(f"P{own.id}, a person's draft, gave way: ")
-    row = desk.store.proposals.get_row(own.id)
+    row = desk.store.core.get_row("proposal", own.id)
     assert row["state"] == P.LAPSED
     assert row["reason"].lower() == f"it gives way to a close by the plan: {words}"
 
@@ -643,7 +643,7 @@ def test_the_order_of_a_lapsed_close_that_is_found_later_comes_first(desk: Manag
     reconcile(desk.context_for)
     assert [close.state for close in desk.closes()] == [P.SENT, P.LAPSED]
     waiting = desk.closes()[1]
-    assert desk.store.proposals.get_row(waiting.id)["reason"] == "an order of P2 was found at the broker"
+    assert desk.store.core.get_row("proposal", waiting.id)["reason"] == "an order of P2 was found at the broker"
     desk.orders.fill("480002")
     desk.halt = None
     assert desk.start().trade.state is TradeState.CLOSED

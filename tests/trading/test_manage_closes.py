@@ -23,6 +23,7 @@ from spy32.trading.manage import MANAGE_LOCK, propose_close
 from tests.support import builders
 from tests.support.fakes import TIMED_OUT
 from tests.support.managed import CALLS, ManagedDesk, managed_desk, opened
+from tests.support.stores import move_trade
 
 D = Decimal
 LAST = {"last_exit": builders.TODAY}
@@ -109,7 +110,7 @@ def test_a_more_urgent_reason_takes_the_place_of_a_close_that_waits(desk: Manage
     assert second is not None
     assert second.reason is ExitReason.STOP
     assert [close.state for close in desk.closes()].count(P.PROPOSED) == 1
-    row = desk.store.proposals.get_row(first.id)
+    row = desk.store.core.get_row("proposal", first.id)
     assert (row["state"], row["reason"]) == (P.LAPSED, "another close of T1 takes its place")
 
 
@@ -271,7 +272,7 @@ def test_a_close_whose_approval_has_ended_waits_again_and_may_be_replaced(desk: 
     found = desk.start(minutes=1)
     assert found.proposal is not None
     assert (found.proposal.id, found.proposal.state) == (close.id, P.PROPOSED)
-    assert desk.store.proposals.get_row(close.id)["reason"] == "the approval ended at 15:21 UTC"
+    assert desk.store.core.get_row("proposal", close.id)["reason"] == "the approval ended at 15:21 UTC"
 
 
 def test_an_approval_that_comes_while_a_close_is_made_anew_is_kept(desk: ManagedDesk) -> None:
@@ -388,7 +389,7 @@ def test_there_must_be_something_to_close_and_a_market_to_price_it(desk: Managed
     desk.market.trouble = None
     with pytest.raises(Refused, match=r"a price of 5\.01 is not"):
         propose_close(desk.trading_context, 1, D("5.01"))
-    desk.store.trades.move(1, was=TradeState.OPEN, now=TradeState.EXPIRED, at=desk.clock())
+    move_trade(desk.store, 1, now=TradeState.EXPIRED, at=desk.clock())
     with pytest.raises(Refused) as refusal:
         propose_close(desk.trading_context, 1)
     assert refusal.value.message == "T1 is expired; there is nothing to close"
@@ -492,7 +493,7 @@ def test_a_target_that_filled_wholly_ends_the_trade_and_the_close_lapses_with_th
     desk.orders.fill("480002")
     with pytest.raises(Refused, match="T1 holds nothing any more"):
         execute(desk.trading_context, close)
-    row = desk.store.proposals.get_row(close)
+    row = desk.store.core.get_row("proposal", close)
     assert (row["state"], row["reason"]) == (P.LAPSED, "T1 holds nothing any more")
     assert (desk.trade().state, desk.trade().exit_reason) == (TradeState.CLOSED, ExitReason.TARGET)
     assert desk.orders.requests.count("submit") == 2
@@ -536,7 +537,7 @@ def test_a_close_of_a_trade_that_its_target_ended_lapses(desk: ManagedDesk, stat
     found = desk.start(minutes=1)
     assert found.proposal is not None
     assert (found.trade.state, found.proposal.state) == (TradeState.CLOSED, P.LAPSED)
-    assert desk.store.proposals.get_row(close)["reason"] == "T1 is closed"
+    assert desk.store.core.get_row("proposal", close)["reason"] == "T1 is closed"
     assert desk.manage() == ()
 
 
@@ -545,11 +546,11 @@ def test_a_close_of_a_trade_that_ended_in_another_command_lapses(desk: ManagedDe
     opened(desk, **LAST)
     close = desk.start().proposal
     assert close is not None
-    desk.store.trades.move(1, was=TradeState.OPEN, now=ends, at=desk.clock())
+    move_trade(desk.store, 1, now=ends, at=desk.clock())
     found = desk.start()
     assert (found.trade.state, found.error) == (ends, None)
     assert desk.state(close.id) is P.LAPSED
-    assert desk.store.proposals.get_row(close.id)["reason"] == f"T1 is {ends}"
+    assert desk.store.core.get_row("proposal", close.id)["reason"] == f"T1 is {ends}"
 
 
 def test_a_sent_close_of_a_trade_that_has_ended_is_for_its_order_to_end(desk: ManagedDesk) -> None:
@@ -558,7 +559,7 @@ def test_a_sent_close_of_a_trade_that_has_ended_is_for_its_order_to_end(desk: Ma
     assert close is not None
     desk.approve_close(close, "0.57")
     execute(desk.trading_context, close.id, wait=False)
-    desk.store.trades.move(1, was=TradeState.CLOSING, now=TradeState.EXPIRED, at=desk.clock())
+    move_trade(desk.store, 1, now=TradeState.EXPIRED, at=desk.clock())
     (found,) = desk.manage()
     assert found.proposal is not None
     assert found.proposal.state is P.SENT

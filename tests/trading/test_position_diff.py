@@ -18,6 +18,7 @@ from spy32.trading.reconcile import adopt_trades, adoptable_contracts, reconcile
 from tests.support import builders
 from tests.support.fakes import TIMED_OUT
 from tests.support.open_trades import LONG, SHORT, D, bought_back, entered, held, late_target, line, live_desk, number
+from tests.support.stores import move_trade
 from tests.support.trading import TradingDesk
 
 OTHER = "SPY   251107C00700000"
@@ -125,7 +126,7 @@ def test_a_target_that_works_is_shown_and_one_that_is_missing_too(desk: TradingD
 def test_a_trade_whose_plan_leaves_no_target_or_that_is_closing_misses_none(desk: TradingDesk) -> None:
     entered(desk, rests=False)
     other = entered(desk)
-    desk.store.trades.move(number(other), was=TradeState.OPEN, now=TradeState.CLOSING, at=desk.clock())
+    move_trade(desk.store, number(other), now=TradeState.CLOSING, at=desk.clock())
     assert compare_with_broker(desk.trading_context).without_target == ()
 
 
@@ -183,7 +184,7 @@ def test_what_changed_since_it_was_shown_is_not_taken_over(desk: TradingDesk, tr
     held(desk)
     bought_back(desk)
     chosen = adoptable_contracts(compare_with_broker(desk.trading_context))
-    desk.store.trades.move(number(trade), was=TradeState.OPEN, now=TradeState.CLOSING, at=desk.clock())
+    move_trade(desk.store, number(trade), now=TradeState.CLOSING, at=desk.clock())
     with pytest.raises(Refused, match="look at it again"):
         adopt_trades(desk.trading_context, chosen)
     assert "proposal-1" not in desk.locks.held

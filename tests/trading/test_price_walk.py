@@ -133,7 +133,7 @@ def test_a_store_that_allows_no_new_order_leaves_it_at_the_cancel(
     def no(self: Orders, order: Order, old_id: int) -> object:
         if self.get(old_id).state is not O.WORKING:
             raise Refused("it is cancelled")
-        return self._proposals.require_state(order.proposal_id, P.SENT)
+        return desk.store.proposals.require_state(order.proposal_id, P.SENT)
 
     monkeypatch.setattr(Orders, "_check_replacement", no)
     proposal = desk.approved()

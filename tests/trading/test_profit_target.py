@@ -16,7 +16,7 @@ from spy32.trading.reconcile import cancel_proposal, reconcile
 from tests.support import builders
 from tests.support.fakes import TIMED_OUT
 from tests.support.open_trades import D, entered, held, live_desk, number
-from tests.support.stores import profit_targets
+from tests.support.stores import move_trade, profit_targets
 from tests.support.trading import TradingDesk
 
 
@@ -77,7 +77,7 @@ def test_no_target_is_left_that_was_not_approved(desk: TradingDesk) -> None:
 
 
 def test_no_target_is_left_for_a_trade_that_is_over(desk: TradingDesk, trade: Trade) -> None:
-    desk.store.trades.move(number(trade), was=TradeState.OPEN, now=TradeState.CLOSED, at=desk.clock())
+    move_trade(desk.store, number(trade), now=TradeState.CLOSED, at=desk.clock())
     assert place_target(desk.trading_context, trade.proposal_id) is None
     assert desk.said == []
 

@@ -52,7 +52,8 @@ def check_broker_orders(context: DoctorContext) -> Diagnosis:
     unknown = [
         order.broker_id
         for order in answer.orders
-        if order.state not in FINAL and (store is None or store.orders.find(order.broker_id, order.reference) is None)
+        if order.state not in FINAL
+        and (store is None or store.orders.find(broker_id=order.broker_id, reference=order.reference) is None)
     ]
     if unknown:
         return warning(f"orders at the broker without a row here: {', '.join(unknown)}", "spy32 positions")
