@@ -49,7 +49,7 @@ def expirations(
     from spy32.pipeline.collect import collect_market
     from spy32.render.market_pages import build_expirations_page
     from spy32.render.output import print_page
-    from spy32.rules.expirations import list_expirations
+    from spy32.rules.tradability import list_expirations
     from spy32.sessions import market_date
 
     app = get_app(ctx)

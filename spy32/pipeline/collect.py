@@ -20,7 +20,7 @@ from spy32.pipeline.context import CheckedMarket, RunContext, StepResult
 from spy32.pipeline.gather import RATE_SETTING, CollectRequest, SourceAnswers
 from spy32.pipeline.offers import CollectedMarket, SourceOffer, gate_error
 from spy32.pipeline.sources import Sources
-from spy32.quality import checks
+from spy32.quality import checks, smile_gates
 from spy32.rules.daily_bars import finished_sessions
 from spy32.rules.market_metrics import compute_metrics
 from spy32.sessions import market_date, years_to_expiration
@@ -160,7 +160,7 @@ def _compare_sources(market: CheckedMarket, settings: Settings) -> tuple[Checked
     if snapshot.second is not None:
         second_snapshot = replace(snapshot, chain=snapshot.second, as_of=snapshot.second.as_of, second=None)
         second, _ = _inspect_chain(second_snapshot, settings)
-    gates = checks.check_second_source(
+    gates = smile_gates.check_sources(
         snapshot, market.smile, second.smile if second is not None else None, settings.market
     )
     report = replace(market.quality, gates=(*market.quality.gates, *gates))
@@ -172,13 +172,15 @@ def _inspect_chain(snapshot: MarketSnapshot, settings: Settings) -> tuple[Checke
     if report.stopped_by is not None:
         return None, report
     smile = implied_smile(chain, snapshot)
-    odd_vols, gates = checks.check_vols(smile, snapshot, settings.choice)
-    report = QualityReport(gates=(*report.gates, *gates), dropped={**report.dropped, **odd_vols.counts})
+    odd_vols, gates = smile_gates.check_vols(smile, snapshot, settings.choice)
+    counts = {name: len(symbols) for name, symbols in odd_vols.items()}
+    report = QualityReport(gates=(*report.gates, *gates), dropped={**report.dropped, **counts})
     if report.stopped_by is not None:
         return None, report
-    if odd_vols.symbols:
+    if odd_vols:
         # A contract with an unusable vol must not influence the smile either.
-        chain = checks.exclude_contracts(chain, odd_vols.symbols)
+        excluded = frozenset().union(*odd_vols.values())
+        chain = replace(chain, quotes=tuple(quote for quote in chain.quotes if quote.symbol not in excluded))
         smile = implied_smile(chain, snapshot)
     return CheckedMarket(snapshot=snapshot, chain=chain, smile=smile, quality=report), report
 

@@ -13,8 +13,7 @@ from spy32.errors import Spy32Error, Unusable
 from spy32.pipeline.context import CheckedMarket
 from spy32.pipeline.gather import SourceAnswers, SourceChain
 from spy32.ports import Market
-from spy32.rules.expirations import Tradability, most_tradable
-from spy32.rules.tradability import best_score, judge_tradability
+from spy32.rules.tradability import Tradability, best_score, judge_tradability, most_tradable
 from spy32.settings import Settings
 
 SOURCE_GATES = frozenset({"underlying", "session", "quote_age", "spot"})

@@ -6,20 +6,15 @@ checks: all gates are judged, so that one report shows everything that is wrong.
 """
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from spy32.domain.market import Chain, Gate, MarketSnapshot, QualityReport, Verdict
 from spy32.quality import arbitrage, freshness, quotes
 from spy32.quality.common import GateContext, GateResult, Quotes, passed_gate, stopped_gate, strike_step
 from spy32.sessions import market_date, years_to_expiration
-from spy32.settings.model import Choice, MarketSources
-
-if TYPE_CHECKING:
-    from spy32.options.surface import Smile
-    from spy32.quality.implied_vols import DroppedQuotes
+from spy32.settings.model import Choice
 
 CLOCK_GATES: tuple[Callable[[GateContext], Gate], ...] = (freshness.check_session, freshness.check_quote_age)
 
@@ -63,29 +58,6 @@ def check_chain(snapshot: MarketSnapshot, now: datetime, choice: Choice) -> tupl
             dropped[gate.name] = before - len(usable_quotes)
     gates += [check(context) for check in CONTEXT_GATES]
     return replace(snapshot.chain, quotes=usable_quotes), QualityReport(gates=tuple(gates), dropped=dropped)
-
-
-def check_vols(smile: "Smile", snapshot: MarketSnapshot, choice: Choice) -> tuple["DroppedQuotes", tuple[Gate, ...]]:
-    """Return the contracts whose implied vol excludes them as legs, and the gates on implied vols."""
-    # Imported on use, because it loads numpy.
-    from spy32.quality import implied_vols
-
-    return implied_vols.check_vols(smile, snapshot, choice)
-
-
-def check_second_source(
-    snapshot: MarketSnapshot, smile: "Smile", second: "Smile | None", knobs: MarketSources
-) -> tuple[Gate, ...]:
-    """Return the gates that compare two sources. `second` is the second source's smile; None when its own chain failed
-    the gates."""
-    from spy32.quality import cross_check
-
-    return cross_check.check_sources(snapshot, smile, second, knobs)
-
-
-def exclude_contracts(chain: Chain, symbols: Collection[str]) -> Chain:
-    """Return the chain without these contracts (OCC symbols)."""
-    return replace(chain, quotes=tuple(quote for quote in chain.quotes if quote.symbol not in symbols))
 
 
 def _underlying_gate(snapshot: MarketSnapshot) -> Gate:

@@ -6,7 +6,7 @@ from spy32.domain.market import DailyBar, Dividend, MarketSnapshot, QualityRepor
 from spy32.domain.value import value
 from spy32.render import document_parts  # noqa: F401 - the parts of figures and quality
 from spy32.render.encoder import Document, Part, to_document
-from spy32.rules.expirations import ExpirationRow, Expirations
+from spy32.rules.tradability import ExpirationRow, Expirations
 
 
 @value

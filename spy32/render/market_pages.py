@@ -20,7 +20,7 @@ from spy32.render.formatting import (
 from spy32.render.market_charts import NARROW
 from spy32.render.output import is_ascii_console, is_full_terminal, print_page
 from spy32.render.page import Cell, Grid, Item, Page, Part, Prose, at_path, noun_grid, pair, pairs
-from spy32.rules.expirations import Expirations
+from spy32.rules.tradability import Expirations
 from spy32.sessions import market_date
 
 if TYPE_CHECKING:

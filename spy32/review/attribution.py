@@ -20,7 +20,7 @@ from spy32.domain.spreads import CENT, MULTIPLIER, Candidate
 from spy32.domain.units import Price
 from spy32.domain.value import value
 from spy32.options.attribution import LegColumns, MarketStates, change_parts
-from spy32.rules.leg_greeks import DIVIDEND_YIELD
+from spy32.rules.pricing import DIVIDEND_YIELD
 from spy32.rules.settlement import trading_end
 from spy32.sessions import market_date, years_to_expiration
 from spy32.settings.model import MarketSources

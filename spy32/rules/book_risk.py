@@ -10,19 +10,18 @@ from datetime import date, datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
 from itertools import groupby
-from math import exp
+from operator import attrgetter
 
 import numpy as np
 
 from spy32.domain.book import BookPosition, LegVols, book_max_loss
 from spy32.domain.exposure import Exposure
-from spy32.domain.market import Right
 from spy32.domain.spreads import CENT, MULTIPLIER, Account, Greeks
 from spy32.domain.units import Dollars
 from spy32.domain.value import value
-from spy32.options.european import Contracts, build_contracts, greeks, price
+from spy32.options.european import Contracts, greeks, price
 from spy32.options.normal import Floats
-from spy32.rules.leg_greeks import DIVIDEND_YIELD
+from spy32.rules.pricing import GREEK_NAMES, carried_contracts
 from spy32.rules.sizing import HARD_CAP, buying_power_used
 from spy32.sessions import days_to_expiration, market_date, years_to_expiration
 from spy32.settings.model import Limits
@@ -50,17 +49,18 @@ class Shock:
     """Added to every implied vol, a fraction a year: 0.09 is nine points."""
 
 
-SHOCKS = (
-    Shock(kind=ShockKind.GAP, move=-0.03, vol=0.09),
-    Shock(kind=ShockKind.GAP, move=-0.05, vol=0.16),
-    Shock(kind=ShockKind.GAP, move=-0.10, vol=0.34),
-    Shock(kind=ShockKind.GAP, move=0.03, vol=0.0),
-    Shock(kind=ShockKind.VOL, move=0.0, vol=0.10),
-    Shock(kind=ShockKind.SLIDE, move=-0.15, vol=0.0),
-    Shock(kind=ShockKind.SLIDE, move=0.10, vol=0.0),
-    Shock(kind=ShockKind.SLIDE, move=-0.20, vol=0.0),
-    Shock(kind=ShockKind.SLIDE, move=0.15, vol=0.0),
+_MOVES = (
+    (ShockKind.GAP, -0.03, 0.09),
+    (ShockKind.GAP, -0.05, 0.16),
+    (ShockKind.GAP, -0.10, 0.34),
+    (ShockKind.GAP, 0.03, 0.0),
+    (ShockKind.VOL, 0.0, 0.10),
+    (ShockKind.SLIDE, -0.15, 0.0),
+    (ShockKind.SLIDE, 0.10, 0.0),
+    (ShockKind.SLIDE, -0.20, 0.0),
+    (ShockKind.SLIDE, 0.15, 0.0),
 )
+SHOCKS = tuple(Shock(kind=kind, move=move, vol=vol) for kind, move, vol in _MOVES)
 """The vols of the gaps take a VIX of 16 to 25 after -3 %, 32 after -5 %, 50 after -10 %. The slides are those of
 tastytrade's portfolio margin for indices, -15/+10 % and, in high volatility, -20/+15 % (help article 43000595351); it
 publishes moves only, so the vols stay."""
@@ -121,12 +121,12 @@ class ShockResult:
     """What the revalued spreads would gain or lose at once."""
 
     shock: Shock
-    result: Dollars | None
+    result: Dollars | None = None
     """Dollars; a loss is negative. None when something is held and none of it has vols."""
-    of_max_loss: float | None
+    of_max_loss: float | None = None
     """The loss as a share of their maximum loss, at most 1; None of a gain. From now on more can go than since the
     opening, less its fees: what the spreads have earned on paper is no part of their maximum loss."""
-    of_account: float | None
+    of_account: float | None = None
     """The same as a share of net liquidation."""
 
 
@@ -176,10 +176,7 @@ def assess_book(
         largest=_largest_expiration(held),
         greeks=_book_greeks(marked, rate) if is_known else None,
         shocks=tuple(
-            _shock_result(marked, shock, account, rate)
-            if is_known
-            else ShockResult(shock=shock, result=None, of_max_loss=None, of_account=None)
-            for shock in SHOCKS
+            _shock_result(marked, shock, account, rate) if is_known else ShockResult(shock=shock) for shock in SHOCKS
         ),
         unmarked=tuple(position.id for position in held if position.market is None),
     )
@@ -239,8 +236,8 @@ def _trade_room(uses: Sequence[LimitUse], account: Account, limits: Limits) -> D
 
 def _rungs(held: Sequence[BookPosition], now: datetime) -> tuple[Rung, ...]:
     today, whole = market_date(now), book_max_loss(held)
-    ordered = sorted(held, key=_rung_key)
-    groups = [(key, tuple(group)) for key, group in groupby(ordered, key=_rung_key)]
+    ordered = sorted(held, key=attrgetter("expiration", "side"))
+    groups = [(key, tuple(group)) for key, group in groupby(ordered, key=attrgetter("expiration", "side"))]
     return tuple(
         Rung(
             expiration=expiration,
@@ -255,18 +252,13 @@ def _rungs(held: Sequence[BookPosition], now: datetime) -> tuple[Rung, ...]:
     )
 
 
-def _rung_key(position: BookPosition) -> tuple[date, str]:
-    return position.expiration, position.side
-
-
 def _largest_expiration(held: Sequence[BookPosition]) -> ExpirationRisk | None:
     """Of two equally large ones the earlier."""
-    losses: dict[date, Decimal] = {}
-    for position in sorted(held, key=_rung_key):
-        losses[position.expiration] = losses.get(position.expiration, Decimal(0)) + position.max_loss
-    largest = max(losses, key=lambda day: losses[day], default=None)
-    if largest is None:
+    expirations = sorted({position.expiration for position in held})
+    losses = {day: book_max_loss([each for each in held if each.expiration == day]) for day in expirations}
+    if not losses:
         return None
+    largest = max(losses, key=lambda day: losses[day])
     share = _share(losses[largest], book_max_loss(held)) or 0.0
     return ExpirationRisk(expiration=largest, max_loss=losses[largest], share=share)
 
@@ -279,15 +271,13 @@ def _share(part: Decimal, whole: Decimal) -> float | None:
 
 
 def _book_greeks(marked: Sequence[BookPosition], rate: float) -> Greeks:
-    names = ("delta", "gamma", "theta", "vega")
-    totals = dict.fromkeys(names, 0.0)
+    totals = dict.fromkeys(GREEK_NAMES, 0.0)
     for position in marked:
         assert position.market is not None
         columns = greeks(_contracts(position, position.market, rate), position.market.vols)
-        for name in names:
-            values = getattr(columns, name)
+        for name in totals:
             # A leg without time or with a vol too small for its distance has no greeks; it no longer moves.
-            totals[name] += float(np.nansum(values * _signed_shares(position)))
+            totals[name] += float(np.nansum(getattr(columns, name) * _signed_shares(position)))
     return Greeks(**totals)
 
 
@@ -320,12 +310,4 @@ def _signed_shares(position: BookPosition) -> Floats:
 
 
 def _contracts(position: BookPosition, market: LegVols, rate: float) -> Contracts:
-    """The legs on the spot carried at `rate` less the average dividend yield, as `leg_greeks` has them."""
-    years = years_to_expiration(market.at, position.expiration)
-    return build_contracts(
-        is_call=[leg.right is Right.CALL for leg in position.legs],
-        strike=[float(leg.strike) for leg in position.legs],
-        forward=market.spot * exp((rate - DIVIDEND_YIELD) * years),
-        years=years,
-        discount=exp(-rate * years),
-    )
+    return carried_contracts(position.legs, market.spot, rate, years_to_expiration(market.at, position.expiration))

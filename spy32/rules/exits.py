@@ -64,11 +64,11 @@ class ExitInput:
 def check_exits(given: ExitInput) -> tuple[ExitCheck, ...]:
     """Return every rule of the plan as it stands now, most urgent first."""
     return (
-        _check_last_exit(given),
+        _check_day(given, ExitReason.LAST_EXIT, "last exit", given.plan.last_exit),
         _check_ex_dividend(given),
         _check_stop(given),
         _check_target(given),
-        _check_time(given),
+        _check_day(given, ExitReason.TIME, "time exit", given.plan.time_exit),
     )
 
 
@@ -77,11 +77,12 @@ def due_exit(checks: Sequence[ExitCheck]) -> ExitCheck | None:
     return next((check for check in checks if check.is_due), None)
 
 
-def _check_last_exit(given: ExitInput) -> ExitCheck:
-    day = given.plan.last_exit
-    is_due = given.today >= day
-    message = f"the last exit was to be on {day}" if given.today > day else f"the last exit is on {day}"
-    return ExitCheck(reason=ExitReason.LAST_EXIT, is_due=is_due, message=message, day=day)
+def _check_day(given: ExitInput, reason: ExitReason, name: str, day: date | None) -> ExitCheck:
+    """Judge an exit that goes by the calendar."""
+    if day is None:
+        return ExitCheck(reason=reason, is_due=False, message=f"no {name} before the last exit")
+    message = f"the {name} {'was to be' if given.today > day else 'is'} on {day}"
+    return ExitCheck(reason=reason, is_due=given.today >= day, message=message, day=day)
 
 
 def _check_ex_dividend(given: ExitInput) -> ExitCheck:
@@ -103,24 +104,22 @@ def _check_ex_dividend(given: ExitInput) -> ExitCheck:
 
 
 def _check_stop(given: ExitInput) -> ExitCheck:
-    stop, mark = given.plan.stop, given.mark
-    highest = given.trade.closing_bounds[1]
+    stop, mark, highest = given.plan.stop, given.mark, given.trade.closing_bounds[1]
+    first = None
     if highest == 0:
         message = "a debit spread has no stop, since no more than its debit can be lost"
         return ExitCheck(reason=ExitReason.STOP, is_due=False, message=message)
     if stop >= highest:
         message = f"the stop at {stop} is out of reach, since closing costs at most the width {highest}"
-        return ExitCheck(reason=ExitReason.STOP, is_due=False, message=message, price=stop)
-    if mark is None or mark.mid is None:
-        return ExitCheck(reason=ExitReason.STOP, is_due=False, message=_no_mark_text(given), price=stop)
-    if mark.mid < stop:
-        return ExitCheck(reason=ExitReason.STOP, is_due=False, message=f"mid {mark.mid} below {stop}", price=stop)
-    first = _first_reading(given.marks, mark, stop)
-    if first is None:
+    elif mark is None or mark.mid is None:
+        message = _no_mark_text(given)
+    elif mark.mid < stop:
+        message = f"mid {mark.mid} below {stop}"
+    elif (first := _first_reading(given.marks, mark, stop)) is None:
         message = f"mid {mark.mid} reached {stop}; a second reading {STOP_INTERVAL.seconds // 60} minutes later decides"
-        return ExitCheck(reason=ExitReason.STOP, is_due=False, message=message, price=stop)
-    message = f"mid {mark.mid} at or above {stop}, as at {first.at:%Y-%m-%d %H:%M} UTC ({first.mid})"
-    return ExitCheck(reason=ExitReason.STOP, is_due=True, message=message, price=stop)
+    else:
+        message = f"mid {mark.mid} at or above {stop}, as at {first.at:%Y-%m-%d %H:%M} UTC ({first.mid})"
+    return ExitCheck(reason=ExitReason.STOP, is_due=first is not None, message=message, price=stop)
 
 
 def _first_reading(marks: Sequence[Mark], mark: Mark, stop: Decimal) -> Mark | None:
@@ -138,28 +137,19 @@ def _first_reading(marks: Sequence[Mark], mark: Mark, stop: Decimal) -> Mark | N
 
 
 def _check_target(given: ExitInput) -> ExitCheck:
-    target, mark = given.plan.profit_target, given.mark
+    target, mark, trade, is_due = given.plan.profit_target, given.mark, given.trade, False
     if given.has_resting_target:
         message = f"an order at {target} rests with the broker"
-        return ExitCheck(reason=ExitReason.TARGET, is_due=False, message=message, price=target)
-    if mark is None or mark.mid is None:
-        return ExitCheck(reason=ExitReason.TARGET, is_due=False, message=_no_mark_text(given), price=target)
-    trade, is_due = given.trade, mark.mid <= target
-    kept = (trade.credit - mark.mid) / trade.max_profit if trade.max_profit > 0 else Decimal(0)
-    what = "of the credit kept" if trade.closing_bounds[1] > 0 else "of the largest profit"
-    message = f"mid {mark.mid} {'at or below' if is_due else 'above'} {target}, {kept:.1%} {what}"
-    if target < 0:
-        message = f"mid {-mark.mid} credit {'at or above' if is_due else 'below'} {-target}, {kept:.1%} {what}"
+    elif mark is None or mark.mid is None:
+        message = _no_mark_text(given)
+    else:
+        is_due = mark.mid <= target
+        kept = (trade.credit - mark.mid) / trade.max_profit if trade.max_profit > 0 else Decimal(0)
+        what = "of the credit kept" if trade.closing_bounds[1] > 0 else "of the largest profit"
+        message = f"mid {mark.mid} {'at or below' if is_due else 'above'} {target}, {kept:.1%} {what}"
+        if target < 0:
+            message = f"mid {-mark.mid} credit {'at or above' if is_due else 'below'} {-target}, {kept:.1%} {what}"
     return ExitCheck(reason=ExitReason.TARGET, is_due=is_due, message=message, price=target)
-
-
-def _check_time(given: ExitInput) -> ExitCheck:
-    day = given.plan.time_exit
-    if day is None:
-        return ExitCheck(reason=ExitReason.TIME, is_due=False, message="no time exit before the last exit")
-    is_due = given.today >= day
-    message = f"the time exit {'was to be' if given.today > day else 'is'} on {day}"
-    return ExitCheck(reason=ExitReason.TIME, is_due=is_due, message=message, day=day)
 
 
 def _no_mark_text(given: ExitInput) -> str:

@@ -9,9 +9,8 @@ from spy32.domain.market import LegQuotes, OptionQuote, Right
 from spy32.domain.marks import LegMark, Mark, MarkFlag
 from spy32.domain.orders import Trade
 from spy32.domain.spreads import CENT, MULTIPLIER, Greeks, Leg
-from spy32.rules.leg_greeks import LegGreeks, leg_greeks
 from spy32.rules.price_guard import max_quote_age
-from spy32.rules.pricing import closing_costs, natural_and_mid
+from spy32.rules.pricing import GREEK_NAMES, LegGreeks, closing_costs, leg_greeks, natural_and_mid
 from spy32.sessions import days_to_expiration, market_date, years_to_expiration
 from spy32.settings import Settings
 
@@ -30,7 +29,9 @@ def mark_trade(
     prices = natural_and_mid(closing, quotes.quotes)
     natural, mid = (_round_to_cents(-prices[0]), _round_to_cents(-prices[1])) if prices is not None else (None, None)
     values = [leg_greeks(leg, quotes, settings.market.rate, now) for leg in trade.legs]
-    unrealized = _unrealized_profit(trade, mid, settings) if mid is not None else None
+    unrealized = None
+    if mid is not None:
+        unrealized = closing_result(trade, mid, trade.remaining, settings) if trade.remaining > 0 else Decimal(0)
     max_profit = (trade.max_profit * MULTIPLIER - trade.opening_fees / trade.quantity) * trade.remaining
     distance = _short_distance(trade.legs, quotes.spot)
     return Mark(
@@ -41,9 +42,7 @@ def mark_trade(
         spot=quotes.spot,
         mid=mid,
         natural=natural,
-        legs=tuple(
-            _leg_mark(leg, quotes.quotes.get(leg.symbol), found) for leg, found in zip(trade.legs, values, strict=True)
-        ),
+        legs=tuple(_leg_mark(leg, quotes, found) for leg, found in zip(trade.legs, values, strict=True)),
         flags=_flags(trade, quotes, settings, now, is_recorded=is_recorded),
         quantity=trade.remaining,
         dte=days_to_expiration(trade.expiration, market_date(now)),
@@ -65,10 +64,6 @@ def closing_result(trade: Trade, debit: Decimal, quantity: int, settings: Settin
     costs = closing_costs(quantity, settings.costs, trade.legs[0].root, len(trade.legs)) * quantity
     fees = trade.opening_fees * quantity / trade.quantity
     return ((trade.credit - debit) * MULTIPLIER * quantity - fees - costs).quantize(CENT, ROUND_HALF_EVEN)
-
-
-def _unrealized_profit(trade: Trade, mid: Decimal, settings: Settings) -> Decimal:
-    return closing_result(trade, mid, trade.remaining, settings) if trade.remaining > 0 else Decimal(0)
 
 
 def _flags(
@@ -109,18 +104,14 @@ def _is_crossed(quote: OptionQuote | None) -> bool:
     return quote is not None and quote.bid is not None and quote.ask is not None and quote.bid > quote.ask
 
 
-def _leg_mark(leg: Leg, quote: OptionQuote | None, found: LegGreeks | None) -> LegMark:
-    return LegMark(
-        symbol=leg.symbol,
-        bid=_finite(quote.bid) if quote is not None else None,
-        ask=_finite(quote.ask) if quote is not None else None,
-        iv=found.iv if found is not None else None,
-        delta=found.greeks.delta if found is not None else None,
+def _leg_mark(leg: Leg, quotes: LegQuotes, found: LegGreeks | None) -> LegMark:
+    quote = quotes.quotes.get(leg.symbol)
+    bid, ask = (
+        side if side is not None and isfinite(side) else None
+        for side in ((quote.bid, quote.ask) if quote is not None else (None, None))
     )
-
-
-def _finite(number: float | None) -> float | None:
-    return number if number is not None and isfinite(number) else None
+    iv, delta = (found.iv, found.greeks.delta) if found is not None else (None, None)
+    return LegMark(symbol=leg.symbol, bid=bid, ask=ask, iv=iv, delta=delta)
 
 
 def _short_distance(legs: Sequence[Leg], spot: float) -> float | None:
@@ -149,15 +140,11 @@ def _moves(
 
 def _position_greeks(trade: Trade, values: Sequence[LegGreeks | None]) -> Greeks | None:
     """Return the greeks of everything held; None unless every leg has them."""
-    known = [found for found in values if found is not None]
-    if len(known) < len(values):
-        return None
-    shares = MULTIPLIER * trade.remaining
-
-    def total(name: str) -> float:
-        return shares * sum(
-            -leg.action.sign * leg.quantity * float(getattr(found.greeks, name))
-            for leg, found in zip(trade.legs, known, strict=True)
-        )
-
-    return Greeks(delta=total("delta"), gamma=total("gamma"), theta=total("theta"), vega=total("vega"))
+    totals = dict.fromkeys(GREEK_NAMES, 0.0)
+    for leg, found in zip(trade.legs, values, strict=True):
+        if found is None:
+            return None
+        for name in totals:
+            per_share = -leg.action.sign * leg.quantity * float(getattr(found.greeks, name))
+            totals[name] += per_share * MULTIPLIER * trade.remaining
+    return Greeks(**totals)

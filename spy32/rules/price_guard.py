@@ -9,7 +9,6 @@ from spy32.domain.market import LegQuotes
 from spy32.domain.proposals import Approval, Finding, Proposal, ProposalKind, remark, violation
 from spy32.domain.spreads import Mode
 from spy32.rules import pricing
-from spy32.rules.leg_greeks import leg_greeks
 from spy32.settings import Settings
 
 WITHDRAWING_RULES = pricing.PRICE_RULES - {"two_sided", "leg_width"} | {"short_delta"}
@@ -100,6 +99,7 @@ def _check_short_delta(delta: float, settings: Settings) -> Iterator[Finding]:
 
 def short_delta(proposal: Proposal, quotes: LegQuotes, settings: Settings, now: datetime) -> float:
     """Return the largest absolute delta of the short legs at their fresh mids; NaN when a mid has no implied vol."""
-    shorts = [leg_greeks(leg, quotes, settings.market.rate, now) for leg in proposal.legs if leg.action.sign > 0]
-    deltas = [abs(found.greeks.delta) if found is not None else nan for found in shorts]
+    shorts, rate = [leg for leg in proposal.legs if leg.action.sign > 0], settings.market.rate
+    found = [pricing.leg_greeks(leg, quotes, rate, now) for leg in shorts]
+    deltas = [abs(each.greeks.delta) if each is not None else nan for each in found]
     return nan if any(map(isnan, deltas)) else max(deltas)

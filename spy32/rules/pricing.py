@@ -1,24 +1,36 @@
-"""Prices of a spread from its legs' quotes, limits on their move, and trading costs.
+"""Prices of a spread from its legs' quotes, limits on their move, trading costs, and the greeks of single legs.
 
 Credits are dollars per share, debits negative. Costs are dollars per contract (one spread), rounded up to the cent.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from decimal import ROUND_CEILING, Decimal
-from math import isfinite
+from math import exp, isfinite, isnan
+from typing import TYPE_CHECKING
 
-from spy32.domain.market import LegQuotes, OptionQuote
+from spy32.domain.market import LegQuotes, OptionQuote, Right
 from spy32.domain.option_class import NICKEL, class_of_root
 from spy32.domain.proposals import Finding, PricePlan, violation
-from spy32.domain.spreads import CENT, MULTIPLIER, Candidate, Leg
+from spy32.domain.spreads import CENT, MULTIPLIER, Candidate, Greeks, Leg
+from spy32.domain.value import value
+from spy32.sessions import years_to_expiration
 from spy32.settings import Settings
 from spy32.settings.model import Choice, Costs, Drift, Execution
+
+if TYPE_CHECKING:
+    from spy32.options.european import Contracts
 
 PRICE_RULES = frozenset({"two_sided", "leg_width", "underlying", "credit_fall", "limit_price"})
 """Names of the rules that compare fresh quotes with the displayed prices."""
 REFERENCE_SPOT = 600
 """Dollars. Dollar widths of the settings are meant at this price (SPY's, when they were chosen) and scale with it."""
 LEGS_PER_SPREAD = 2
+
+GREEK_NAMES = ("delta", "gamma", "theta", "vega")
+DIVIDEND_YIELD = 0.012
+"""Fraction a year, about what large S&P 500 funds pay. The actual yield of one month is a whole quarterly dividend or
+none, so this is only an average."""
 
 
 def bid_and_ask(quote: OptionQuote | None) -> tuple[Decimal, Decimal] | None:
@@ -228,3 +240,46 @@ def _costs_per_contract(quantity: int, commission: Decimal, costs: Costs, root: 
         # tastytrade's price list excludes index options from the cap.
         exchange = found.exchange_fee if costs.exchange is None else costs.exchange
     return (legs * (commission + costs.clearing + costs.regulatory + exchange)).quantize(CENT, ROUND_CEILING)
+
+
+# Greeks.
+
+
+@value
+class LegGreeks:
+    """Implied vol of the mid, a fraction a year, and the greeks of one share long."""
+
+    iv: float
+    greeks: Greeks
+
+
+def leg_greeks(leg: Leg, quotes: LegQuotes, rate: float, now: datetime) -> LegGreeks | None:
+    """Return the greeks of one leg at its mid; None when the mid has no implied vol or no time is left."""
+    from spy32.options.european import greeks, implied_vol
+
+    sides = bid_and_ask(quotes.quotes.get(leg.symbol))
+    if sides is None:
+        return None
+    contract = carried_contracts([leg], quotes.spot, rate, years_to_expiration(now, leg.expiration))
+    vol = implied_vol(contract, float(sum(sides) / 2))
+    if isnan(vol.item()):
+        return None
+    columns = greeks(contract, vol)
+    return LegGreeks(iv=vol.item(), greeks=Greeks(**{name: getattr(columns, name).item() for name in GREEK_NAMES}))
+
+
+def carried_contracts(legs: Sequence[Leg], spot: float, rate: float, years: float) -> "Contracts":
+    """Return the legs on the spot carried at `rate` (a fraction a year) less `DIVIDEND_YIELD`.
+
+    Two legs of one right give no put-call parity. For a month the delta is within 0.01 of the one at the parity
+    forward.
+    """
+    from spy32.options.european import build_contracts
+
+    return build_contracts(
+        is_call=[leg.right is Right.CALL for leg in legs],
+        strike=[float(leg.strike) for leg in legs],
+        forward=spot * exp((rate - DIVIDEND_YIELD) * years),
+        years=years,
+        discount=exp(-rate * years),
+    )

@@ -17,7 +17,7 @@ from spy32.domain.market import Chain, Dividend, Gate, MarketSnapshot, OptionQuo
 from spy32.domain.spreads import Strategy
 from spy32.markets.recorded import SHIPPED_CHAIN, RecordedMarket
 from spy32.options import surface
-from spy32.quality import arbitrage, checks, common
+from spy32.quality import arbitrage, checks, common, smile_gates
 from spy32.quality.common import is_two_sided, mid
 from spy32.sessions import years_to_expiration
 from spy32.settings.model import Choice
@@ -126,9 +126,9 @@ def test_the_smile_of_a_clean_chain_keeps_everything_out_of_the_money() -> None:
     for path in (SHIPPED_CHAIN, CHAINS / "SPY_2025-09-25.csv.gz", CHAINS / "SPX_2020-03-20.csv.gz"):
         snapshot = seen(path)
         smile = smile_of(snapshot)
-        dropped, gates = checks.check_vols(smile, snapshot, CHOICE)
+        dropped, gates = smile_gates.check_vols(smile, snapshot, CHOICE)
         assert {gate.verdict for gate in gates} == {Verdict.PASS}
-        lost = [quote for quote in smile.quotes if quote.symbol in dropped.symbols]
+        lost = [quote for quote in smile.quotes if any(quote.symbol in symbols for symbols in dropped.values())]
         for quote in lost:
             assert (float(quote.strike) < smile.forward) == (quote.right is Right.CALL)
 
@@ -510,11 +510,10 @@ def test_a_volatility_off_the_curve_of_its_neighbours_is_dropped() -> None:
     place = smile.quotes.index(quote)
     iv = smile.quote_iv.copy()
     iv[place] += 0.02
-    dropped, gates = checks.check_vols(replace(smile, quote_iv=iv), builders.snapshot(), CHOICE)
-    assert quote.symbol in dropped.symbols
-    assert dropped.counts["smile"] == 1
-    clean, _ = checks.check_vols(smile, builders.snapshot(), CHOICE)
-    assert "smile" not in clean.counts
+    dropped, gates = smile_gates.check_vols(replace(smile, quote_iv=iv), builders.snapshot(), CHOICE)
+    assert dropped["smile"] == {quote.symbol}
+    clean, _ = smile_gates.check_vols(smile, builders.snapshot(), CHOICE)
+    assert "smile" not in clean
     assert {gate.name for gate in gates} == {"iv", "feed_iv", "smile", "atm_vix", "leg_width"}
 
 
@@ -524,15 +523,15 @@ def test_a_volatility_that_no_market_has_is_dropped(vol: float) -> None:
     place = smile.quotes.index(builders.quote(Right.PUT, "640"))
     iv = smile.quote_iv.copy()
     iv[place] = vol
-    dropped, gates = checks.check_vols(replace(smile, quote_iv=iv), builders.snapshot(), CHOICE)
-    assert smile.quotes[place].symbol in dropped.symbols
+    dropped, gates = smile_gates.check_vols(replace(smile, quote_iv=iv), builders.snapshot(), CHOICE)
+    assert smile.quotes[place].symbol in dropped["iv"]
     canonical_json(gates)
 
 
 @pytest.mark.parametrize(("vix", "verdict_then"), [(16.5, "pass"), (13.0, "warn"), (27.5, "warn"), (None, "skipped")])
 def test_the_money_stands_to_the_vix_as_the_skew_has_it(vix: float | None, verdict_then: str) -> None:
     snapshot = builders.snapshot(volatility={"vix": builders.datum(vix)})
-    _, gates = checks.check_vols(smile_of(snapshot), snapshot, CHOICE)
+    _, gates = smile_gates.check_vols(smile_of(snapshot), snapshot, CHOICE)
     found = next(gate for gate in gates if gate.name == "atm_vix")
     assert found.verdict == verdict_then, found
 
@@ -542,10 +541,10 @@ def test_a_feed_whose_volatilities_are_off_is_told_and_not_used() -> None:
         builders.snapshot(),
         lambda quote: replace(quote, feed_iv=None if quote.feed_iv is None else quote.feed_iv - 0.03),
     )
-    _, gates = checks.check_vols(smile_of(snapshot), snapshot, CHOICE)
+    _, gates = smile_gates.check_vols(smile_of(snapshot), snapshot, CHOICE)
     assert next(gate for gate in gates if gate.name == "feed_iv").verdict is Verdict.WARN
     silent = changed(snapshot, lambda quote: replace(quote, feed_iv=0.00001))
-    _, gates = checks.check_vols(smile_of(silent), silent, CHOICE)
+    _, gates = smile_gates.check_vols(smile_of(silent), silent, CHOICE)
     assert next(gate for gate in gates if gate.name == "feed_iv").verdict is Verdict.SKIPPED
 
 
@@ -571,20 +570,12 @@ def test_the_newest_trade_near_the_money_is_of_today(traded: datetime | None, ve
 def test_how_many_contracts_are_narrow_enough_to_be_legs_is_told() -> None:
     def width(ask: float) -> Gate:
         snapshot = changed(builders.snapshot(), lambda quote: replace(quote, ask=round((quote.bid or 0) + ask, 2)))
-        _, gates = checks.check_vols(smile_of(snapshot), snapshot, CHOICE)
+        _, gates = smile_gates.check_vols(smile_of(snapshot), snapshot, CHOICE)
         return next(gate for gate in gates if gate.name == "leg_width")
 
     assert width(0.10).verdict is Verdict.PASS
     assert width(3.00).verdict is Verdict.WARN
     assert width(3.00).figure.startswith("0 of ")
-
-
-def test_without_takes_exactly_these_contracts_out() -> None:
-    chain = builders.chain()
-    symbol = chain.quotes[7].symbol
-    left = checks.exclude_contracts(chain, {symbol})
-    assert len(left.quotes) == len(chain.quotes) - 1
-    assert symbol not in {quote.symbol for quote in left.quotes}
 
 
 # Properties.

@@ -25,8 +25,8 @@ from spy32.render.encoder import to_document
 from spy32.render.market_documents import EXPIRATIONS, market_document
 from spy32.render.output import print_page
 from spy32.rules.daily_bars import finished_sessions
-from spy32.rules.expirations import Expirations, expiration_rows, list_expirations
 from spy32.rules.market_metrics import DISPLAY_ORDER, compute_metrics
+from spy32.rules.tradability import Expirations, list_expirations
 from spy32.sessions import years_to_expiration
 from tests.support import builders as b
 from tests.support.reader import screen, shown
@@ -276,8 +276,9 @@ def listed(today: date, *days: int) -> list[date]:
 
 
 def test_with_none_within_the_tolerance_none_is_taken() -> None:
-    rows = expiration_rows(listed(b.TODAY, 4, 25, 60), b.TODAY, 32, 3)
-    assert [row for row in rows if row.is_chosen or row.is_near] == []
+    found = found_expirations(listed(b.TODAY, 4, 25, 60), b.TODAY)
+    assert found.chosen is None
+    assert [row for row in found.expirations if row.is_chosen or row.is_near] == []
     text = expirations(PLAIN, listed(b.TODAY, 4, 25, 60))
     assert text.startswith("SPY: no expiration within 3 days of 32 days\n")
     assert "why: the nearest, but outside the tolerance; Fri 2025-11-07 is not listed\n" in text

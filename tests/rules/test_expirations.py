@@ -1,17 +1,31 @@
 """The listed expirations, and which one a run takes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from itertools import permutations
 
 import pytest
 
-from spy32.rules.expirations import ExpirationRow, Tradability, expiration_rows, most_tradable
+from spy32.rules.tradability import ExpirationRow, Tradability, list_expirations, most_tradable
 from tests.support import builders as b
 
 
 def listed(today: date, *days: int) -> list[date]:
     return [today + timedelta(days=count) for count in days]
+
+
+def expiration_rows(
+    days: Iterable[date], today: date, target_dte: int, tolerance: int, judged: Sequence[Tradability] = ()
+) -> tuple[ExpirationRow, ...]:
+    return list_expirations(
+        days,
+        underlying="SPY",
+        source="cboe",
+        today=today,
+        target_dte=target_dte,
+        tolerance=tolerance,
+        judged=judged,
+    ).expirations
 
 
 def chosen(rows: Sequence[ExpirationRow]) -> ExpirationRow:

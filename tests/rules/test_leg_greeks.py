@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from spy32.domain.market import LegQuotes, Right
 from spy32.domain.spreads import Leg
-from spy32.rules.leg_greeks import DIVIDEND_YIELD, LegGreeks, leg_greeks
+from spy32.rules.pricing import DIVIDEND_YIELD, LegGreeks, leg_greeks
 from spy32.sessions import session
 from tests.support import builders
 from tests.support.trades import CALL, PUT, Sides, with_quote

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from spy32.domain.codec import canonical_json, decode
 from spy32.domain.marks import Mark, MarkFlag
 from spy32.domain.spreads import Mode
-from spy32.rules.leg_greeks import leg_greeks
 from spy32.rules.marks import closing_result, mark_trade
+from spy32.rules.pricing import leg_greeks
 from spy32.settings import Settings
 from tests.support import builders
 from tests.support.builders import later

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from spy32.domain.market import OptionQuote, Right
 from spy32.domain.spreads import Strategy
 from spy32.pipeline.collect import implied_smile
-from spy32.rules.expirations import Tradability
-from spy32.rules.tradability import best_score, judge_tradability, wanted_spreads
+from spy32.rules.tradability import Tradability, best_score, judge_tradability, wanted_spreads
 from spy32.settings import Settings
 from spy32.settings.model import Choice
 from tests.support import builders as b

@@ -6,7 +6,7 @@ import pytest
 
 from spy32.domain.market import Chain, Gate, MarketSnapshot, OptionQuote, SourceAttempt, Verdict
 from spy32.options import surface
-from spy32.quality import cross_check
+from spy32.quality import smile_gates
 from spy32.sessions import years_to_expiration
 from spy32.settings.model import MarketSources
 from tests.support import builders
@@ -27,7 +27,7 @@ def smile_of(chain: Chain) -> surface.Smile:
 def gates(second: Chain | None, knobs: MarketSources = KNOBS, **over: object) -> dict[str, Gate]:
     snapshot: MarketSnapshot = builders.snapshot(second=second, **over)
     checked = smile_of(second) if second is not None else None
-    return {gate.name: gate for gate in cross_check.check_sources(snapshot, smile_of(snapshot.chain), checked, knobs)}
+    return {gate.name: gate for gate in smile_gates.check_sources(snapshot, smile_of(snapshot.chain), checked, knobs)}
 
 
 def other(spot: float = builders.SPOT, shift: float = 0.0, dearer: float = 0.0) -> Chain:
