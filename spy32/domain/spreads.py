@@ -1,5 +1,6 @@
 """Legs, spreads, candidates and the menu; the account and its exposure."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from datetime import date
@@ -338,9 +339,7 @@ class Menu:
     @property
     def counts(self) -> Mapping[str, int]:
         """Number of rejected spreads by rule, most first."""
-        totals: dict[str, int] = {}
-        for spread in self.dropped:
-            totals[spread.rule] = totals.get(spread.rule, 0) + 1
+        totals = Counter(spread.rule for spread in self.dropped)
         return dict(sorted(totals.items(), key=lambda pair: (-pair[1], pair[0])))
 
     def side(self, strategy: Strategy) -> tuple[Candidate, ...]:

@@ -1,6 +1,7 @@
 """No-arbitrage gates: price bounds, monotone and convex prices, put-call parity, and the spot against parity."""
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from itertools import pairwise
@@ -138,24 +139,21 @@ def _points_out_of_order(points: list[_CurvePoint], right: Right, spot: float) -
 def _violation_weights(points: Sequence[_CurvePoint], right: Right, slack: float) -> Mapping[int, float]:
     """Return, by index, how much each point contributes to violations. The middle of a butterfly counts 1.5 times its
     wings, because one wrong middle breaks up to three butterflies."""
-    weights: dict[int, float] = {}
+    weights: defaultdict[int, float] = defaultdict(float)
     sign = 1 if right is Right.CALL else -1
     for index, (low, high) in enumerate(pairwise(points)):
-        value = sign * (low.mid - high.mid)
-        if not -EPSILON <= value <= high.strike - low.strike + EPSILON:
-            _add_weights(weights, {index: 1, index + 1: 1})
+        if not -EPSILON <= sign * (low.mid - high.mid) <= high.strike - low.strike + EPSILON:
+            weights[index] += 1
+            weights[index + 1] += 1
     for index, (low, middle, high) in enumerate(zip(points, points[1:], points[2:], strict=False)):
         weight = (high.strike - middle.strike) / (high.strike - low.strike)
         butterfly = weight * low.mid + (1 - weight) * high.mid - middle.mid
         half = weight * low.half + (1 - weight) * high.half + middle.half
         if not butterfly >= -half - slack:
-            _add_weights(weights, {index: 1, index + 1: 1.5, index + 2: 1})
+            weights[index] += 1
+            weights[index + 1] += 1.5
+            weights[index + 2] += 1
     return weights
-
-
-def _add_weights(weights: dict[int, float], additions: Mapping[int, float]) -> None:
-    for index, weight in additions.items():
-        weights[index] = weights.get(index, 0) + weight
 
 
 # Parity.

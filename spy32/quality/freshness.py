@@ -1,5 +1,6 @@
 """Gates on time and contract: session, quote age, expiration, option root, ex-dates and the history of closes."""
 
+from collections import Counter
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 
@@ -99,9 +100,7 @@ def check_expiration(quotes: Quotes, context: GateContext) -> GateResult:
 
 def check_root(quotes: Quotes, context: GateContext) -> GateResult:
     """Keep the standard contracts of one root. A mini or adjusted contract delivers another number of shares."""
-    counts: dict[str, int] = {}
-    for quote in quotes:
-        counts[quote.root] = counts.get(quote.root, 0) + 1
+    counts = Counter(quote.root for quote in quotes)
     standard_roots = option_roots(context.snapshot.underlying)
     chosen_root = next((name for name in standard_roots if name in counts), None)
     figure = ", ".join(f"{name}: {count}" for name, count in sorted(counts.items())) or "no quotes"

@@ -37,7 +37,6 @@ OPENING = time(9, 30)
 class ExerciseCheck:
     """Whether early exercise of a short leg pays tonight. Amounts are dollars per share."""
 
-    leg: Leg
     eve: date | None
     """The last session before the ex-date; None while the ex-dates are unknown."""
     is_worthwhile: bool | None
@@ -110,26 +109,24 @@ def check_call_exercise(
     if not is_american_call(leg) or market_date(now) != eve:
         return None
     strike, spot, paid = float(leg.strike), quotes.spot, float(dividend.amount)
-    strike_text = f"{leg.strike.normalize():f} call"
-    if not spot > strike:
-        message = f"ex-date {dividend.ex_date}: the {strike_text} is out of the money at {spot:.2f}"
-        return ExerciseCheck(leg=leg, eve=eve, is_worthwhile=False, message=message)
-    carry = strike * (1 - exp(-rate * years_to_expiration(now, leg.expiration)))
+    start, strike_text = f"ex-date {dividend.ex_date}", f"{leg.strike.normalize():f} call"
     sides = bid_and_ask(quotes.quotes.get(parity_leg(leg).symbol))
-    if sides is None:
-        message = f"ex-date {dividend.ex_date}: the {strike_text} is in the money and its put has no two-sided quote"
-        return ExerciseCheck(leg=leg, eve=eve, is_worthwhile=True, message=message)
+    if not spot > strike or sides is None:
+        is_in = spot > strike
+        state = "in the money and its put has no two-sided quote" if is_in else f"out of the money at {spot:.2f}"
+        return ExerciseCheck(eve=eve, is_worthwhile=is_in, message=f"{start}: the {strike_text} is {state}")
+    carry = strike * (1 - exp(-rate * years_to_expiration(now, leg.expiration)))
     cost = float(sides[1]) + carry
     later = [each for each in dividends if dividend.ex_date < each.ex_date <= leg.expiration]
     worth = exercise_values(leg, quotes, (dividend, *later), rate, now)
     pays = worth.exercised > worth.kept if later and worth is not None else cost < paid
     message = (
-        f"ex-date {dividend.ex_date}: put {sides[1]} + carry {carry:.2f} = {cost:.2f} is "
+        f"{start}: put {sides[1]} + carry {carry:.2f} = {cost:.2f} is "
         f"{'below' if cost < paid else 'not below'} the dividend {paid:.2f}"
         f"{' (expected)' if dividend.is_expected else ''}{' and one is paid later' if later else ''}: exercise of the "
         f"{strike_text} {'pays' if pays else 'does not pay'}{worth.text if worth is not None else ''}"
     )
-    return ExerciseCheck(leg=leg, eve=eve, is_worthwhile=pays, message=message)
+    return ExerciseCheck(eve=eve, is_worthwhile=pays, message=message)
 
 
 def exercise_values(

@@ -4,6 +4,7 @@ The value of options at one expiration is piecewise linear in the underlying, so
 beyond the last one, where a net short call is unbounded.
 """
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
@@ -63,14 +64,14 @@ def _worst_value(group: Sequence[Position]) -> Decimal | None:
 
 def _expirations(positions: Iterable[Position]) -> dict[str, list[Position]]:
     """Return the options by root and expiration, those of one contract added up, without what cancels out."""
-    net: dict[str, int] = {}
+    net: Counter[str] = Counter()
     for position in positions:
         if position.is_option:
-            net[position.symbol] = net.get(position.symbol, 0) + position.quantity
-    groups: dict[str, list[Position]] = {}
+            net[position.symbol] += position.quantity
+    groups: defaultdict[str, list[Position]] = defaultdict(list)
     for symbol, count in net.items():
         if count:
-            groups.setdefault(symbol[:EXPIRATION_PART], []).append(Position(symbol=symbol, quantity=count))
+            groups[symbol[:EXPIRATION_PART]].append(Position(symbol=symbol, quantity=count))
     return groups
 
 

@@ -46,9 +46,9 @@ def trade_result(trade: Trade, flows: Sequence[CashFlow], mark: Mark | None = No
     realizations = tuple(_realizations(trade, flows))
     realized = sum((part.amount for part in realizations), Decimal(0))
     closed = trade.quantity if trade.state in ENDED else trade.closed_quantity
-    premium = _amount(flows, CashFlowKind.OPENING)
-    closing_cost = -_amount(flows, CashFlowKind.CLOSING, CashFlowKind.SETTLEMENT)
-    opening_fees = _fees(flows, CashFlowKind.OPENING)
+    opening, closing, settlement = ([flow for flow in flows if flow.kind is kind] for kind in CashFlowKind)
+    premium, opening_fees = _amount(opening), _fees(opening)
+    closing_cost = -_amount(closing + settlement)
     credit = premium * closed / trade.quantity
     best = value_bounds(trade.legs)[1] * MULTIPLIER * trade.quantity
     is_known = closed > 0 and trade.state is not TradeState.ASSIGNED
@@ -59,12 +59,12 @@ def trade_result(trade: Trade, flows: Sequence[CashFlow], mark: Mark | None = No
         premium=premium,
         closing_cost=closing_cost,
         opening_fees=opening_fees,
-        closing_fees=_fees(flows, CashFlowKind.CLOSING),
-        settlement_fees=_fees(flows, CashFlowKind.SETTLEMENT),
-        opening_slippage=_slippage(flows, CashFlowKind.OPENING),
-        closing_slippage=_slippage(flows, CashFlowKind.CLOSING),
+        closing_fees=_fees(closing),
+        settlement_fees=_fees(settlement),
+        opening_slippage=_slippage(opening),
+        closing_slippage=_slippage(closing),
         realizations=realizations,
-        open_cash=_cash(flows) - realized,
+        open_cash=_amount(flows) - _fees(flows) - realized,
         unrealized=_unrealized_profit(trade, mark),
         marked_at=mark.as_of if mark is not None and trade.state not in ENDED else None,
         days_held=days_held(trade),
@@ -123,7 +123,8 @@ def _realizations(trade: Trade, flows: Sequence[CashFlow]) -> Iterator[Realizati
 
     What is left is final when the trade ends: an assignment, fees that became known later, and the rest of a cent.
     """
-    opened = _cash([flow for flow in flows if flow.kind is CashFlowKind.OPENING])
+    openings = [flow for flow in flows if flow.kind is CashFlowKind.OPENING]
+    opened = _amount(openings) - _fees(openings)
     realized = Decimal(0)
     for flow in flows:
         if flow.kind is not CashFlowKind.OPENING and flow.spreads > 0:
@@ -134,23 +135,19 @@ def _realizations(trade: Trade, flows: Sequence[CashFlow]) -> Iterator[Realizati
         yield Realization(at=trade.closed_at, amount=trade.result - realized)
 
 
-def _amount(flows: Sequence[CashFlow], *kinds: CashFlowKind) -> Decimal:
-    return sum((flow.amount for flow in flows if flow.kind in kinds), Decimal(0))
+def _amount(flows: Sequence[CashFlow]) -> Decimal:
+    return sum((flow.amount for flow in flows), Decimal(0))
 
 
-def _fees(flows: Sequence[CashFlow], kind: CashFlowKind) -> Decimal:
-    return sum((flow.fees for flow in flows if flow.kind is kind), Decimal(0))
+def _fees(flows: Sequence[CashFlow]) -> Decimal:
+    return sum((flow.fees for flow in flows), Decimal(0))
 
 
-def _cash(flows: Sequence[CashFlow]) -> Decimal:
-    return sum((flow.amount - flow.fees for flow in flows), Decimal(0))
-
-
-def _slippage(flows: Sequence[CashFlow], kind: CashFlowKind) -> Decimal | None:
+def _slippage(flows: Sequence[CashFlow]) -> Decimal | None:
     losses = [
         flow.mid * MULTIPLIER * flow.spreads - flow.amount
         for flow in flows
-        if flow.kind is kind and flow.mid is not None and flow.spreads > 0
+        if flow.mid is not None and flow.spreads > 0
     ]
     return sum(losses, Decimal(0)) if losses else None
 

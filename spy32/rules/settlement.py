@@ -5,7 +5,9 @@ Index options settle in cash, most at the close (PM); those of the classes with 
 session before and settle at the opening of the expiration day.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -71,12 +73,12 @@ class ExpiredPositions:
 
 def select_expired(positions: Iterable[Position], now: datetime) -> tuple[ExpiredPositions, ...]:
     """Return the positions whose contracts have stopped trading, by session and root, oldest first."""
-    groups: dict[tuple[date, str], list[Position]] = {}
+    groups: defaultdict[tuple[date, str], list[Position]] = defaultdict(list)
     for position in positions:
         if position.is_option:
             contract = parse_occ_symbol(position.symbol)
             if trading_end(contract.root, contract.expiration) <= now:
-                groups.setdefault((last_trading_day(contract.expiration), contract.root), []).append(position)
+                groups[last_trading_day(contract.expiration), contract.root].append(position)
     return tuple(
         ExpiredPositions(root=root, day=day, positions=tuple(group)) for (day, root), group in sorted(groups.items())
     )
@@ -138,28 +140,25 @@ def _settle_position(
 ) -> tuple[PaperEvent, ...]:
     contract, held = parse_occ_symbol(position.symbol), position.quantity
     in_the_money = intrinsic_value(contract, price)
-    is_exercised = in_the_money >= EXERCISE_THRESHOLD
-    kind = (
-        TransactionKind.EXPIRATION
-        if not is_exercised
-        else TransactionKind.ASSIGNMENT
-        if held < 0
-        else TransactionKind.EXERCISE
-    )
-    pays_cash = is_exercised and terms.settles_in_cash
+    kind = TransactionKind.EXPIRATION
+    if in_the_money >= EXERCISE_THRESHOLD:
+        kind = TransactionKind.ASSIGNMENT if held < 0 else TransactionKind.EXERCISE
     removal = PaperEvent(
         at=at,
         kind=kind,
         symbol=position.symbol,
         quantity=-held,
-        # As tastytrade writes them: a cash settlement has the strike as its price, a plain removal has none.
-        price=contract.strike if pays_cash else Decimal(0),
-        cash=in_the_money * MULTIPLIER * held if pays_cash else Decimal(0),
-        fees=EXERCISE_FEE if pays_cash else Decimal(0),
+        price=Decimal(0),
+        cash=Decimal(0),
+        fees=Decimal(0),
         description=f"{kind} at {moment}",
     )
-    if not is_exercised or terms.settles_in_cash:
+    if kind is TransactionKind.EXPIRATION:
         return (removal,)
+    if terms.settles_in_cash:
+        # As tastytrade writes them: a cash settlement has the strike as its price, a plain removal has none.
+        cash = in_the_money * MULTIPLIER * held
+        return (replace(removal, price=contract.strike, cash=cash, fees=EXERCISE_FEE),)
     shares = _delivered_shares(contract, -held)
     delivery = PaperEvent(
         at=at,
@@ -209,28 +208,22 @@ def select_assigned_shares(events: Sequence[PaperEvent]) -> tuple[AssignedShares
 
     What puts and what calls left is closed apart, long and short: each assigned spread then finds its own closing.
     """
-    nets: dict[tuple[date, str, Right], int] = {}
-    closed: dict[tuple[date, str, bool], int] = {}
+    nets: defaultdict[tuple[date, str, Right], int] = defaultdict(int)
+    closed: defaultdict[tuple[date, str, bool], int] = defaultdict(int)
     for event in events:
         day = market_date(event.at)
         if event.kind is TransactionKind.TRADE:
-            key = day, event.symbol, event.quantity < 0
-            closed[key] = closed.get(key, 0) + event.quantity
+            closed[day, event.symbol, event.quantity < 0] += event.quantity
         elif event.kind in (TransactionKind.ASSIGNMENT, TransactionKind.EXERCISE):
             contract = parse_occ_symbol(event.symbol)
             terms = class_of_root(contract.root)
             if terms is not None and not terms.settles_in_cash:
-                group = day, terms.underlying, contract.right
-                nets[group] = nets.get(group, 0) + _delivered_shares(contract, event.quantity)
-    held: dict[tuple[date, str, bool], int] = {}
+                nets[day, terms.underlying, contract.right] += _delivered_shares(contract, event.quantity)
+    held: defaultdict[tuple[date, str, bool], int] = defaultdict(int)
     for (day, ticker, _), quantity in nets.items():
-        held[day, ticker, quantity > 0] = held.get((day, ticker, quantity > 0), 0) + quantity
+        held[day, ticker, quantity > 0] += quantity
     shares = (
-        AssignedShares(
-            ticker=ticker,
-            quantity=quantity + closed.get((next_session(day).day, ticker, is_long), 0),
-            delivered=day,
-        )
+        AssignedShares(ticker=ticker, quantity=quantity + closed[next_session(day).day, ticker, is_long], delivered=day)
         for (day, ticker, is_long), quantity in sorted(held.items())
     )
     return tuple(each for each in shares if each.quantity)

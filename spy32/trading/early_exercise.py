@@ -39,7 +39,7 @@ def check_early_exercise(
     if not calls:
         return None, notes
     if dividends is None:
-        unknown = exercise.ExerciseCheck(leg=calls[0], eve=None, is_worthwhile=None, message=UNKNOWN)
+        unknown = exercise.ExerciseCheck(eve=None, is_worthwhile=None, message=UNKNOWN)
         return unknown, (*notes, f"{UNKNOWN} ({why})")
     return _check_calls(context, calls, trade.expiration, dividends, quotes), notes
 
@@ -59,6 +59,6 @@ def _check_calls(
         return None
     if quotes is None:
         message = f"NOT JUDGED: ex-date {dividend.ex_date} and no quotes; early assignment possible"
-        return exercise.ExerciseCheck(leg=calls[0], eve=eve, is_worthwhile=None, message=message)
+        return exercise.ExerciseCheck(eve=eve, is_worthwhile=None, message=message)
     found = [exercise.check_call_exercise(leg, quotes, dividend, rate, now, dividends=dividends) for leg in calls]
     return max((check for check in found if check is not None), key=lambda check: bool(check.is_worthwhile))

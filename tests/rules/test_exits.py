@@ -24,9 +24,7 @@ D = Decimal
 LAST, EX, STOP, TARGET, TIME = (
     ExitReason.LAST_EXIT, ExitReason.EX_DIVIDEND, ExitReason.STOP, ExitReason.TARGET, ExitReason.TIME,
 )  # fmt: skip
-EX_TONIGHT = ExerciseCheck(
-    leg=builders.spread("695", "700").legs[0], eve=builders.TODAY, is_worthwhile=True, message="exercise pays"
-)
+EX_TONIGHT = ExerciseCheck(eve=builders.TODAY, is_worthwhile=True, message="exercise pays")
 
 
 def check(reason: ExitReason, *marks: Mark, **over: Any) -> ExitCheck:
@@ -136,7 +134,7 @@ def test_the_calendar_needs_no_mark() -> None:
 
 @pytest.mark.parametrize("pays", [True, False])
 def test_a_short_call_is_closed_on_the_eve_of_an_ex_date_when_exercise_pays(pays: bool) -> None:
-    checked = ExerciseCheck(leg=EX_TONIGHT.leg, eve=builders.TODAY, is_worthwhile=pays, message="the figures")
+    checked = ExerciseCheck(eve=builders.TODAY, is_worthwhile=pays, message="the figures")
     found = check(EX, mark(), exercise=checked)
     assert (found.is_due, found.message, found.day) == (pays, "the figures", builders.TODAY)
 
@@ -150,7 +148,7 @@ def test_without_an_ex_date_it_says_so_and_without_quotes_that_it_cannot_tell() 
 
 
 def test_what_cannot_be_ruled_out_before_an_ex_date_is_unknown() -> None:
-    out = ExerciseCheck(leg=EX_TONIGHT.leg, eve=builders.TODAY, is_worthwhile=False, message="out of the money")
+    out = ExerciseCheck(eve=builders.TODAY, is_worthwhile=False, message="out of the money")
     unknown = replace(out, is_worthwhile=None, eve=None, message="ex-dates unknown")
     stale = mark(flags=(MarkFlag.STALE,))
     assert not check(EX, mark(), exercise=out).is_unknown
