@@ -14,7 +14,7 @@ from spy32.domain.market import Dividend
 from spy32.errors import Spy32Error
 from spy32.markets import chain_file
 from spy32.markets.recorded import SHIPPED_CHAIN, RecordedMarket
-from spy32.options.american import AmericanContract, implied_american_vol, price_american
+from spy32.options.american import AmericanContract, price_american
 from spy32.options.surface import Smile, build_smile
 from spy32.quality import checks
 from spy32.rules.exercise import OPENING
@@ -58,6 +58,15 @@ def smile_of(path: Path) -> tuple[Smile, tuple[Dividend, ...], RecordedMarket]:
     return smile, inside, market
 
 
+def _implied_vol(contract: AmericanContract, price: float) -> float:
+    """By bisection, to 1e-7; the quotes are out of the money, so that each has one."""
+    low, high = 1e-3, 5.0
+    while high - low > 1e-7:
+        middle = (low + high) / 2
+        low, high = (middle, high) if price_american(contract, middle).price < price else (low, middle)
+    return (low + high) / 2
+
+
 def compare(path: Path) -> ChainDifference:
     """Both engines on one chain."""
     smile, dividends, market = smile_of(path)
@@ -74,9 +83,8 @@ def compare(path: Path) -> ChainDifference:
             is_call=bool(smile.is_call[row]), spot=spot, strike=float(smile.strike[row]), years=smile.years, rate=rate,
             dividends=paid,
         )  # fmt: skip
-        vol = implied_american_vol(contract, float(smile.mid[row]))
-        if vol is not None:
-            vols[place], deltas[place] = vol, abs(price_american(contract, vol).delta)
+        vols[place] = _implied_vol(contract, float(smile.mid[row]))
+        deltas[place] = abs(price_american(contract, vols[place]).delta)
     old = np.abs(smile.delta[chosen])
     picks = [
         np.nanargmin(np.where(smile.is_call[chosen] == is_call, np.abs(delta - PICK), np.inf))

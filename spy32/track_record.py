@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from spy32.domain.market import Right
-from spy32.domain.outlook import Reliability, TrackRecord
+from spy32.domain.outlook import TrackRecord
 from spy32.domain.spreads import Strategy
 
 TABLE = Path(__file__).parent / "data" / "calibration.csv"
@@ -20,46 +20,37 @@ RATED = {Strategy.PUT_CREDIT: Right.PUT, Strategy.CALL_CREDIT: Right.CALL}
 """The strategies that the table is of."""
 
 
-def find_track_record(underlying: str, strategy: Strategy, *, days: int, today: date) -> tuple[Reliability, ...]:
+def find_track_record(underlying: str, strategy: Strategy, *, days: int, today: date) -> tuple[TrackRecord, ...]:
     """Return the rows for such a spread by delta; empty where the table says nothing of it.
 
     `days` are calendar days to expiration. A run within the table's own history gets none: its rows know outcomes that
     nobody knew on that day.
     """
-    record, right = read_track_record(), RATED.get(strategy)
-    if record is None or right is None or underlying not in UNDERLYINGS or days not in DAYS:
+    table, right = read_track_record(), RATED.get(strategy)
+    until = max((row.until for row in table), default="")
+    if underlying not in UNDERLYINGS or days not in DAYS or not today.isoformat()[: len(until)] > until:
         return ()
-    is_later = today.isoformat()[: len(record.until)] > record.until
-    return record.side(right) if is_later else ()
+    return tuple(sorted((row for row in table if row.right is right), key=lambda row: row.delta))
 
 
-def nearest_row(rows: tuple[Reliability, ...], delta: float) -> Reliability | None:
+def nearest_row(rows: tuple[TrackRecord, ...], delta: float) -> TrackRecord | None:
     """Return the row nearest an absolute short delta; None of no rows."""
     return min(rows, key=lambda row: abs(row.delta - delta), default=None)
 
 
 @cache
-def read_track_record(path: Path = TABLE) -> TrackRecord | None:
-    """The table; None when this copy of the program ships none. ValueError or KeyError for a table of another shape."""
-    if not path.exists():
-        return None
+def read_track_record(path: Path = TABLE) -> tuple[TrackRecord, ...]:
+    """The table. ValueError or KeyError for one of another shape."""
     lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
     head, *cells = (line.split(",") for line in lines)
-    rows = [dict(zip(head, row, strict=True)) for row in cells]
-    return TrackRecord(
-        rows=tuple(
-            Reliability(
-                right=Right(row["right"][0].upper()),
-                delta=float(row["delta"]),
-                stated=float(row["stated_market"]),
-                came_true=float(row["came_true"]),
-                difference=float(row["difference"]),
-                low=float(row["low"]),
-                high=float(row["high"]),
-                history_difference=float(row["history_difference"]) if row.get("history_difference") else None,
-                until=row["until"],
-            )
-            for row in rows
-        ),
-        until=max((row["until"] for row in rows), default=""),
+    rows = (dict(zip(head, row, strict=True)) for row in cells)
+    return tuple(
+        TrackRecord(
+            right=Right(row["right"][0].upper()),
+            stated=float(row["stated_market"]),
+            history_difference=float(row["history_difference"]) if row.get("history_difference") else None,
+            until=row["until"],
+            **{name: float(row[name]) for name in ("delta", "came_true", "difference", "low", "high")},
+        )
+        for row in rows
     )

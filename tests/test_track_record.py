@@ -1,5 +1,6 @@
 """The shipped table of how often the market's probabilities came true is read as it is written."""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,9 @@ import pytest
 
 from spy32 import track_record
 from spy32.domain.market import Right
-from spy32.domain.outlook import Reliability, TrackRecord
+from spy32.domain.outlook import TrackRecord
 from spy32.domain.spreads import Strategy
-from spy32.track_record import TABLE, find_track_record, nearest_row, read_track_record
+from spy32.track_record import find_track_record, nearest_row, read_track_record
 from tests.support import outlooks
 
 TEXT = """# a comment
@@ -24,7 +25,7 @@ def test_a_table_is_read_by_its_columns_whatever_else_it_has(tmp_path: Path) -> 
     path = tmp_path / "table.csv"
     path.write_text(TEXT)
     put, call = (
-        Reliability(
+        TrackRecord(
             right=Right.PUT,
             delta=0.2,
             stated=0.854,
@@ -34,7 +35,7 @@ def test_a_table_is_read_by_its_columns_whatever_else_it_has(tmp_path: Path) -> 
             high=0.056,
             until="2026-06",
         ),
-        Reliability(
+        TrackRecord(
             right=Right.CALL,
             delta=0.2,
             stated=0.795,
@@ -45,11 +46,7 @@ def test_a_table_is_read_by_its_columns_whatever_else_it_has(tmp_path: Path) -> 
             until="2026-05",
         ),
     )
-    assert read_track_record(path) == TrackRecord(rows=(put, call), until="2026-06")
-
-
-def test_a_program_without_the_table_has_no_record(tmp_path: Path) -> None:
-    assert read_track_record(tmp_path / "none.csv") is None
+    assert read_track_record(path) == (put, call)
 
 
 @pytest.mark.parametrize(("good", "bad"), [("right,", "side,"), ("0.034", "nothing"), (",2026-05", "")])
@@ -60,12 +57,8 @@ def test_a_table_of_another_shape_is_an_error(tmp_path: Path, good: str, bad: st
         read_track_record(path)
 
 
-@pytest.mark.skipif(not TABLE.exists(), reason="this copy ships no table")
 def test_the_shipped_table_has_both_sides() -> None:
-    record = read_track_record()
-    assert record is not None
-    assert record.side(Right.PUT)
-    assert record.side(Right.CALL)
+    assert {row.right for row in read_track_record()} == set(Right)
 
 
 # What it may be quoted for.
@@ -92,14 +85,14 @@ def test_the_record_speaks_of_spreads_like_its_own_and_of_no_day_that_it_knows(
 
 
 def test_a_record_that_names_a_month_holds_that_whole_month(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = outlooks.track_record()
-    monkeypatch.setattr(track_record, "read_track_record", lambda: TrackRecord(rows=made.rows, until="2025-06"))
+    made = tuple(replace(row, until="2025-06") for row in outlooks.track_record())
+    monkeypatch.setattr(track_record, "read_track_record", lambda: made)
     assert find_track_record(**{**QUOTED, "today": date(2025, 6, 30)}) == ()
     assert len(find_track_record(**QUOTED)) == 2
 
 
 def test_the_row_nearest_the_delta_speaks() -> None:
-    near = nearest_row(outlooks.track_record().rows, 0.17)
+    near = nearest_row(outlooks.track_record(), 0.17)
     assert near is not None
     assert near.delta == 0.16
     assert nearest_row((), 0.2) is None

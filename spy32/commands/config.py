@@ -17,10 +17,10 @@ def show(ctx: typer.Context, json: Json = False) -> None:
 
     app = get_app(ctx)
     if json:
-        from spy32.render.documents import emit
-        from spy32.render.home_documents import config_document
+        from spy32.render.documents import print_document
+        from spy32.render.home_documents import CONFIG, Settings
 
-        emit(app.out, config_document(rows(app.resolved_settings)))
+        print_document(app.out, CONFIG, Settings(settings=tuple(rows(app.resolved_settings))))
     elif is_full_terminal(app.out):
         from spy32.render.page import Page, noun_grid
 

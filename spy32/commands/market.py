@@ -31,10 +31,10 @@ def market(
         sources, app.build_collect_request(settings, profile), app.report, held=load_open_spreads(app)
     )
     if json:
-        from spy32.render.documents import emit
-        from spy32.render.market_documents import market_document
+        from spy32.render.documents import print_document
+        from spy32.render.market_documents import MARKET
 
-        emit(app.out, market_document(market_preview.briefing, market_preview.snapshot, market_preview.quality))
+        print_document(app.out, MARKET, market_preview)
     else:
         smile = market_preview.checked.smile if market_preview.checked is not None else None
         print_market_page(app.out, market_preview.briefing, market_preview.snapshot, smile)

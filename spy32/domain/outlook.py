@@ -110,7 +110,7 @@ class Outlook:
 
 
 @value
-class Reliability:
+class TrackRecord:
     """What the market's probability of profit was worth in the past, for spreads of one right and short delta.
 
     Fractions, walk-forward over past Mondays.
@@ -130,16 +130,3 @@ class Reliability:
     """The last month or day of the outcomes, as the table writes it."""
     history_difference: float | None = None
     """came_true less what the history's probability stated; None in a table that does not have it."""
-
-
-@value
-class TrackRecord:
-    """The shipped table of how often the market's probabilities came true."""
-
-    rows: tuple[Reliability, ...]
-    until: str
-    """The last month or day of the outcomes, as the table writes it."""
-
-    def side(self, right: Right) -> tuple[Reliability, ...]:
-        """The rows of one right, by delta."""
-        return tuple(sorted((row for row in self.rows if row.right is right), key=lambda row: row.delta))

@@ -1,4 +1,4 @@
-"""One American option with dated cash dividends: price, early-exercise premium, delta, implied vol.
+"""One American option with dated cash dividends: price, early-exercise premium, delta.
 
 Dividend model: the spot less the present value of the dividends before expiration is lognormal (escrowed dividends;
 Hull, Options, Futures and Other Derivatives, chapter 15.12). Its European price is Black's on the forward, the engine
@@ -28,8 +28,6 @@ _POINTS_A_STEP = 3.0
 """Grid points in a standard deviation of a step of average length."""
 _DEVIATIONS = 7.0
 """Half-width of the grid, and of the density, in standard deviations: 1e-12 of the probability is outside."""
-_LEAST_VOL = 1e-4
-_VOL_ERROR = 1e-7
 
 
 @value
@@ -98,36 +96,6 @@ def price_american(contract: AmericanContract, vol: float) -> AmericanValue:
     if contract.first_exercise <= 0.0 and price <= contract.intrinsic:
         return AmericanValue(price=contract.intrinsic, european=exact, delta=1.0 if contract.is_call else -1.0)
     return AmericanValue(price=price, european=exact, delta=exact_delta + 2.0 * fine_slope - coarse_slope)
-
-
-def implied_american_vol(contract: AmericanContract, price: float) -> float | None:
-    """Return the vol at which the option has this price; None when there is none, as at or below intrinsic value.
-
-    The European vol of the price is an upper bound, and a near one.
-    """
-    base = contract.spot - contract.escrow(0.0)
-    black = _black_contract(contract, base, np.array([1.0]), contract.years)
-    high = float(european.implied_vol(black, price)[0])
-    if not (price > contract.intrinsic and isfinite(high)):
-        return None
-    high *= 1.0 + _VOL_ERROR
-    low, gap_high = 0.9 * high, price_american(contract, high).price - price
-    while (gap_low := price_american(contract, low).price - price) > 0.0:
-        if low < _LEAST_VOL:
-            return None
-        high, gap_high, low = low, gap_low, 0.5 * low
-    side = 0
-    while high - low > _VOL_ERROR:
-        # False position with the Illinois rule: an end that stays twice counts half.
-        vol = min(max(low - gap_low * (high - low) / (gap_high - gap_low), low), high)
-        gap = price_american(contract, vol).price - price
-        if abs(gap) < 1e-7:
-            return vol
-        if gap < 0.0:
-            low, gap_low, gap_high, side = vol, gap, gap_high * (0.5 if side < 0 else 1.0), -1
-        else:
-            high, gap_high, gap_low, side = vol, gap, gap_low * (0.5 if side > 0 else 1.0), 1
-    return 0.5 * (low + high)
 
 
 def _black_contract(contract: AmericanContract, base: float, growth: Floats, years: float) -> european.Contracts:

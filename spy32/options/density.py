@@ -4,7 +4,6 @@ Breeden and Litzenberger (1978), "Prices of state-contingent claims implicit in 
 end below a strike is the slope of the put price in the strike, taken on the curve of the smile.
 """
 
-from collections.abc import Callable
 from math import log
 
 import numpy as np
@@ -44,14 +43,6 @@ class Density:
     def probability_below(self, x: float) -> float:
         """Return the probability that the underlying ends below `x` dollars."""
         return float(self.cdf(np.array([x]))[0])
-
-    def probability_above(self, x: float) -> float:
-        """Return the probability that the underlying ends above `x` dollars."""
-        return 1.0 - self.probability_below(x)
-
-    def expect(self, payoff: Callable[[Floats], Floats]) -> float:
-        """Return the expected value of a function of the price at expiration, undiscounted."""
-        return float(np.sum(self.mass * payoff(self.prices)))
 
 
 def implied_density(smile: Smile) -> Density:

@@ -31,11 +31,6 @@ def payoff(spread: Spread, prices: "Floats") -> "Floats":
     return total
 
 
-def profit(spread: Spread, credit: Decimal, prices: "Floats") -> "Floats":
-    """Return the profit at each price, dollars per contract before costs. `credit` is dollars per share."""
-    return (payoff(spread, prices) + float(credit)) * MULTIPLIER
-
-
 def exact_payoff(spread: Spread, price: Decimal) -> Decimal:
     """Return the payoff of the legs at one price of the underlying, dollars per share; a negative payoff is owed."""
     return sum((_signed_quantity(leg) * max(_signed_intrinsic(leg, price), ZERO) for leg in spread.legs), ZERO)

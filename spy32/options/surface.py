@@ -12,7 +12,6 @@ from spy32.domain.market import OptionQuote, Right
 from spy32.domain.spreads import Greeks, LegView, Spread
 from spy32.domain.value import value
 from spy32.errors import Unusable
-from spy32.options.chain import QuoteColumns, quote_columns
 from spy32.options.european import POINT, Contracts, build_contracts, greeks, implied_vol
 from spy32.options.normal import Bools, Floats
 from spy32.options.smile_fit import MIN_HALF_SPREAD, QuotedVols, SmileCurve, fit_curve
@@ -25,6 +24,37 @@ MIN_PAIRS = 3
 """Fewest pairs: the median of three ignores one bad quote."""
 MIN_STRIKES = 8
 """Fewest out-of-the-money strikes for a curve; fewer do not determine the shape of a smile."""
+
+
+@value
+class QuoteColumns:
+    """Columns of shape (n,), parallel to the n quotes. Prices are dollars per share; a missing price is NaN."""
+
+    strike: Floats
+    is_call: Bools
+    bid: Floats
+    ask: Floats
+    mid: Floats
+    """NaN unless 0 <= bid <= ask and ask > 0."""
+
+    @property
+    def is_two_sided(self) -> Bools:
+        """True where bid and ask are above zero and not crossed. Only then is the mid a fair estimate of the price."""
+        return (self.bid > 0.0) & np.isfinite(self.mid)
+
+
+def quote_columns(quotes: Sequence[OptionQuote]) -> QuoteColumns:
+    """Return the quotes as columns, in the same order."""
+    bid = np.array([quote.bid for quote in quotes], dtype=np.float64)
+    ask = np.array([quote.ask for quote in quotes], dtype=np.float64)
+    sound = (bid >= 0.0) & (ask >= bid) & (ask > 0.0) & (ask < np.inf)
+    return QuoteColumns(
+        strike=np.array([quote.strike for quote in quotes], dtype=np.float64),
+        is_call=np.array([quote.right is Right.CALL for quote in quotes], dtype=np.bool_),
+        bid=bid,
+        ask=ask,
+        mid=np.where(sound, 0.5 * (bid + np.where(sound, ask, 0.0)), np.nan),
+    )
 
 
 @value

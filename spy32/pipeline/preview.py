@@ -17,11 +17,13 @@ from spy32.pipeline.sources import Sources
 
 @value
 class MarketPreview:
-    """What a run would see now. `checked` is None when a gate would stop it."""
+    """What a run would see now."""
 
     snapshot: MarketSnapshot
     checked: CheckedMarket | None
+    """None when a quality gate would stop the run."""
     quality: QualityReport
+    """What the quality gates say; stopped_by is None while a run could go on."""
     briefing: Briefing
 
 

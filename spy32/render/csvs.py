@@ -1,6 +1,7 @@
 """Lists as CSV for spreadsheets. Text that would start a formula is disarmed; numbers stay numbers."""
 
 import csv
+import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from io import StringIO
@@ -18,6 +19,7 @@ from spy32.render.formatting import format_price, single_line
 
 # OWASP, "CSV Injection": these characters make a spreadsheet read a cell as a formula.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
 
 
 FORECASTS = {"market": "expiry.market", "history": "expiry.history", "plan": "plan.history"}
@@ -102,18 +104,13 @@ def _table(part: Part, rows: Iterable[Any]) -> str:
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(part.keys)
-    numbers = {name for name, shape in part.fields().items() if shape.is_number}
-    for row in rows:
-        cells = part.write(row).items()
-        writer.writerow([_format_cell(found, is_number=name in numbers) for name, found in cells])
+    writer.writerows([_format_cell(found) for found in part.write(row).values()] for row in rows)
     return text.getvalue()
 
 
-def _format_cell(found: Any, *, is_number: bool) -> str:
-    if found is None:
-        return ""
-    text = str(found)
-    if is_number:
+def _format_cell(found: Any) -> str:
+    text = "" if found is None else str(found)
+    if isinstance(found, int | float) or NUMBER.fullmatch(text):
         return text
     # Looked at before and after cleaning: a stripped character must not uncover a formula.
     safe = single_line(text)

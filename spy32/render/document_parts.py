@@ -1,15 +1,15 @@
 """What JSON documents show of the nouns of a run, its proposal, orders and trade."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Any
 
 from spy32.domain.documents import DocumentSummary
 from spy32.domain.market import Gate, Metric, QualityReport
 from spy32.domain.marks import LegMark, Mark
 from spy32.domain.model_calls import ModelCall, ModelResponse, ResponseCheck, UsageSummary
 from spy32.domain.orders import Fill, Order, Trade
-from spy32.domain.outlook import Estimate, Forecast, TradingCost
+from spy32.domain.outlook import Estimate, TradingCost
 from spy32.domain.proposals import (
     Approval,
     Citation,
@@ -28,7 +28,7 @@ from spy32.domain.runs import Run, RunSummary, Step
 from spy32.domain.spreads import Candidate, ExpectedValue, Greeks, Leg, Menu, RejectedSpread, whole_order
 from spy32.domain.units import JsonText, OrderId, ProposalId, RunId, TradeId, Usd
 from spy32.domain.value import value
-from spy32.render.encoder import Key, Part
+from spy32.render.encoder import Key, Part, read_path
 from spy32.render.formatting import mask_account
 from spy32.render.raw_texts import StoredAnswer
 from spy32.rules.results import days_held
@@ -132,26 +132,19 @@ Part(LawProbabilities)
 Part(HistoryEstimates)
 
 
-def _forecasts(entry: Candidate) -> Iterator[Forecast | None]:
-    """By market, history and history without drift, to expiration and then under the plan."""
-    outlook = entry.outlook
-    for forecasts in (outlook.expiry, outlook.plan) if outlook is not None else (None, None):
-        yield from (None,) * 3 if forecasts is None else (forecasts.market, forecasts.history, forecasts.no_drift)
+LAWS = {
+    "market": "expiry.market", "history": "expiry.history", "history_without_drift": "expiry.no_drift",
+    "plan": "plan.history", "plan_without_drift": "plan.no_drift", "plan_market": "plan.market",
+}  # fmt: skip
+"""Law -> its forecast in an outlook."""
+ESTIMATES = {
+    "expiry": "expiry.history", "plan": "plan.history", "expiry_without_drift": "expiry.no_drift",
+    "plan_without_drift": "plan.no_drift",
+}  # fmt: skip
 
 
-def _law_probabilities(entry: Candidate, name: str) -> LawProbabilities:
-    found = [None if forecast is None else getattr(forecast.probabilities, name) for forecast in _forecasts(entry)]
-    market, history, no_drift, plan_market, plan, plan_no_drift = found
-    return LawProbabilities(
-        market=market, history=history, history_without_drift=no_drift, plan=plan, plan_without_drift=plan_no_drift,
-        plan_market=plan_market,
-    )  # fmt: skip
-
-
-def _history_estimates(entry: Candidate, name: str) -> HistoryEstimates:
-    found = [None if forecast is None else getattr(forecast, name) for forecast in _forecasts(entry)]
-    _, history, no_drift, _, plan, plan_no_drift = found
-    return HistoryEstimates(expiry=history, plan=plan, expiry_without_drift=no_drift, plan_without_drift=plan_no_drift)
+def _read_forecasts(entry: Candidate, forecasts: Mapping[str, str], path: str) -> dict[str, Any]:
+    return {name: read_path(entry, f"outlook.{forecast}.{path}") for name, forecast in forecasts.items()}
 
 
 def published_candidate(entry: Candidate) -> Candidate:
@@ -159,17 +152,24 @@ def published_candidate(entry: Candidate) -> Candidate:
     and `cost_of_trading` has what it said."""
     if entry.outlook is None:
         return entry
-    found = _history_estimates(entry, "ev")
-    ev = ExpectedValue(
-        history_expiry=None if found.expiry is None else found.expiry.mean,
-        history_plan=None if found.plan is None else found.plan.mean,
-    )
-    profit = _law_probabilities(entry, "profit")
-    return replace(entry, pop_market=entry.p_profit, pop_history=profit.history, ev=ev)
+    means = _read_forecasts(entry, ESTIMATES, "ev.mean")
+    ev = ExpectedValue(history_expiry=means["expiry"], history_plan=means["plan"])
+    pop = read_path(entry, "outlook.expiry.history.probabilities.profit")
+    return replace(entry, pop_market=entry.p_profit, pop_history=pop, ev=ev)
 
 
 def _probability(name: str, what: str) -> Key:
-    return Key(LawProbabilities, lambda entry: _law_probabilities(entry, name), f"Probability that {what}.")
+    def read(entry: Candidate) -> LawProbabilities:
+        return LawProbabilities(**_read_forecasts(entry, LAWS, f"probabilities.{name}"))
+
+    return Key(LawProbabilities, read, f"Probability that {what}.")
+
+
+def _estimates(name: str, description: str = "") -> Key:
+    def read(entry: Candidate) -> HistoryEstimates:
+        return HistoryEstimates(**_read_forecasts(entry, ESTIMATES, name))
+
+    return Key(HistoryEstimates, read, description)
 
 
 Part(
@@ -196,12 +196,8 @@ Part(
     p_max_loss=_probability("max_loss", "the largest loss is made at expiration; null under the plan"),
     p_touch=_probability("touch", "a short strike is reached before the end"),
     p_stopped=_probability("stopped", "the plan closes at its stop; null to expiration. The rest closes by time"),
-    ev_history=Key(HistoryEstimates, lambda entry: _history_estimates(entry, "ev")),
-    shortfall=Key(
-        HistoryEstimates,
-        lambda entry: _history_estimates(entry, "shortfall"),
-        "Mean profit of the worst twentieth, negative for a loss.",
-    ),
+    ev_history=_estimates("ev"),
+    shortfall=_estimates("shortfall", "Mean profit of the worst twentieth, negative for a loss."),
 )
 Part(RejectedSpread)
 Part(Menu, "counts spreads=dropped")

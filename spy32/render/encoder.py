@@ -30,12 +30,6 @@ class Shape(NamedTuple):
     write: Callable[[Any], Any]
     schema: Mapping[str, Any]
 
-    @property
-    def is_number(self) -> bool:
-        """Written as a number, or as text that is only digits."""
-        kinds, pattern = str(self.schema.get("type")), str(self.schema.get("pattern"))
-        return "number" in kinds or "integer" in kinds or pattern.startswith("^-?[0-9]")
-
 
 class Key(NamedTuple):
     """A key that is not simply the attribute of its name: of another type, of another attribute, or computed."""
@@ -96,12 +90,12 @@ class Part:
         return Shape(self.write, {"$ref": f"#/$defs/{self.name}"})
 
     def write(self, value: Any) -> Document:
-        return {name: write(source(value)) for name, source, write in self._writers}
+        return {
+            name: shape.write(key.source(value) if callable(key.source) else read_path(value, key.source or name))
+            for (name, shape), key in zip(self.fields.items(), self.keys.values(), strict=True)
+        }
 
     @cached_property
-    def _writers(self) -> Sequence[tuple[str, Callable[[Any], Any], Callable[[Any], Any]]]:
-        return [(name, _source(name, key), shape_of(self.type_of(name)).write) for name, key in self.keys.items()]
-
     def fields(self) -> Mapping[str, Shape]:
         return {name: shape_of(self.type_of(name)) for name in self.keys}
 
@@ -110,17 +104,11 @@ class Part:
         return attribute_type(self.noun, str(key.source)) if key.type is None else key.type
 
 
-def _source(name: str, key: Key) -> Callable[[Any], Any]:
-    if callable(key.source):
-        return key.source
-    names = (key.source or name).split(".")
-
-    def read_path(value: Any) -> Any:
-        for item in names:
-            value = None if value is None else getattr(value, item)
-        return value
-
-    return read_path
+def read_path(noun: Any, path: str) -> Any:
+    """An attribute of an attribute; None where one on the way is."""
+    for name in path.split("."):
+        noun = None if noun is None else getattr(noun, name)
+    return noun
 
 
 def to_document(part: Part, noun: Any) -> Document:

@@ -1,6 +1,5 @@
 """The documents about a home: status, switches, settings, log-in, database, history, and the schedule."""
 
-from collections.abc import Iterable
 from datetime import date, datetime, tzinfo
 
 from spy32.domain.proposals import ExitReason
@@ -12,7 +11,7 @@ from spy32.ops.open_trades import OpenTrade
 from spy32.ops.status import ModelSpending, PauseFlag, PendingItem, Status
 from spy32.records.audit import AuditReport
 from spy32.render import document_parts  # noqa: F401 - the parts of runs
-from spy32.render.encoder import Document, Key, Part, to_document
+from spy32.render.encoder import Key, Part
 from spy32.sessions import NEW_YORK, Slot
 from spy32.settings.describe import Row
 
@@ -115,10 +114,6 @@ CONFIG = Part(Settings, called="spy32.config")
 AUTH = Part(LogIn, called="spy32.auth")
 DATABASE = Part(Database, called="spy32.db")
 AUDIT = Part(AuditReport, called="spy32.audit")
-
-
-def config_document(rows: Iterable[Row]) -> Document:
-    return to_document(CONFIG, Settings(settings=tuple(rows)))
 
 
 # The schedule.

@@ -1,23 +1,11 @@
 """The market and its expirations as JSON documents: what the pages say, with all digits."""
 
-from spy32.domain.briefing import Briefing
 from spy32.domain.events import ScheduledEvent
-from spy32.domain.market import DailyBar, Dividend, MarketSnapshot, QualityReport, SourceAttempt
-from spy32.domain.value import value
+from spy32.domain.market import DailyBar, Dividend, SourceAttempt
+from spy32.pipeline.preview import MarketPreview
 from spy32.render import document_parts  # noqa: F401 - the parts of figures and quality
-from spy32.render.encoder import Document, Part, to_document
+from spy32.render.encoder import Part
 from spy32.rules.tradability import ExpirationRow, Expirations
-
-
-@value
-class MarketView:
-    """What the market shows, and what is missing of it."""
-
-    briefing: Briefing
-    snapshot: MarketSnapshot
-    quality: QualityReport
-    """What the quality gates say; stopped_by is null while a run could go on."""
-
 
 Part(DailyBar, "day open high low close adjusted volume")
 Part(ScheduledEvent, "day time kind confirmed=is_confirmed source note")
@@ -25,7 +13,7 @@ Part(Dividend, "ex_date amount")
 Part(SourceAttempt)
 Part(ExpirationRow, "expiration=day dte distance within_tolerance=is_near chosen=is_chosen note")
 MARKET = Part(
-    MarketView,
+    MarketPreview,
     """underlying=snapshot.underlying as_of quotes_of=snapshot.chain.as_of source=snapshot.chain.source
     delay_seconds=snapshot.chain.delay_seconds recorded=snapshot.is_recorded expiration=briefing.target dte quality
     figures broker=snapshot.metrics bars events unknown_events dividends flags sources=snapshot.tried""",
@@ -33,8 +21,4 @@ MARKET = Part(
     inner="briefing",
 )
 EXPIRATIONS = Part(Expirations, called="spy32.expirations")
-
-
-def market_document(briefing: Briefing, snapshot: MarketSnapshot, report: QualityReport) -> Document:
-    """Figures are measurements, so numbers; prices of bars are text, as all prices are."""
-    return to_document(MARKET, MarketView(briefing=briefing, snapshot=snapshot, quality=report))
+"""Figures are measurements, so numbers; prices of bars are text, as all prices are."""

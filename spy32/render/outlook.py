@@ -11,7 +11,7 @@ from spy32.render.page import Item, Pairs, pair
 from spy32.track_record import find_track_record, nearest_row
 
 if TYPE_CHECKING:
-    from spy32.domain.outlook import Estimate, Forecast, Forecasts, Outlook, Reliability
+    from spy32.domain.outlook import Estimate, Forecast, Forecasts, Outlook, TrackRecord
 
 NOT_STORED = "n/a: runs before 0.4 did not compute it"
 SIDES: "Mapping[Right, str]" = {Right.PUT: "puts", Right.CALL: "calls"}
@@ -105,11 +105,11 @@ def record_words(entry: Candidate) -> str:
     return f"{found}, {amount:.1f} {_direction(row.history_difference)} than history's"
 
 
-def _record_row(entry: Candidate) -> "Reliability | None":
+def _record_row(entry: Candidate) -> "TrackRecord | None":
     return nearest_row(_record_rows(entry), entry.short_delta)
 
 
-def _record_rows(entry: Candidate) -> "tuple[Reliability, ...]":
+def _record_rows(entry: Candidate) -> "tuple[TrackRecord, ...]":
     days, spread = entry.outlook.days if entry.outlook is not None else None, entry.spread
     if days is None:
         return ()
@@ -129,7 +129,7 @@ def _direction(difference: float) -> str:
     return "more" if difference > 0 else "fewer"
 
 
-def _interval_words(row: "Reliability") -> str:
+def _interval_words(row: "TrackRecord") -> str:
     """`0.7 to 5.6`, in the direction of the difference: a negative end is the other direction."""
     sign = 1 if row.difference > 0 else -1
     low, high = sorted((sign * row.low * 100, sign * row.high * 100))
@@ -147,7 +147,7 @@ def side_record_words(entries: "Iterable[Candidate]") -> str:
     return f"{_backtest(until)}: against the market's odds {told}."
 
 
-def _side_range(rows: "tuple[Reliability, ...]", name: str) -> str:
+def _side_range(rows: "tuple[TrackRecord, ...]", name: str) -> str:
     """The least and most difference of a side, in points."""
     points = sorted((row.difference * 100 for row in rows), key=abs)
     if len({point > 0 for point in points}) > 1:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from spy32.clients.xai_models import format_cost
 from spy32.domain.proposals import Decision, Recommendation
-from spy32.render.documents import emit
+from spy32.render.documents import print_document
 from spy32.render.formatting import single_line
 from spy32.render.output import print_lines
 
@@ -17,9 +17,9 @@ def print_re_ask(out: "AnyConsole", question: "StoredQuestion", answer: Recommen
     """The model's answer to another prompt beside the run's own."""
     original = question.then
     if json:
-        from spy32.render.replay_documents import again_document
+        from spy32.render.replay_documents import AGAIN, ReAskResult
 
-        emit(out, again_document(question, answer))
+        print_document(out, AGAIN, ReAskResult(run=question.run_id, then=original, again=answer))
         return
     lines = [f"again with {answer.prompt}: {_describe_choice(answer)}"]
     if original is not None:

@@ -6,9 +6,8 @@ from spy32.clients.xai_models import format_cost
 from spy32.domain.proposals import Recommendation
 from spy32.domain.units import RunId
 from spy32.domain.value import value
-from spy32.pipeline.re_ask import StoredQuestion
 from spy32.pipeline.replay import ReplayResult
-from spy32.render.encoder import Document, Key, Part, to_document
+from spy32.render.encoder import Key, Part
 
 
 @value
@@ -35,7 +34,3 @@ AGAIN = Part(
     then=Key(Annotated[Recommendation, ANSWER] | None),
     again=Key(Annotated[Recommendation, ANSWER] | None),
 )
-
-
-def again_document(question: StoredQuestion, answer: Recommendation) -> Document:
-    return to_document(AGAIN, ReAskResult(run=question.run_id, then=question.then, again=answer))

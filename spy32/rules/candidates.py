@@ -316,6 +316,6 @@ def _untouched_range(spread: Spread) -> Range:
 def _probability_between(bounds: Range, density: "Density") -> float:
     low, high = bounds
     if high is None:
-        return float(density.probability_above(float(low or 0)))
-    below = float(density.probability_below(float(high)))
-    return below if low is None else below - float(density.probability_below(float(low)))
+        return 1.0 - density.probability_below(float(low or 0))
+    below = density.probability_below(float(high))
+    return below if low is None else below - density.probability_below(float(low))

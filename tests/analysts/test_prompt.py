@@ -468,7 +468,7 @@ def test_the_prompt_says_what_is_negative_by_construction_and_what_a_law_has_bee
 
 
 def test_without_a_record_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(track_record, "read_track_record", lambda: None)
+    monkeypatch.setattr(track_record, "read_track_record", tuple)
     made = rendered()
     assert "\nnone\n\nMENU" in made.user
     assert not any(path.startswith("record.") for path in made.fields)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spy32.options.american import AmericanContract, implied_american_vol, price_american
+from spy32.options.american import AmericanContract, price_american
 from tests.support.paths import DATA
 from tests.support.quantlib import HALF_A_CENT, american_differences, european_differences
 
@@ -177,22 +177,6 @@ def test_at_an_ex_date_a_call_is_exercised_before_the_dividend_and_a_put_after_i
 
 
 # Implied vol.
-
-
-@settings(max_examples=15, deadline=None)
-@given(st.booleans(), st.floats(560, 640), st.floats(0.08, 0.6))
-def test_the_implied_vol_gives_the_price_back(is_call: bool, strike: float, vol: float) -> None:
-    contract = replace(SPY, is_call=is_call, strike=strike, dividends=((0.03, 1.9),))
-    price = price_american(contract, vol).price
-    if price > contract.intrinsic + 0.01:
-        found = implied_american_vol(contract, price)
-        assert found is not None
-        assert price_american(contract, found).price == pytest.approx(price, abs=2e-5)  # 1e-7 of vol
-
-
-@pytest.mark.parametrize("price", [0.0, 40.0, 39.0, 5000.0, float("nan")])
-def test_a_price_at_or_below_exercise_or_above_every_bound_has_no_vol(price: float) -> None:
-    assert implied_american_vol(replace(SPY, strike=640.0), price) is None
 
 
 @pytest.mark.parametrize("field", ["spot", "strike", "years"])

@@ -85,7 +85,8 @@ def density_variance(term: str) -> float:
         quotes(term), spot=known[f"F{number}"], years=years, rate=known[f"R{number}"], expiration=TERMS[term][1]
     )
     assert smile.forward == pytest.approx(known[f"F{number}"], abs=0.5)
-    return -2 * implied_density(smile).expect(lambda prices: np.log(prices / smile.forward)) / years
+    density = implied_density(smile)
+    return -2 * float(density.mass @ np.log(density.prices / smile.forward)) / years
 
 
 def vix(near: float, following: float) -> float:

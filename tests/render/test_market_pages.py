@@ -19,10 +19,11 @@ from spy32.domain.briefing import Briefing
 from spy32.domain.events import EventKind, ScheduledEvent
 from spy32.domain.market import Dividend, Gate, MarketSnapshot, Metric, QualityReport, Right, SourceAttempt, Verdict
 from spy32.options.surface import Smile, build_smile
+from spy32.pipeline.preview import MarketPreview
 from spy32.render import market_charts as drawing
 from spy32.render import market_pages as m
 from spy32.render.encoder import to_document
-from spy32.render.market_documents import EXPIRATIONS, market_document
+from spy32.render.market_documents import EXPIRATIONS, MARKET
 from spy32.render.output import print_page
 from spy32.rules.daily_bars import finished_sessions
 from spy32.rules.market_metrics import DISPLAY_ORDER, compute_metrics
@@ -319,6 +320,10 @@ def test_the_broker_s_term_structure_is_shown_in_order_and_no_further_than_of_us
 
 
 # Documents.
+
+
+def market_document(told: Briefing, snapshot: MarketSnapshot, report: QualityReport) -> dict[str, Any]:
+    return to_document(MARKET, MarketPreview(snapshot=snapshot, checked=None, quality=report, briefing=told))
 
 
 def test_the_document_says_what_the_gates_said_and_what_the_broker_computes() -> None:

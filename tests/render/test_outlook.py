@@ -16,7 +16,7 @@ from tests.support.run_pages import PLAIN, rendered
 
 
 @pytest.fixture
-def record(monkeypatch: pytest.MonkeyPatch) -> TrackRecord:
+def record(monkeypatch: pytest.MonkeyPatch) -> tuple[TrackRecord, ...]:
     made = outlooks.track_record()
     monkeypatch.setattr(track_record, "read_track_record", lambda: made)
     return made
@@ -59,15 +59,15 @@ def test_a_menu_has_the_range_of_both_sides() -> None:
     )
 
 
-def test_a_side_that_went_both_ways_has_signs(record: TrackRecord, monkeypatch: pytest.MonkeyPatch) -> None:
-    first, second, call = record.rows
-    mixed = replace(record, rows=(replace(first, difference=-0.004), second, call))
+def test_a_side_that_went_both_ways_has_signs(record: tuple[TrackRecord, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second, call = record
+    mixed = (replace(first, difference=-0.004), second, call)
     monkeypatch.setattr(track_record, "read_track_record", lambda: mixed)
     assert "puts won -0.4 to +3.4 points," in outlook.side_record_words(BOTH)
 
 
 def test_without_a_record_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(track_record, "read_track_record", lambda: None)
+    monkeypatch.setattr(track_record, "read_track_record", tuple)
     assert outlook.record_words(b.candidate()) == outlook.side_record_words(BOTH) == ""
     assert outlook.market_odds_words(b.candidate()) == "80% win if held, by option prices"
 

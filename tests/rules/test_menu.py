@@ -197,7 +197,7 @@ def test_the_market_s_chance_of_expiring_worthless_is_its_density_beyond_the_sho
     for candidate in real_menu().candidates:
         short, is_put = float(candidate.spread.short.strike), candidate.spread.right is Right.PUT
         assert candidate.worthless_market == (
-            implied.probability_above(short) if is_put else implied.probability_below(short)
+            1.0 - implied.probability_below(short) if is_put else implied.probability_below(short)
         )
         assert candidate.p_worthless == candidate.worthless_market
         # The delta is not that probability: on a skewed smile it is too low a chance for puts, too high for calls.

@@ -149,8 +149,8 @@ def test_its_probabilities_are_integrals_of_the_density() -> None:
                 np.vectorize(lambda price, legs=legs, credit=credit: float(owed(legs, D(str(price))) < credit))
                 for legs, credit in ((entry.spread.legs, entry.mid), (sold, D("0.0001")))
             )
-            assert entry.pop_market == pytest.approx(float(density.expect(profit)), abs=0.005)
-            assert entry.worthless_market == pytest.approx(float(density.expect(untouched)), abs=0.005)
+            assert entry.pop_market == pytest.approx(float(density.mass @ profit(density.prices)), abs=0.005)
+            assert entry.worthless_market == pytest.approx(float(density.mass @ untouched(density.prices)), abs=0.005)
 
 
 def test_a_spread_that_misses_a_rule_says_which_with_the_strikes_of_its_calls() -> None:

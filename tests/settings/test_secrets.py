@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from spy32.domain.spreads import Mode
 from spy32.errors import BadSettings
-from spy32.render.home_documents import config_document
+from spy32.render.encoder import to_document
+from spy32.render.home_documents import CONFIG
+from spy32.render.home_documents import Settings as ShownSettings
 from spy32.settings import Secret, Settings
 from spy32.settings.checks import broker_secrets, xai_key
 from spy32.settings.describe import rows
@@ -57,7 +59,14 @@ def everything_about(error: BaseException) -> str:
 
 
 def everything_of(found: Resolved) -> str:
-    return "\n".join([repr(found), str(found.settings), repr(rows(found)), json.dumps(config_document(rows(found)))])
+    return "\n".join(
+        [
+            repr(found),
+            str(found.settings),
+            repr(rows(found)),
+            json.dumps(to_document(CONFIG, ShownSettings(settings=tuple(rows(found))))),
+        ]
+    )
 
 
 def dotenv(text: str) -> SettingsFile:

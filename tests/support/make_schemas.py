@@ -69,7 +69,7 @@ def _described(part: Part) -> dict[str, Any]:
 
 
 def _property(part: Part, name: str) -> dict[str, Any]:
-    key, schema = part.keys[name], dict(part.fields()[name].schema)
+    key, schema = part.keys[name], dict(part.fields[name].schema)
     source = key.source or name
     description = key.description or (_docstring(part.noun, source) if isinstance(source, str) else "")
     return {**schema, **({"description": description} if description else {})}
@@ -108,7 +108,7 @@ def _used(part: Part) -> set[str]:
     found: set[str] = set()
     waiting = [part]
     while waiting:
-        schema = json.dumps([shape.schema for shape in waiting.pop().fields().values()], default=str)
+        schema = json.dumps([shape.schema for shape in waiting.pop().fields.values()], default=str)
         names = {piece.split('"')[0] for piece in schema.split("#/$defs/")[1:]} - found
         found |= names
         waiting += [PARTS[name] for name in names]

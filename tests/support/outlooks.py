@@ -11,7 +11,6 @@ from spy32.domain.outlook import (
     Forecasts,
     Outlook,
     Probabilities,
-    Reliability,
     TrackRecord,
     TradingCost,
 )
@@ -72,16 +71,13 @@ def without_history(**over: Any) -> Outlook:
     return outlook(**{**base, **over})
 
 
-def track_record() -> TrackRecord:
+def track_record() -> tuple[TrackRecord, ...]:
     """Puts came true more often than stated, calls less often."""
     figures = ((Right.PUT, 0.16, 0.888, 0.921), (Right.PUT, 0.20, 0.854, 0.888), (Right.CALL, 0.20, 0.795, 0.729))
-    return TrackRecord(
-        rows=tuple(
-            Reliability(
-                right=right, delta=delta, stated=stated, came_true=true, difference=true - stated,
-                low=true - stated - 0.025, high=true - stated + 0.024, until=UNTIL, history_difference=-0.02,
-            )
-            for right, delta, stated, true in figures
-        ),
-        until=UNTIL,
+    return tuple(
+        TrackRecord(
+            right=right, delta=delta, stated=stated, came_true=true, difference=true - stated,
+            low=true - stated - 0.025, high=true - stated + 0.024, until=UNTIL, history_difference=-0.02,
+        )
+        for right, delta, stated, true in figures
     )  # fmt: skip
