@@ -16,6 +16,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from spy32.analysts.number_check import check_numbers
+from spy32.analysts.prompt_format import format_strategy
 from spy32.analysts.rendered_prompt import RenderedPrompt
 from spy32.clients.http import JsonFault, NotJson, parse_strict_json
 from spy32.domain.proposals import Citation, Decision, NumberCheck, Recommendation
@@ -243,7 +244,7 @@ def _reason_text(answer: Answer, candidate: Candidate | None) -> str:
         text = f"{why}: {' '.join(answer.analysis.split())}"
         return _clean(text, MAX_REASON_LENGTH).rstrip(": ")
     spread = candidate.spread
-    side = spread.strategy.value.replace("_credit", "").replace("_", " ").removesuffix(" spread")
+    side = format_strategy(spread.strategy)
     strikes = "/".join(f"{leg.strike}" for leg in spread.legs)
     ending = "ends with the largest profit" if spread.strategy.is_debit else "expires worthless"
     return (

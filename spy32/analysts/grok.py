@@ -5,6 +5,7 @@ requests: the first, and one more after a failure that may pass or an answer who
 substance (an id that is not on the menu, a contradiction) is never asked again.
 """
 
+import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -15,15 +16,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 from spy32.analysts.rendered_prompt import RenderedPrompt
 from spy32.analysts.voting import combine_samples
 from spy32.clients.retry import Retry, retry_read
-from spy32.clients.xai import OUTCOME_CODES, ModelReply, build_request_body
-from spy32.clients.xai_models import TICKS_PER_DOLLAR, check_effort, format_cost, max_ticks
+from spy32.clients.xai import OUTCOME_CODES, ModelReply
+from spy32.clients.xai_models import MODEL_DEFAULT_EFFORT, TICKS_PER_DOLLAR, format_cost, max_ticks
 from spy32.domain import model_calls
 from spy32.domain.answer_role import AnswerRole
 from spy32.domain.briefing import Briefing
 from spy32.domain.market import MarketSnapshot
 from spy32.domain.proposals import Decision, Recommendation
 from spy32.domain.spreads import Menu
-from spy32.errors import HOPELESS, BadSettings, ExitCode
+from spy32.errors import HOPELESS, ExitCode
 from spy32.ports import Clock, ModelRequestLog, Monotonic, Sleep
 from spy32.sessions import market_date, new_york_instant
 from spy32.settings import services
@@ -61,18 +62,22 @@ class _Sample:
 
 
 def build_request(rendered: RenderedPrompt, xai: services.Xai, repair: tuple[tuple[str, str], ...] = ()) -> str:
-    """The request of a prompt exactly as it leaves; `repair` are the messages that ask for another form."""
-    return build_request_body(
-        model=xai.model,
-        effort=xai.effort,
-        system=rendered.system,
-        user=rendered.user,
-        schema=rendered.schema,
-        schema_name=f"spy32_{rendered.version.replace('-', '_')}",
-        max_output_tokens=xai.max_output_tokens,
-        cache_key=f"spy32-{rendered.version}",
-        more=repair,
-    )
+    """The request of a prompt exactly as it leaves, JSON in ASCII; `repair` are the (role, words) that ask for another
+    form."""
+    messages = [("system", rendered.system), ("user", rendered.user), *repair]
+    name = f"spy32_{rendered.version.replace('-', '_')}"
+    body: dict[str, Any] = {
+        "model": xai.model,
+        "input": [{"role": role, "content": words} for role, words in messages],
+        "text": {"format": {"type": "json_schema", "name": name, "strict": True, "schema": rendered.schema}},
+        "max_output_tokens": xai.max_output_tokens,
+        "prompt_cache_key": f"spy32-{rendered.version}",
+        # The service would keep prompt and answer for 30 days.
+        "store": False,
+    }
+    if xai.effort != MODEL_DEFAULT_EFFORT:
+        body["reasoning"] = {"effort": xai.effort}
+    return json.dumps(body)
 
 
 class ModelClient(Protocol):
@@ -111,10 +116,6 @@ class GrokAnalyst:
         if not menu.candidates:
             reason = "the menu is empty, so nothing was asked"
             return Recommendation(analyst=self.name, decision=Decision.ABSTAIN, candidate_id=None, reason=reason)
-        try:
-            check_effort(self.xai.model, self.xai.effort, self.xai.accepts)
-        except BadSettings as error:
-            return self._build_failure("effort", error.code, error.message)
         deadline = min(self.monotonic() + self.xai.deadline_seconds, self.until)
         responses, samples = list[model_calls.ModelResponse](), list[Recommendation]()
         for number in range(1, self.knobs.samples + 1):

@@ -41,58 +41,54 @@ class Layout:
     columns: tuple[str, ...]
     per_side: int | None = None
     """Most rows of a side; None shows the whole menu."""
+    typical_tokens: int
+    """Of input for the shipped market, about; the schema of the answer, which may or may not be billed, included. Not
+    part of the hash."""
 
 
+BASIC_COLUMNS = ("type", "short", "long", "mid", "max_loss", "short_delta")
+FULL_COLUMNS = (
+    "type", "short", "long", "width", "bid", "mid", "ask", "least", "credit_to_width", "max_profit", "max_loss",
+    "breakeven", "distance", "distance_moves", "short_delta", "theta", "vega",
+)  # fmt: skip
 LAYOUTS: Mapping[str, Layout] = {
     "v1-comprehensive": Layout(
         variant=COMPREHENSIVE,
         renderer=1,
         sections=("moment", "plan", "market", "bars", "events", "portfolio", "flags"),
         columns=(
-            "type", "short", "long", "width", "bid", "mid", "ask", "least", "credit_to_width", "max_profit", "max_loss",
-            "breakeven", "distance", "distance_moves", "short_delta", "theta", "vega", "p_profit",
-            "ev", "short_oi", "long_oi", "short_volume", "long_volume", "fees",
+            *FULL_COLUMNS, "p_profit", "ev", "short_oi", "long_oi", "short_volume", "long_volume", "fees",
         ),
+        typical_tokens=12_700,
     ),
     "v1-simplified": Layout(
         variant=SIMPLIFIED,
         renderer=1,
         sections=("moment", "spot", "plan", "flags"),
-        columns=("type", "short", "long", "mid", "max_loss", "short_delta"),
+        columns=BASIC_COLUMNS,
         per_side=3,
+        typical_tokens=2_700,
     ),
     "v2-comprehensive": Layout(
         variant=COMPREHENSIVE,
         renderer=1,
         sections=("moment", "plan", "checks", "market", "bars", "events", "portfolio", "record", "flags"),
         columns=(
-            "type", "short", "long", "width", "bid", "mid", "ask", "least", "credit_to_width", "max_profit", "max_loss",
-            "breakeven", "distance", "distance_moves", "short_delta", "theta", "vega", "p_max_profit_market",
-            "p_max_profit_history", "p_profit_market", "p_profit_plan", "ev_plan", "ev_plan_low", "ev_plan_high",
-            "ev_plan_no_drift", "cost_of_trading", "short_oi", "long_oi", "fees",
+            *FULL_COLUMNS, "p_max_profit_market", "p_max_profit_history", "p_profit_market", "p_profit_plan", "ev_plan",
+            "ev_plan_low", "ev_plan_high", "ev_plan_no_drift", "cost_of_trading", "short_oi", "long_oi", "fees",
         ),
+        typical_tokens=15_400,
     ),
     "v2-simplified": Layout(
         variant=SIMPLIFIED,
         renderer=1,
         sections=("moment", "spot", "plan", "checks", "flags"),
-        columns=(
-            "type", "short", "long", "mid", "max_loss", "short_delta", "p_max_profit_market", "p_profit_plan",
-            "ev_plan",
-        ),
+        columns=(*BASIC_COLUMNS, "p_max_profit_market", "p_profit_plan", "ev_plan"),
         per_side=3,
+        typical_tokens=3_600,
     ),
 }  # fmt: skip
 """Oldest first."""
-
-
-TYPICAL_TOKENS: Mapping[str, int] = {
-    "v1-comprehensive": 12_700,
-    "v1-simplified": 2_700,
-    "v2-comprehensive": 15_400,
-    "v2-simplified": 3_600,
-}
-"""Tokens of input for the shipped market, about; the schema of the answer, which may or may not be billed, included."""
 
 
 @value
@@ -109,15 +105,11 @@ class Template:
     """SHA-256 over the three files and the layout."""
 
 
-def versions() -> tuple[str, ...]:
-    return tuple(LAYOUTS)
-
-
 def read_template(version: str) -> Template:
     """The templates of a version; `BadSettings` names the known ones."""
     layout = LAYOUTS.get(version)
     if layout is None:
-        raise BadSettings(f"there is no prompt {version!r}; known are {', '.join(versions())}")
+        raise BadSettings(f"there is no prompt {version!r}; known are {', '.join(LAYOUTS)}")
     folder = PROMPTS_FOLDER / version
     # Read as text: the ends of lines are the same whatever a checkout made of them.
     system, user, schema = (
@@ -183,7 +175,6 @@ def render_prompt(
     schema = _fill_schema(template, as_of, ids, sheet.fields)
     return RenderedPrompt(
         version=template.version,
-        variant=template.variant,
         prompt_hash=template.hash,
         # Ids and the order of the rows are not of the instance: each run draws its own, and each sample has another.
         input_hash=digest(
@@ -212,8 +203,6 @@ def _select_rows(menu: Menu, layout: Layout, shuffle: int) -> list[Candidate]:
         rows = [row for side in Strategy for row in sorted(menu.side(side), key=key)[: layout.per_side]]
     if not rows:
         raise ValueError("an empty menu leaves nothing to ask")
-    if len({row.id for row in rows}) != len(rows):
-        raise ValueError("two candidates have one id")
     random.Random(shuffle).shuffle(rows)  # noqa: S311 - the order must be repeatable, not secret
     return rows
 

@@ -13,6 +13,7 @@ from spy32.analysts.prompt_format import (
     format_amount,
     format_exact,
     format_number,
+    format_strategy,
     format_ticker,
     format_unit,
     quote_text,
@@ -36,13 +37,6 @@ MAX_LINES = 40
 """Most lines of one list; how many more there are is stated."""
 SPOT = "market.spot"
 NOT_SENT = "not sent by the source"
-TYPE_NAMES: Mapping[str, str] = {
-    Strategy.PUT_CREDIT: "put",
-    Strategy.CALL_CREDIT: "call",
-    Strategy.IRON_CONDOR: "iron condor",
-    Strategy.PUT_DEBIT: "put debit",
-    Strategy.CALL_DEBIT: "call debit",
-}
 
 
 class FieldCollector:
@@ -291,13 +285,12 @@ def write_portfolio_section(sheet: FieldCollector) -> list[str]:
 
 
 def _write_holding(sheet: FieldCollector, path: str, holding: OpenSpread) -> str:
-    name = TYPE_NAMES.get(holding.strategy, "spread")
     strikes = f"{format_exact(holding.short_strike)}/{format_exact(holding.long_strike)}"
     days = f"{days_to_expiration(holding.expiration, sheet.today)} days left"
     share = _account_share(holding.max_loss, sheet.briefing.net_liquidation)
     return sheet.add(
         path,
-        f"{format_ticker(holding.underlying)} {name} {strikes}",
+        f"{format_ticker(holding.underlying)} {format_strategy(holding.strategy)} {strikes}",
         holding.expiration.isoformat(),
         days,
         f"credit {format_amount(holding.credit)}",
@@ -318,7 +311,7 @@ def write_record_section(sheet: FieldCollector) -> list[str]:
     for strategy in (strategy for strategy in Strategy if sheet.menu.side(strategy)):
         for row in find_track_record(briefing.underlying, strategy, days=briefing.dte, today=sheet.today):
             texts = [format_number(figure, 3) or NULL for figure in (row.difference, row.low, row.high)]
-            path, note = f"record.{TYPE_NAMES[strategy]}_{row.delta * 100:.0f}", f"up to {row.until}"
+            path, note = f"record.{format_strategy(strategy)}_{row.delta * 100:.0f}", f"up to {row.until}"
             lines.append(sheet.add(path, *texts, note, unit="fraction", note=note))
     return lines or ["none"]
 

@@ -50,11 +50,20 @@ def decimal_places(unit: str, value: float) -> int:
 
 def quote_text(text: str) -> str:
     """Foreign text in double quotes, which it cannot end, and without our divider."""
-    return '"' + plain_note(text).replace('"', "'").replace("|", "/") + '"'
+    return f'"{_escape(plain_note(text))}"'
 
 
 def format_unit(text: str) -> str:
-    return plain_note(text, MAX_UNIT_LENGTH).replace('"', "'").replace("|", "/")
+    return _escape(plain_note(text, MAX_UNIT_LENGTH))
+
+
+def _escape(text: str) -> str:
+    return text.replace('"', "'").replace("|", "/")
+
+
+def format_strategy(strategy: str) -> str:
+    """`put` and `call` for credit spreads, `iron condor`, `put debit`, `call debit`."""
+    return strategy.replace("_credit", "").replace("_", " ").removesuffix(" spread")
 
 
 def format_ticker(text: str) -> str:

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from spy32.analysts.prompt_fields import NOT_SENT, SPOT, TYPE_NAMES, FieldCollector
-from spy32.analysts.prompt_format import DIVIDER, format_amount, format_exact, format_number
+from spy32.analysts.prompt_fields import NOT_SENT, SPOT, FieldCollector
+from spy32.analysts.prompt_format import DIVIDER, format_amount, format_exact, format_number, format_strategy
 from spy32.domain.briefing import Briefing
 from spy32.domain.market import Right
 from spy32.domain.sanitize import plain_note
@@ -104,7 +104,7 @@ OUTLOOK_COLUMNS: Mapping[str, Column] = {
 }
 """Figures of the outlook, which gives the reason when they are missing."""
 COLUMNS: Mapping[str, Column] = {
-    "type": Column("", lambda c, _: TYPE_NAMES[c.spread.strategy]),
+    "type": Column("", lambda c, _: format_strategy(c.spread.strategy)),
     "short": Column("dollars", _strikes(1)),
     "long": Column("dollars", _strikes(-1)),
     "width": Column("points", lambda c, _: format_exact(c.spread.width)),

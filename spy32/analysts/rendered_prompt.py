@@ -26,8 +26,6 @@ class RenderedPrompt:
 
     version: str
     """Folder of the templates, such as `v1-comprehensive`."""
-    variant: str
-    """`comprehensive` or `simplified`."""
     prompt_hash: str
     """SHA-256 of templates, schema template and renderer; the same for every run."""
     input_hash: str

@@ -25,6 +25,7 @@ from collections.abc import Mapping
 from math import isfinite
 from typing import NamedTuple
 
+from spy32.analysts.prompt_format import format_strategy
 from spy32.analysts.rules import nearest_candidate, scaled_width
 from spy32.domain.briefing import Briefing
 from spy32.domain.market import MarketSnapshot, Metric
@@ -39,7 +40,6 @@ MAX_TERM_RATIO = 1.0
 CAREFUL_DELTA = 0.16
 LOW_RANK = 0.20
 HIGH_VIX = 25.0
-SIDES = {Strategy.PUT_CREDIT: "put", Strategy.CALL_CREDIT: "call"}
 
 
 class TrendFigures(NamedTuple):
@@ -101,7 +101,7 @@ class TrendAnalyst:
             return self._abstention(reason, briefing, (SPOT, AVERAGE, MOMENTUM))
         candidates = menu.side(figures.side)
         if not candidates:
-            reason = f"the trend asks for a {SIDES[figures.side]} spread, and none is on the menu"
+            reason = f"the trend asks for a {format_strategy(figures.side)} spread, and none is on the menu"
             return self._abstention(reason, briefing, (SPOT, AVERAGE, MOMENTUM))
         rule_delta = self._choice.rule_delta
         delta = min(rule_delta, CAREFUL_DELTA) if figures.is_cautious else rule_delta
@@ -109,7 +109,7 @@ class TrendAnalyst:
         return self._recommend(chosen, figures, delta, briefing)
 
     def _recommend(self, chosen: Candidate, figures: TrendFigures, delta: float, briefing: Briefing) -> Recommendation:
-        spread, side = chosen.spread, SIDES[chosen.spread.strategy]
+        spread, side = chosen.spread, format_strategy(chosen.spread.strategy)
         direction, bias = ("above", "bullish") if side == "put" else ("below", "bearish")
         return Recommendation(
             analyst=self.name,

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future, wait
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -16,20 +17,16 @@ def call_within(seconds: float, call: Callable[[], T], *, name: str) -> T:
 
     The call runs on a daemon thread called `name`, so that a server which drips cannot hold the process.
     """
-    results: list[T] = []
-    errors: list[BaseException] = []
+    future = Future[T]()
 
     def run() -> None:
         try:
-            results.append(call())
+            future.set_result(call())
         except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
-            errors.append(error)
+            future.set_exception(error)
 
-    worker = threading.Thread(target=run, daemon=True, name=name)
-    worker.start()
-    worker.join(max(seconds, 0.0))
-    if errors:
-        raise errors[0]
-    if not results:
+    threading.Thread(target=run, daemon=True, name=name).start()
+    wait([future], timeout=max(seconds, 0.0))
+    if not future.done():
         raise DeadlineExceeded
-    return results[0]
+    return future.result()

@@ -6,12 +6,11 @@ without the key, and what looks like one, taken out.
 
 import json
 import re
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 from spy32.clients.http import TRANSIENT_STATUSES, HttpClient, HttpFailure, HttpResponse, parse_strict_json
-from spy32.clients.xai_models import MODEL_DEFAULT_EFFORT, CostEstimate, billed_usage, nested_value
+from spy32.clients.xai_models import CostEstimate, billed_usage, nested_value
 from spy32.domain.model_calls import ANSWERED, ModelResponse
 from spy32.domain.sanitize import cap_text, one_line
 from spy32.domain.value import value
@@ -26,33 +25,22 @@ MAX_BODY_BYTES = 2 * 1024 * 1024
 MAX_MESSAGE_LENGTH = 240
 """Characters of a foreign message that a line of ours may hold."""
 
-OUTCOME_CODES: Mapping[str, tuple[int, bool]] = MappingProxyType(
-    {
-        ANSWERED: (ExitCode.OK, False),
-        # The service is there, its answer is of no use.
-        "cut": (ExitCode.UNUSABLE, True),
-        "filtered": (ExitCode.UNUSABLE, True),
-        "refused": (ExitCode.UNUSABLE, True),
-        "empty": (ExitCode.UNUSABLE, True),
-        "damaged": (ExitCode.UNUSABLE, True),
-        "too_large": (ExitCode.UNUSABLE, False),
-        # It may go better later.
-        "failed": (ExitCode.UNAVAILABLE, True),
-        "server": (ExitCode.UNAVAILABLE, True),
-        "rate_limit": (ExitCode.UNAVAILABLE, True),
-        "timeout": (ExitCode.UNAVAILABLE, True),
-        "unreachable": (ExitCode.UNAVAILABLE, True),
-        "dropped": (ExitCode.UNAVAILABLE, True),
-        # It will not, until a person does something.
-        "billing": (ExitCode.GONE, False),
-        "not_found": (ExitCode.GONE, False),
-        "redirect": (ExitCode.GONE, False),
-        "malformed": (ExitCode.GONE, False),
-        "key": (ExitCode.NOT_PERMITTED, False),
-        "forbidden": (ExitCode.NOT_PERMITTED, False),
-        "bad_request": (ExitCode.BAD_SETTINGS, False),
-    }
-)
+_OUTCOMES: Mapping[ExitCode, tuple[str, ...]] = {
+    ExitCode.OK: (ANSWERED,),
+    # The service is there, its answer is of no use.
+    ExitCode.UNUSABLE: ("cut", "filtered", "refused", "empty", "damaged", "too_large"),
+    # It may go better later.
+    ExitCode.UNAVAILABLE: ("failed", "server", "rate_limit", "timeout", "unreachable", "dropped"),
+    # It will not, until a person does something.
+    ExitCode.GONE: ("billing", "not_found", "redirect", "malformed"),
+    ExitCode.NOT_PERMITTED: ("key", "forbidden"),
+    ExitCode.BAD_SETTINGS: ("bad_request",),
+}
+OUTCOME_CODES: Mapping[str, tuple[int, bool]] = {
+    outcome: (code, code in (ExitCode.UNUSABLE, ExitCode.UNAVAILABLE) and outcome != "too_large")
+    for code, outcomes in _OUTCOMES.items()
+    for outcome in outcomes
+}
 """Outcome -> the exit code of a run that ends with it, and whether one more request may be made."""
 
 _BILLING = re.compile(r"credits|spending.?limit", re.IGNORECASE)
@@ -67,51 +55,21 @@ _PARAMETER_SETTINGS = (
     (re.compile(r"text\.format|response_?format|json.?schema|\bschema\b", re.IGNORECASE), "analyst.prompt"),
 )
 """How a message may spell a parameter that we send, and the setting behind it."""
-_STATUS_WORDS: Mapping[str, str] = MappingProxyType(
-    {
-        "billing": "xAI says that credits or the spending limit are used up",
-        "key": "xAI does not accept the key: fix XAI_API_KEY",
-        "forbidden": "xAI does not permit this key or team to ask",
-        "not_found": "xAI does not serve the model of xai.model, or not at this address",
-        "rate_limit": "xAI limits the rate of requests",
-        "server": "xAI is in trouble",
-        "redirect": "xAI sends us elsewhere, which is not followed: check xai.url",
-        "malformed": "xAI does not take this request; a newer version of spy32 may have to ask otherwise",
-        "bad_request": "xAI refuses the request",
-    }
-)
+_STATUS_WORDS: Mapping[str, str] = {
+    "billing": "xAI says that credits or the spending limit are used up",
+    "key": "xAI does not accept the key: fix XAI_API_KEY",
+    "forbidden": "xAI does not permit this key or team to ask",
+    "not_found": "xAI does not serve the model of xai.model, or not at this address",
+    "rate_limit": "xAI limits the rate of requests",
+    "server": "xAI is in trouble",
+    "redirect": "xAI sends us elsewhere, which is not followed: check xai.url",
+    "malformed": "xAI does not take this request; a newer version of spy32 may have to ask otherwise",
+    "bad_request": "xAI refuses the request",
+}
 """What a person is told of a status that is none of success, by its outcome."""
 _KEY_LIKE = re.compile(r"xai-[\w.*…-]{4,}", re.IGNORECASE)
 _MASKED_KEY = re.compile(r"[\w-]{0,16}\*{2,}[\w-]{0,16}")
 _KEY_FRAGMENT = re.compile(r"[\w-]{6,}")
-
-
-def build_request_body(  # noqa: PLR0913 - the parts of a request
-    *,
-    model: str,
-    effort: str,
-    system: str,
-    user: str,
-    schema: Mapping[str, Any],
-    schema_name: str,
-    max_output_tokens: int,
-    cache_key: str,
-    more: Sequence[tuple[str, str]] = (),
-) -> str:
-    """The JSON of one request, ASCII only. `more` are (role, words) after the user's; `model` as effort sends none."""
-    messages = [("system", system), ("user", user), *more]
-    body: dict[str, Any] = {
-        "model": model,
-        "input": [{"role": role, "content": words} for role, words in messages],
-        "text": {"format": {"type": "json_schema", "name": schema_name, "strict": True, "schema": schema}},
-        "max_output_tokens": max_output_tokens,
-        "prompt_cache_key": cache_key,
-        # The service would keep prompt and answer for 30 days.
-        "store": False,
-    }
-    if effort != MODEL_DEFAULT_EFFORT:
-        body["reasoning"] = {"effort": effort}
-    return json.dumps(body)
 
 
 @value
@@ -122,13 +80,8 @@ class ModelReply:
     wait: float | None = None
 
 
-class _ResponseVerdict(NamedTuple):
-    """The verdict on an answer. `document` is its JSON object, if it is one."""
-
-    outcome: str
-    detail: str = ""
-    text: str | None = None
-    document: Mapping[str, Any] = MappingProxyType({})
+class _NoAnswer(Exception):
+    """Raised where an answer turns out to be none, with the outcome and a line for a person."""
 
 
 class XaiClient:
@@ -192,21 +145,27 @@ class XaiClient:
         models = _dict_items(document.get("models")) if isinstance(document, dict) else []
         if not models:
             raise Unusable("xAI lists no models")
-        names = [name for model in models for name in (model.get("id"), *_texts(model.get("aliases")))]
-        return frozenset(name for name in names if isinstance(name, str))
+        return frozenset(name for model in models for name in _texts([model.get("id"), *_texts(model.get("aliases"))]))
 
     def _elapsed_ms(self, begun: float) -> int:
         return round((self._http.monotonic() - begun) * 1000)
 
     def _build_response(self, estimate: CostEstimate, answer: HttpResponse, ms: int) -> ModelResponse:
-        verdict, key, response = self._classify(answer), self._key.reveal(), answer.text
-        document = verdict.document
+        outcome, detail, text, document = ANSWERED, "", None, dict[str, Any]()
+        key, response = self._key.reveal(), answer.text
+        # The order of checks: status, JSON object, error, completeness, refusal, text.
+        try:
+            self._check_status(answer)
+            document = self._parse_document(answer)
+            text = _remove_key(key, self._parse_text(answer, document))
+        except _NoAnswer as failed:
+            outcome, detail = failed.args
         return ModelResponse(
-            outcome=verdict.outcome,
-            detail=verdict.detail,
+            outcome=outcome,
+            detail=detail,
             status=answer.status,
-            response=_remove_key(key, response) if verdict.outcome == ANSWERED else _redact_key(key, response),
-            text=None if verdict.text is None else _remove_key(key, verdict.text),
+            response=_redact_key(key, response) if text is None else _remove_key(key, response),
+            text=text,
             model=self._short_name(document.get("model")),
             fingerprint=self._short_name(nested_value(document, "metadata", "system_fingerprint")),
             request_id=self._short_name(answer.headers.get("x-request-id")),
@@ -222,60 +181,53 @@ class XaiClient:
         """A foreign message on one line, without controls, without the key or a piece of it, cut to fit."""
         return cap_text(_redact_key(self._key.reveal(), one_line(words[: 20 * MAX_MESSAGE_LENGTH])), MAX_MESSAGE_LENGTH)
 
-    # The order of checks: status, JSON object, error, completeness, refusal, text.
+    def _check_status(self, answer: HttpResponse) -> None:
+        """By status first, then by words, never by the code alone."""
+        if 200 <= answer.status < 300:
+            return
+        message = self._error_message(answer)
+        outcome = _classify_status(answer.status, message)
+        settings = [name for spelling, name in _PARAMETER_SETTINGS if spelling.search(message)]
+        hint = f", see {' and '.join(settings)}" if outcome == "bad_request" and settings else ""
+        detail = f"{_STATUS_WORDS[outcome]}{hint} (HTTP {answer.status})"
+        raise _NoAnswer(outcome, f"{detail}: {message}" if message else detail)
 
-    def _classify(self, answer: HttpResponse) -> _ResponseVerdict:
-        if not 200 <= answer.status < 300:
-            # By status first, then by words, never by the code alone.
-            message = self._error_message(answer)
-            outcome = _classify_status(answer.status, message)
-            settings = [name for spelling, name in _PARAMETER_SETTINGS if spelling.search(message)]
-            hint = f", see {' and '.join(settings)}" if outcome == "bad_request" and settings else ""
-            detail = f"{_STATUS_WORDS[outcome]}{hint} (HTTP {answer.status})"
-            return _ResponseVerdict(outcome, f"{detail}: {message}" if message else detail)
+    def _parse_document(self, answer: HttpResponse) -> dict[str, Any]:
         try:
             document = parse_strict_json(answer.body)
         except ValueError as error:
-            return _ResponseVerdict("damaged", self._safe_line(f"xAI's answer cannot be read: {error}"))
+            raise _NoAnswer("damaged", self._safe_line(f"xAI's answer cannot be read: {error}")) from None
         if not isinstance(document, dict):
-            return _ResponseVerdict("damaged", "xAI's answer is no JSON object")
+            raise _NoAnswer("damaged", "xAI's answer is no JSON object")
+        return document
+
+    def _parse_text(self, answer: HttpResponse, document: dict[str, Any]) -> str:
+        """The words of all messages, joined, when the service says that it finished: a cut text is never used, even if
+        it happens to parse. A reasoning item usually stands before them."""
         if document.get("error") is not None:
             message = self._error_message(answer)
-            outcome = _classify_message(message) or "failed"
-            return _ResponseVerdict(outcome, f"xAI answers with an error: {message}", document=document)
-        verdict = self._check_completeness(document) or self._parse_answer(document)
-        return verdict._replace(document=document)
-
-    def _check_completeness(self, document: dict[str, Any]) -> _ResponseVerdict | None:
-        """None when the service says that it finished: a cut text is never used, even if it happens to parse."""
+            raise _NoAnswer(_classify_message(message) or "failed", f"xAI answers with an error: {message}")
         status, reason = document.get("status"), nested_value(document, "incomplete_details", "reason")
         if status == "incomplete" or document.get("incomplete_details") is not None:
             why = self._safe_line(str(reason or "no reason given"))
             if "filter" in why:
-                return _ResponseVerdict("filtered", f"xAI held the answer back ({why})")
+                raise _NoAnswer("filtered", f"xAI held the answer back ({why})")
             hint = "; xai.max_output_tokens allows more" if reason == "max_output_tokens" else ""
-            return _ResponseVerdict("cut", f"the answer was cut short ({why}){hint}")
+            raise _NoAnswer("cut", f"the answer was cut short ({why}){hint}")
         if status != "completed":
-            state = self._safe_line(str(status))
-            return _ResponseVerdict("failed", f"xAI did not complete the answer (status {state})")
-        return None
-
-    def _parse_answer(self, document: dict[str, Any]) -> _ResponseVerdict:
-        """The words of all messages, joined; a reasoning item usually stands before them."""
+            raise _NoAnswer("failed", f"xAI did not complete the answer (status {self._safe_line(str(status))})")
         messages = [item for item in _dict_items(document.get("output")) if item.get("type") == "message"]
         parts = [part for message in messages for part in _dict_items(message.get("content"))]
         refusals = [str(part.get("refusal")) for part in parts if part.get("type") == "refusal"]
         if refusals:
-            detail = f"the model refused to answer: {self._safe_line(' '.join(refusals))}"
-            return _ResponseVerdict("refused", detail)
+            raise _NoAnswer("refused", f"the model refused to answer: {self._safe_line(' '.join(refusals))}")
         if any(message.get("status") not in (None, "completed") for message in messages):
-            return _ResponseVerdict("cut", "the answer's message was not completed")
-        texts = [part.get("text") for part in parts if part.get("type") == "output_text"]
-        text = "".join(piece for piece in texts if isinstance(piece, str))
+            raise _NoAnswer("cut", "the answer's message was not completed")
+        text = "".join(_texts([part.get("text") for part in parts if part.get("type") == "output_text"]))
         if not text.strip():
-            return _ResponseVerdict("empty", "xAI's answer holds no words")
+            raise _NoAnswer("empty", "xAI's answer holds no words")
         # A lone surrogate, which JSON can spell and no file can hold, becomes a question mark.
-        return _ResponseVerdict(ANSWERED, text=text.encode("utf-8", "replace").decode())
+        return text.encode("utf-8", "replace").decode()
 
     def _error_message(self, answer: HttpResponse) -> str:
         """The message of an error with the parameter that it names, from any of the envelopes, a page or plain text."""

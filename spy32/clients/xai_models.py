@@ -67,11 +67,9 @@ def check_effort(model: str, effort: str, accepts: Sequence[str]) -> None:
     known = tuple(accepts) or find_model(model).efforts
     if effort == MODEL_DEFAULT_EFFORT or known is None or effort in known:
         return
-    if not known:
-        raise BadSettings(f"{model} takes no reasoning effort: set xai.effort to `{MODEL_DEFAULT_EFFORT}`")
+    allowed = " or ".join((*known, MODEL_DEFAULT_EFFORT))
     raise BadSettings(
-        f"{model} takes no reasoning effort {effort!r}: set xai.effort to one of {', '.join(known)}, or to "
-        f"`{MODEL_DEFAULT_EFFORT}`; xai.accepts replaces this list"
+        f"{model} takes no reasoning effort {effort!r}: set xai.effort to {allowed}; xai.accepts replaces this list"
     )
 
 
@@ -116,12 +114,15 @@ def billed_usage(estimate: CostEstimate, status: int, document: Mapping[str, Any
 
     A request that a status refused counts with its input; one that the model may have worked on, with all of it.
     """
-    found = document.get("usage")
-    usage = found if isinstance(found, dict) else {}
-    input_tokens, output_tokens = _valid_count(usage.get("input_tokens")), _valid_count(usage.get("output_tokens"))
-    cached = min(_valid_count(nested_value(usage, "input_tokens_details", "cached_tokens")), input_tokens)
-    reasoning = _valid_count(nested_value(usage, "output_tokens_details", "reasoning_tokens"))
-    ticks = usage.get("cost_in_usd_ticks")
+
+    def count(*names: str) -> int:
+        found = nested_value(document, "usage", *names)
+        is_count = isinstance(found, int) and not isinstance(found, bool) and 0 <= found <= MAX_TOKENS
+        return found if is_count else 0
+
+    input_tokens, output_tokens = count("input_tokens"), count("output_tokens")
+    cached = min(count("input_tokens_details", "cached_tokens"), input_tokens)
+    ticks = nested_value(document, "usage", "cost_in_usd_ticks")
     is_billed = isinstance(ticks, int) and not isinstance(ticks, bool) and 0 <= ticks <= MAX_TICKS
     if is_billed:
         cost = ticks
@@ -134,18 +135,14 @@ def billed_usage(estimate: CostEstimate, status: int, document: Mapping[str, Any
         "input_tokens": input_tokens,
         "cached_tokens": cached,
         "output_tokens": output_tokens,
-        "reasoning_tokens": reasoning,
+        "reasoning_tokens": count("output_tokens_details", "reasoning_tokens"),
         "cost_ticks": cost,
         "is_estimate": not is_billed,
     }
 
 
-def _valid_count(value: Any) -> int:
-    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_TOKENS
-    return value if is_count else 0
-
-
-def nested_value(document: Mapping[str, Any], name: str, key: str) -> Any:
-    """What stands under `key` of the object under `name`; None when there is no such object."""
-    inner = document.get(name)
-    return inner.get(key) if isinstance(inner, dict) else None
+def nested_value(document: Any, *names: str) -> Any:
+    """What stands under these names, each in the object of the one before; None where there is no such object."""
+    for name in names:
+        document = document.get(name) if isinstance(document, dict) else None
+    return document

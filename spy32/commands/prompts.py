@@ -41,13 +41,13 @@ def versions(ctx: typer.Context, json: Json = False) -> None:
 
     app = get_app(ctx)
     version_in_use = _version_in_use(app)
-    templates = [prompt.read_template(version) for version in prompt.versions()]
+    templates = [prompt.read_template(version) for version in prompt.LAYOUTS]
     rows = tuple(
         PromptRow(
             template.version,
             template.variant,
             template.hash,
-            prompt.TYPICAL_TOKENS[template.version],
+            prompt.LAYOUTS[template.version].typical_tokens,
             template.version == version_in_use,
         )
         for template in templates

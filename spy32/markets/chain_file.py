@@ -207,13 +207,13 @@ def parse_chain_file(text: str, name: str) -> ChainFile:
     if count > MAX_CONTRACTS_PER_EXPIRATION:
         most = f"{MAX_CONTRACTS_PER_EXPIRATION:,} are the most"
         raise Unusable(f"{name} has {count:,} rows of the expiration {day}; {most}")
-    for column in NUMBER_COLUMNS:
+    for column in ("underlying_price", *NUMBER_COLUMNS):
         if column in columns:
             check(column, partial(_number_fault, column))
-    check("underlying_price", partial(_number_fault, "underlying_price", needed=True))
-    if float(spot) == 0:
-        raise Unusable(f"{name}: underlying_price is 0")
-    return ChainFile(name=name, underlying=underlying, spot=float(spot), as_of=as_of, columns=columns)
+    price = _parse_number(spot)
+    if price is None or price == 0:
+        raise Unusable(f"{name}: underlying_price is {_quote_cell(spot)}, not a price")
+    return ChainFile(name=name, underlying=underlying, spot=price, as_of=as_of, columns=columns)
 
 
 def _other_value_fault(first: str, cell: str) -> str | None:
@@ -225,14 +225,14 @@ def _kind_fault(column: str, cell: str) -> str | None:
     return None if holds(cell) else fault
 
 
-def _number_fault(column: str, cell: str, *, needed: bool = False) -> str | None:
+def _number_fault(column: str, cell: str) -> str | None:
     """What is wrong with one cell of a column of numbers."""
     try:
         number = float(cell)
     except ValueError:
         number = math.nan
     if not (math.isfinite(number) and _is_plain_ascii(cell)):
-        return None if cell.lower() in MISSING_VALUES and not needed else "not a number"
+        return None if cell.lower() in MISSING_VALUES else "not a number"
     if number < 0 and column in NONNEGATIVE_COLUMNS:
         return "which is negative"
     if number > MAX_NUMBER:

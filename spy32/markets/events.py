@@ -43,16 +43,18 @@ MAX_FILE_BYTES = 1_000_000
 """Bytes of an events file: more is some other file."""
 Entry = Mapping[str, Any]
 KINDS = tuple(kind.value for kind in EventKind)
+ENTRY_KINDS = tuple(kind for kind in KINDS if kind != EventKind.OTHER)
+"""What is looked at before an entry; a file may add other events."""
 
 
 def load_event_book(
-    kinds: Sequence[str], user_file: Path | None, earnings: tuple[ScheduledEvent, ...] | None, underlying: str
+    user_file: Path | None, earnings: tuple[ScheduledEvent, ...] | None, underlying: str
 ) -> EventCalendar:
-    """What is scheduled for this underlying, of these kinds and of all that the user's file adds.
+    """What is scheduled for this underlying, and what the user's file adds.
 
     `earnings` are the coming ones of a company; None when nobody serves them. `BadSettings` for a wrong file.
     """
-    wanted_kinds = tuple(kind for kind in kinds if kind != EventKind.EARNINGS or underlying not in FUNDS)
+    wanted_kinds = tuple(kind for kind in ENTRY_KINDS if kind != EventKind.EARNINGS or underlying not in FUNDS)
     own = _load_user_events(user_file)
     events = {(event.day, event.kind): event for event in _shipped_events() if event.kind.value in wanted_kinds}
     known_until = {kind.value: day for day, kind in events}  # the last day of each kind in the shipped table

@@ -1,7 +1,7 @@
 """Recorded markets: the chain of a file, or the snapshot of a stored run, with the quotes' instant as the clock."""
 
 from collections.abc import Collection, Sequence
-from datetime import date, datetime
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,12 +15,13 @@ from spy32.domain.market import (
     MarketSnapshot,
     Metric,
     OptionQuote,
+    parse_occ_symbol,
 )
 from spy32.domain.option_class import option_roots
 from spy32.domain.spreads import Leg
 from spy32.errors import Unusable
 from spy32.markets import bundled_history
-from spy32.markets.base import BaseMarket, leg_quotes
+from spy32.markets.base import BaseMarket, leg_quotes, select_leg_quotes
 from spy32.sessions import market_date
 
 if TYPE_CHECKING:
@@ -129,34 +130,17 @@ class MarkMarket(BaseMarket):
     is_recorded = True
 
     def __init__(self, mark: "Mark") -> None:
-        self._quotes = {leg.symbol: leg for leg in mark.legs}
         self._mark = mark
         self.name = mark.source
-
-    @property
-    def as_of(self) -> datetime:
+        self.as_of = mark.at
         """When the mark was made, UTC: the time of its quotes on a recorded market."""
-        return self._mark.at
 
     def quotes(self, underlying: str, legs: Sequence[Leg]) -> LegQuotes:
         """The quotes of these legs that the mark holds: those of its trade."""
-        return LegQuotes(
-            spot=self._mark.spot,
-            as_of=self._mark.as_of,
-            source=self._mark.source,
-            quotes={
-                leg.symbol: OptionQuote(
-                    root=leg.root,
-                    expiration=leg.expiration,
-                    strike=leg.strike,
-                    right=leg.right,
-                    bid=quote.bid,
-                    ask=quote.ask,
-                )
-                for leg in legs
-                if (quote := self._quotes.get(leg.symbol)) is not None
-            },
-        )
+        mark = self._mark
+        quotes = (OptionQuote(**parse_occ_symbol(leg.symbol)._asdict(), bid=leg.bid, ask=leg.ask) for leg in mark.legs)
+        found = select_leg_quotes(quotes, legs)
+        return LegQuotes(spot=mark.spot, as_of=mark.as_of, source=mark.source, quotes=found)
 
 
 class SnapshotMarket(BaseMarket):

@@ -41,7 +41,6 @@ MAX_SPOT_MOVE = 0.001
 CACHE_SECONDS = 300.0
 """For which listing and metrics, which change once a day, are not asked for again."""
 VIX_FAMILY = {"VIX": "vix", "VIX9D": "vix9d", "VIX3M": "vix3m"}
-NOT_QUOTED = (None, None)
 MAX_FUTURE = timedelta(days=200)
 MAX_PAST = timedelta(days=100)
 """Dates further off than this are not believed: one recorded answer had a next dividend of four years ago."""
@@ -107,28 +106,17 @@ class TastytradeMarket(BaseMarket):
 
     def volatility(self) -> dict[str, Metric]:
         """The VIX family, percent; an index that is not quoted is missing."""
-        rows = self._fetch_quotes(list(VIX_FAMILY), self._deadline(), "volatility")
-        quoted = {row.symbol: (row.price, row.at) for row in rows}
-        return {
-            key: _metric(*quoted.get(ticker, NOT_QUOTED), unit="percent", missing=f"does not quote {ticker}")
-            for ticker, key in VIX_FAMILY.items()
-        }
+        found = self._quote_metrics(list(VIX_FAMILY), "volatility", "percent", lambda row: row.price, "no price")
+        return {key: found[ticker] for ticker, key in VIX_FAMILY.items()}
 
     def moves(self, tickers: Sequence[str]) -> dict[str, Metric]:
         """The move of each ticker since the close before, a fraction."""
-        if not tickers:
-            return {}
-        quoted = {
-            row.symbol: (row.price / row.prior_close - 1, row.at)
-            for row in self._fetch_quotes(list(dict.fromkeys(tickers)), self._deadline(), "moves")
-            if row.price is not None and row.prior_close is not None and row.prior_close > 0
-        }
-        return {
-            ticker: _metric(
-                *quoted.get(ticker, NOT_QUOTED), unit="fraction", missing=f"has no price or no close before of {ticker}"
-            )
-            for ticker in tickers
-        }
+
+        def move(row: Quote) -> float | None:
+            is_known = row.price is not None and row.prior_close is not None and row.prior_close > 0
+            return row.price / row.prior_close - 1 if is_known else None  # type: ignore[operator]
+
+        return self._quote_metrics(tickers, "moves", "fraction", move, "no price or no close before")
 
     def metrics(self, underlying: str) -> dict[str, Metric]:
         """What the broker computes, fractions: `iv_rank`, `iv_percentile`, and `iv_YYYY-MM-DD`, the volatility of an
@@ -235,6 +223,18 @@ class TastytradeMarket(BaseMarket):
         params = {kind: symbols for kind, symbols in by_kind.items() if symbols}
         data = self._rest.get("/market-data/by-type", params, seconds=self._remaining_seconds(deadline), name=name)
         return wire.parse_quotes(data, [*tickers, *options])
+
+    def _quote_metrics(
+        self, tickers: Sequence[str], name: str, unit: str, read: Callable[[Quote], float | None], missing: str
+    ) -> dict[str, Metric]:
+        """What `read` finds in the quote of each ticker, or that `missing` is why there is none."""
+        wanted = list(dict.fromkeys(tickers))
+        rows = self._fetch_quotes(wanted, self._deadline(), name) if wanted else ()
+        quoted = {row.symbol: (read(row), row.at) for row in rows}
+        return {
+            ticker: _metric(*quoted.get(ticker, (None, None)), unit=unit, missing=f"has {missing} of {ticker}")
+            for ticker in wanted
+        }
 
     def _get_metrics(self, underlying: str) -> wire.Fields | None:
         def ask() -> wire.Fields | None:

@@ -9,8 +9,8 @@ import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from functools import cached_property, partial, wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from spy32.domain.events import EventKind, ScheduledEvent
 from spy32.domain.market import Chain, DailyBar, Dividend, Metric, Right
@@ -25,12 +25,25 @@ from spy32.sessions import DAY, market_date, session
 if TYPE_CHECKING:
     from spy32.markets.yahoo_session import YahooClient
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 DELAY_SECONDS = 900
 VIX_SYMBOLS = {"vix": "^VIX", "vix9d": "^VIX9D", "vix3m": "^VIX3M"}
 BILL_SYMBOL = "^IRX"
 COMPANY_TYPE = "EQUITY"
 SAID = ("symbol", "instrumentType", "regularMarketPrice", "regularMarketTime")
 DIVIDEND_LOOKBACK = timedelta(days=366)
+
+
+def _bounded(ask: "Callable[Concatenate[YahooMarket, P], T]") -> "Callable[Concatenate[YahooMarket, P], T]":
+    """A question as a whole, within the seconds of the market."""
+
+    @wraps(ask)
+    def run(market: "YahooMarket", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return market._client.run_bounded(lambda: ask(market, *args, **kwargs))
+
+    return run
 
 
 class YahooMarket(BaseMarket):
@@ -64,32 +77,42 @@ class YahooMarket(BaseMarket):
         arguments: Any = self._made
         return YahooClient(**arguments)
 
+    @_bounded
     def expirations(self, underlying: str) -> tuple[date, ...]:
         """The listed expirations from today on. An empty list is asked for once more."""
-        return self._client.run_bounded(lambda: self._find_expirations(underlying, ()))
+        return self._find_expirations(underlying, ())
 
+    @_bounded
     def chain(self, underlying: str, expirations: Sequence[date]) -> Chain:
         """The quotes of these expirations, a request each; spot and instant are those of the oldest document."""
-        return self._client.run_bounded(lambda: self._fetch_chain(underlying, tuple(dict.fromkeys(expirations))))
+        if not expirations:
+            raise Unusable(f"no expiration of {underlying} was asked for", gate="expiration")
+        self._find_expirations(underlying, expirations)
+        parts = [self._fetch_expiration(underlying, day) for day in dict.fromkeys(expirations)]
+        oldest = min(parts, key=lambda part: part.as_of)
+        return replace(oldest, quotes=tuple(quote for part in parts for quote in part.quotes))
 
+    @_bounded
     def history(self, underlying: str, since: date) -> tuple[DailyBar, ...]:
         """Daily bars from `since` on, oldest first; today's is the day so far while the session is open."""
-        return self._client.run_bounded(lambda: yahoo_frames.parse_bars(self._fetch_history(underlying, since), since))
+        return yahoo_frames.parse_bars(self._fetch_history(underlying, since), since)
 
+    @_bounded
     def volatility(self) -> dict[str, Metric]:
         """The VIX family at its last price."""
-        return self._client.run_bounded(
-            lambda: collect_metrics(self.name, "percent", VIX_SYMBOLS, self._fetch_level),
-        )
+        return collect_metrics(self.name, "percent", VIX_SYMBOLS, self._fetch_level)
 
+    @_bounded
     def volatility_history(self, since: date) -> tuple[tuple[date, float], ...]:
         """VIX closes from `since` on, oldest first, without a session that has not ended."""
-        bars = self._client.run_bounded(lambda: yahoo_frames.parse_bars(self._fetch_history("VIX", since), since))
-        return tuple((bar.day, bar.close) for bar in bars if self._is_session_over(bar.day))
+        bars = yahoo_frames.parse_bars(self._fetch_history("VIX", since), since)
+        ends = ((bar, session(bar.day)) for bar in bars)
+        return tuple((bar.day, bar.close) for bar, end in ends if end is None or self._clock() >= end.option_close)
 
+    @_bounded
     def rate(self) -> Metric:
         """The continuous short rate, from the discount of the 13-week bill."""
-        level = self._client.run_bounded(lambda: self._fetch_level(BILL_SYMBOL))
+        level = self._fetch_level(BILL_SYMBOL)
         if level.value is None or not -2 < level.value < 25:
             raise Unusable(f"yahoo: {BILL_SYMBOL} at {level.value} is no discount in percent")
         source = f"13-week bill discount, {self.name}"
@@ -100,19 +123,42 @@ class YahooMarket(BaseMarket):
         first = market_date(self._clock()) - DIVIDEND_LOOKBACK
         known = self._paid.get(underlying)
         if known is None or known[0] > first:
-            self._client.run_bounded(lambda: self._fetch_history(underlying, first))
+            self.history(underlying, first)
             known = self._paid[underlying]
         return tuple(item for item in known[1] if first < item.ex_date <= market_date(self._clock()))
 
+    @_bounded
     def moves(self, tickers: Sequence[str]) -> dict[str, Metric]:
         """Last close against the one before, a fraction; in session the last one is the price of the moment."""
-        return self._client.run_bounded(
-            lambda: collect_metrics(self.name, "fraction", {ticker: ticker for ticker in tickers}, self._fetch_move)
-        )
+        return collect_metrics(self.name, "fraction", {ticker: ticker for ticker in tickers}, self._fetch_move)
 
+    @_bounded
     def earnings(self, underlying: str) -> tuple[ScheduledEvent, ...] | None:
         """Coming earnings, both ends when Yahoo gives a range; () for what is no company, None when none is known."""
-        return self._client.run_bounded(lambda: self._fetch_earnings(underlying))
+        if underlying not in self._kinds:
+            self._history(underlying, period="5d")
+        if self._kinds[underlying] != COMPANY_TYPE:
+            return ()
+        symbol = _yahoo_symbol(underlying)
+        # yfinance makes dates of the stamps on the machine's clock, a day off west of London; so its own are not used.
+        events = self._client.calendar(symbol)["quoteSummary"]["result"][0]["calendarEvents"]
+        earnings = events.get("earnings", {})
+        days = sorted({_event_date(stamp) for stamp in earnings.get("earningsDate", ())})
+        is_range = len(days) > 1
+        note = f"between {days[0]} and {days[-1]}" if is_range else ""
+        coming = tuple(
+            ScheduledEvent(
+                kind=EventKind.EARNINGS,
+                day=day,
+                time=None,
+                source=self.name,
+                note=note,
+                is_confirmed=not is_range and not earnings.get("isEarningsDateEstimate", False),
+            )
+            for day in days
+            if day >= market_date(self._clock())
+        )
+        return coming or None
 
     def _find_expirations(self, underlying: str, wanted: Collection[date]) -> tuple[date, ...]:
         return find_listing(
@@ -126,14 +172,6 @@ class YahooMarket(BaseMarket):
         found = self._client.call_ticker(_yahoo_symbol(underlying), lambda ticker: ticker.options)
         today = market_date(self._clock())
         return tuple(sorted(day for day in map(date.fromisoformat, found) if day >= today))
-
-    def _fetch_chain(self, underlying: str, expirations: Sequence[date]) -> Chain:
-        if not expirations:
-            raise Unusable(f"no expiration of {underlying} was asked for", gate="expiration")
-        self._find_expirations(underlying, expirations)
-        parts = [self._fetch_expiration(underlying, day) for day in expirations]
-        oldest = min(parts, key=lambda part: part.as_of)
-        return replace(oldest, quotes=tuple(quote for part in parts for quote in part.quotes))
 
     def _fetch_expiration(self, underlying: str, day: date) -> Chain:
         """One expiration as one document has it."""
@@ -164,10 +202,6 @@ class YahooMarket(BaseMarket):
             self._paid[underlying] = since, yahoo_frames.parse_dividends(frame)
         return frame
 
-    def _fetch_recent(self, underlying: str) -> tuple[Any, Mapping[str, Any]]:
-        """Five days of bars, and what the same document says of the last price."""
-        return self._history(underlying, period="5d")
-
     def _history(self, underlying: str, **span: str) -> tuple[Any, Mapping[str, Any]]:
         """A daily frame that has every column, and what its document says of the symbol."""
 
@@ -182,12 +216,12 @@ class YahooMarket(BaseMarket):
         return frame, metadata
 
     def _fetch_level(self, symbol: str) -> Metric:
-        metadata = self._fetch_recent(symbol)[1]
+        metadata = self._history(symbol, period="5d")[1]
         level, as_of = _price(metadata, symbol), yahoo_frames.parse_timestamp(metadata)
         return Metric(value=level, unit="percent", source=self.name, as_of=as_of)
 
     def _fetch_move(self, ticker: str) -> Metric:
-        frame, metadata = self._fetch_recent(ticker)
+        frame, metadata = self._history(ticker, period="5d")
         bars = yahoo_frames.parse_bars(frame, date.min)
         if len(bars) < 2:
             raise Unusable(f"yahoo has {len(bars)} closes of {ticker} in five days; a move needs two")
@@ -195,36 +229,6 @@ class YahooMarket(BaseMarket):
         closed = session(last.day)
         as_of = quoted_at if closed is None or market_date(quoted_at) == last.day else closed.close
         return Metric(value=last.close / bars[-2].close - 1, unit="fraction", source=self.name, as_of=as_of, count=2)
-
-    def _fetch_earnings(self, underlying: str) -> tuple[ScheduledEvent, ...] | None:
-        if underlying not in self._kinds:
-            self._fetch_recent(underlying)
-        if self._kinds[underlying] != COMPANY_TYPE:
-            return ()
-        symbol = _yahoo_symbol(underlying)
-        # yfinance makes dates of the stamps on the machine's clock, a day off west of London; so its own are not used.
-        events = self._client.calendar(symbol)["quoteSummary"]["result"][0]["calendarEvents"]
-        earnings = events.get("earnings", {})
-        days = sorted({_event_date(stamp) for stamp in earnings.get("earningsDate", ())})
-        is_range = len(days) > 1
-        note = f"between {days[0]} and {days[-1]}" if is_range else ""
-        coming = tuple(
-            ScheduledEvent(
-                kind=EventKind.EARNINGS,
-                day=day,
-                time=None,
-                source=self.name,
-                note=note,
-                is_confirmed=not is_range and not earnings.get("isEarningsDateEstimate", False),
-            )
-            for day in days
-            if day >= market_date(self._clock())
-        )
-        return coming or None
-
-    def _is_session_over(self, day: date) -> bool:
-        last = session(day)
-        return last is None or self._clock() >= last.option_close
 
 
 def _yahoo_symbol(underlying: str) -> str:

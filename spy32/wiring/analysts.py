@@ -68,12 +68,12 @@ def chooser_fingerprint(chooser: str, settings: Settings) -> str:
     if chooser in RULES:
         return f"delta {settings.choice.rule_delta}, width {settings.choice.rule_width}"
     from spy32.analysts.grok import PARSER_VERSION
-    from spy32.analysts.prompt import read_template, versions
+    from spy32.analysts.prompt import LAYOUTS, read_template
     from spy32.errors import BadUsage
 
     name, _, version = chooser.partition(" ")
-    if name != "grok" or version not in versions():
-        known = ", ".join((*RULES, *(f"'grok {each}'" for each in versions())))
+    if name != "grok" or version not in LAYOUTS:
+        known = ", ".join((*RULES, *(f"'grok {each}'" for each in LAYOUTS)))
         raise BadUsage(
             f"nobody is called {chooser!r}; known are {known}, and as champion no_trade, menu, market, history"
         )

@@ -273,4 +273,4 @@ def event_calendar(
     from spy32.markets.events import load_event_book
 
     file = locations.config.parent / "events.toml"
-    return partial(load_event_book, ("fomc", "cpi", "jobs", "earnings"), file, underlying=underlying)
+    return partial(load_event_book, file, underlying=underlying)

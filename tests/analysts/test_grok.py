@@ -162,12 +162,6 @@ def test_a_named_parameter_is_in_the_reason(desk: GrokDesk) -> None:
     assert "reasoning.effort" in desk.choose().reason
 
 
-def test_an_effort_that_the_model_lacks_is_refused_before_asking(desk: GrokDesk) -> None:
-    found = desk.choose({"model": "grok-4.7", "effort": "none"})
-    assert (found.failure, found.exit_code, desk.server.requests) == ("effort", 78, [])
-    assert "xai.effort" in found.reason
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", [web.hang, web.drip, web.drip_head])
 def test_a_silent_service_ends_at_the_deadline(desk: GrokDesk, fault: web.Fault) -> None:

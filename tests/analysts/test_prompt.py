@@ -50,11 +50,11 @@ def _record(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_version_is_released_and_unchanged() -> None:
-    assert {version: prompt.read_template(version).hash for version in prompt.versions()} == RELEASED
+    assert {version: prompt.read_template(version).hash for version in prompt.LAYOUTS} == RELEASED
 
 
 def test_every_folder_is_a_version() -> None:
-    assert {folder.name for folder in prompt.PROMPTS_FOLDER.iterdir()} == set(prompt.versions())
+    assert {folder.name for folder in prompt.PROMPTS_FOLDER.iterdir()} == set(prompt.LAYOUTS)
 
 
 @pytest.mark.parametrize("name", ["system.txt", "user.txt", "schema.json"])
@@ -112,7 +112,7 @@ def test_each_variant_knows_the_other() -> None:
 # The text.
 
 
-@pytest.mark.parametrize("version", prompt.versions())
+@pytest.mark.parametrize("version", prompt.LAYOUTS)
 def test_a_frozen_snapshot_gives_the_same_bytes(version: str) -> None:
     made = rendered(version)
     text = f"{made.system}\n=====\n{made.user}\n=====\n{json.dumps(made.schema, indent=1)}\n"
@@ -410,7 +410,7 @@ def test_one_candidate_is_enough_and_none_is_no_prompt(version: str) -> None:
 
 
 def test_two_candidates_of_one_id_are_a_defect() -> None:
-    with pytest.raises(ValueError, match="one id"):
+    with pytest.raises(ValueError, match="twice"):
         rendered(of=w.menu(w.candidates()[0], w.candidates()[0]))
 
 
@@ -431,9 +431,9 @@ def test_typical_sizes_are_those_of_the_shipped_market() -> None:
         bars=snapshot.history[-32:],
         figures=compute_metrics(snapshot, seen.smile),
     )
-    for version in prompt.versions():
+    for version in prompt.LAYOUTS:
         made = prompt.render_prompt(prompt.read_template(version), menu, told, shuffle=1)
-        assert made.tokens == pytest.approx(prompt.TYPICAL_TOKENS[version], rel=0.1)
+        assert made.tokens == pytest.approx(prompt.LAYOUTS[version].typical_tokens, rel=0.1)
 
 
 @pytest.mark.parametrize("version", [FULL, SHORT])

@@ -2,19 +2,22 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from spy32.analysts.grok import build_request
+from spy32.analysts.rendered_prompt import RenderedPrompt
 from spy32.clients.http import HttpClient
-from spy32.clients.xai import OUTCOME_CODES, XaiClient, build_request_body
+from spy32.clients.xai import OUTCOME_CODES, XaiClient
 from spy32.clients.xai_models import estimate_ticks, max_ticks
 from spy32.domain.model_calls import ModelResponse
 from spy32.errors import NotPermitted, Spy32Error, Unavailable, Unusable
 from spy32.settings.knob import Secret
+from spy32.settings.services import Xai
 from tests.servers import web
 from tests.servers import xai as wire
 from tests.servers.xai import XaiServer
@@ -49,18 +52,20 @@ def client(server: XaiServer, key: str = KEY) -> XaiClient:
     return XaiClient(http, Secret(key))
 
 
-def body(**over: Any) -> str:
-    base: dict[str, Any] = {
-        "model": "grok-4.7",
-        "effort": "high",
-        "system": "You choose at most one spread.",
-        "user": "AS_OF 2026-11-23T10:00:05-05:00",
-        "schema": SCHEMA,
-        "schema_name": "spy32_v1_simplified",
-        "max_output_tokens": 8_000,
-        "cache_key": "spy32-v1-simplified",
-    }
-    return build_request_body(**{**base, **over})
+def body(*, user: str = "AS_OF 2026-11-23T10:00:05-05:00", schema: Mapping[str, Any] = SCHEMA, **over: Any) -> str:
+    prompt = RenderedPrompt(
+        version="v1-simplified",
+        prompt_hash="p" * 64,
+        input_hash="i" * 64,
+        as_of="2026-11-23T10:00:05-05:00",
+        system="You choose at most one spread.",
+        user=user,
+        schema=schema,
+        fields={},
+        ids=("K7Q2", "M4TX"),
+        tokens=300,
+    )
+    return build_request(prompt, Xai(**{"model": "grok-4.7", "effort": "high", "max_output_tokens": 8_000, **over}))
 
 
 def asked(server: XaiServer, *entries: wire.Scripted, seconds: float = 5, **over: Any) -> ModelResponse:

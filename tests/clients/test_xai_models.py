@@ -68,7 +68,7 @@ def test_an_effort_is_checked_by_the_table(model: str, effort: str, is_taken: bo
 
 def test_the_setting_replaces_the_table() -> None:
     check_effort("grok-4.7", "xhigh", ("high", "xhigh"))
-    with pytest.raises(BadSettings, match="one of xhigh"):
+    with pytest.raises(BadSettings, match="to xhigh or model"):
         check_effort("grok-4.7", "high", ("xhigh",))
 
 

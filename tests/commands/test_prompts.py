@@ -20,7 +20,7 @@ from tests.support import stores
 from tests.support.reader import ReadingApp
 from tests.support.schemas import check as fits_schema
 
-FULL, SHORT = prompt.versions()[-2:]
+FULL, SHORT = tuple(prompt.LAYOUTS)[-2:]
 GROUP = typer.Typer()
 GROUP.command("list")(prompts.versions)
 GROUP.command("show")(prompts.show)
@@ -98,10 +98,10 @@ def with_(**over: Any) -> Settings:
 
 def test_without_a_terminal_each_version_is_a_line(tmp_path: Path) -> None:
     said = ask(PromptDesk(tmp_path), "list").splitlines()
-    place = prompt.versions().index(FULL)
+    place = list(prompt.LAYOUTS).index(FULL)
     assert said[place] == (
         f"prompt {FULL}: variant comprehensive; hash {prompt.read_template(FULL).hash[:8]}; "
-        f"tokens, about {prompt.TYPICAL_TOKENS[FULL]}; used by these settings"
+        f"tokens, about {prompt.LAYOUTS[FULL].typical_tokens}; used by these settings"
     )
     assert said[place + 1].startswith(f"prompt {SHORT}: ")
     assert said[place + 1].endswith("used no")
@@ -126,7 +126,7 @@ def test_on_a_terminal_no_version_and_hash_is_cut(tmp_path: Path, width: int) ->
 def test_the_settings_decide_which_is_used(tmp_path: Path, settings: Settings, used: str) -> None:
     found = document(PromptDesk(tmp_path, settings=settings), "list")
     assert [row["version"] for row in found["prompts"] if row["used"]] == [used]
-    assert [row["hash"] for row in found["prompts"]] == [prompt.read_template(each).hash for each in prompt.versions()]
+    assert [row["hash"] for row in found["prompts"]] == [prompt.read_template(each).hash for each in prompt.LAYOUTS]
     shown = ask(PromptDesk(tmp_path, settings=settings), "show")
     assert shown.startswith(f"prompt {used}, hash {prompt.read_template(used).hash}\n")
 

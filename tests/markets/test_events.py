@@ -10,13 +10,11 @@ from spy32.domain.events import EventCalendar, EventKind, ScheduledEvent
 from spy32.errors import BadSettings
 from spy32.markets.events import load_event_book
 
-KINDS = ("fomc", "cpi", "jobs", "earnings")
-
 
 def whole(
     user_file: Path | None = None, earnings: tuple[ScheduledEvent, ...] | None = None, underlying: str = "SPY"
 ) -> EventCalendar:
-    return load_event_book(KINDS, user_file, earnings, underlying)
+    return load_event_book(user_file, earnings, underlying)
 
 
 def days(kind: str, first: str, last: str, of: EventCalendar | None = None) -> list[str]:
@@ -96,13 +94,6 @@ def test_each_kind_is_known_to_the_last_day_of_its_table() -> None:
         "jobs": "unknown after 2026-12-04",
     }
     assert whole().unknown_kinds(date(2026, 12, 4)) == {}
-
-
-def test_only_the_kinds_that_are_asked_for_are_there() -> None:
-    found = load_event_book(("fomc",), None, None, "SPY")
-    assert {event.kind for event in found.events} == {EventKind.FOMC}
-    assert found.asked == ("fomc",)
-    assert dict(found.known_to) == {"fomc": date(2028, 1, 26)}
 
 
 def test_a_fund_has_no_earnings_and_a_company_unknown_ones_until_somebody_serves_them() -> None:

@@ -211,7 +211,7 @@ def test_the_vix_family_and_what_is_not_quoted(server: TastytradeServer, market:
     assert {name: datum.value for name, datum in found.items()} == {"vix": 15.36, "vix9d": 13.42, "vix3m": 18.06}
     assert {(datum.unit, datum.as_of) for datum in found.values()} == {("percent", AT)}
     server.edit = lambda rows: [row for row in rows if row["symbol"] != "VIX9D"]
-    assert market.volatility()["vix9d"].missing == "tastytrade does not quote VIX9D"
+    assert market.volatility()["vix9d"].missing == "tastytrade has no price of VIX9D"
 
 
 def test_an_index_is_asked_for_as_one_and_priced_by_its_last_trade(

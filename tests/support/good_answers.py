@@ -104,7 +104,6 @@ def rendered() -> RenderedPrompt:
     lines = "\n".join(f"{sent.path} | {sent.text} | {sent.unit} | {sent.note}" for sent in fields.values())
     return RenderedPrompt(
         version=VERSION,
-        variant="comprehensive",
         prompt_hash="0" * 64,
         input_hash="1" * 64,
         as_of=AS_OF,

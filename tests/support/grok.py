@@ -51,7 +51,6 @@ def render(menu: Menu, briefing: Briefing, shuffle: int) -> RenderedPrompt:
     }
     return RenderedPrompt(
         version="v1-simplified",
-        variant="simplified",
         prompt_hash="p" * 64,
         input_hash=f"{shuffle:064d}",
         as_of=briefing.as_of.isoformat(),

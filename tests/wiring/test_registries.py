@@ -1,5 +1,6 @@
 """Every name that a person may type is in a registry, and any other one is refused or a defect."""
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -10,10 +11,11 @@ from typer.testing import CliRunner
 from spy32.cli import app as spy32_app
 from spy32.domain.market import Dividend
 from spy32.domain.spreads import Mode
-from spy32.errors import Spy32Error, Unavailable
+from spy32.errors import BadSettings, Spy32Error, Unavailable
 from spy32.markets.base import BaseMarket
 from spy32.pipeline.context import RULE_ANALYSTS
 from spy32.settings import Settings
+from spy32.settings.knob import Secret
 from spy32.settings.services import ANALYSTS as NAMED_ANALYSTS
 from spy32.wiring import ANALYSTS, BROKERS, App
 from spy32.wiring.analysts import RULES
@@ -125,3 +127,10 @@ def test_ex_dates_come_from_the_sources_of_the_settings_in_their_order(
     recorded.is_recorded = True
     assert registry.find_dividends(recorded, "SPY") == (coming,)
     assert asked[-1] == "recorded SPY"
+
+
+def test_an_effort_that_the_model_lacks_is_refused_before_anything_is_asked(app: App) -> None:
+    xai = replace(Settings().xai, api_key=Secret("xai-planted"), model="grok-4.7", effort="none")
+    with pytest.raises(BadSettings, match=r"xai\.effort"):
+        app.analyst("grok", replace(Settings(), xai=xai), app.store(), 1, 0, 0.0)
+    app.close()
