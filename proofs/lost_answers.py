@@ -99,7 +99,7 @@ def desk(folder: Path, server: TastytradeBrokerServer, seconds: float) -> Iterat
     # Nothing is long on its way here, so that what is not found is absent at once.
     settings = replace(Settings(mode=Mode.LIVE), execution=replace(Settings().execution, absent_minutes=1))
     broker = Impatient(rig, seconds)
-    with Store.create(folder / "live.db", mode=Mode.LIVE, account=NUMBER, at=builders.NOW) as store:
+    with Store.open(folder / "live.db", mode=Mode.LIVE, account=NUMBER, at=builders.NOW) as store:
         made = approvals.proposed(store, builders.account(mode=Mode.LIVE, number=NUMBER))
         store.proposals.approve(builders.approval(made))
         yield TradingContext(

@@ -6,26 +6,24 @@ raises leaves as one of `spy32.errors`.
 """
 
 import sqlite3
-from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
-from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 from spy32.domain.spreads import Mode
 from spy32.errors import BadSettings, BadUsage, CannotCreate, StoreDamaged
 from spy32.records import connection, maintenance
 from spy32.records.attention import AttentionList
-from spy32.records.audit import Audit, AuditReport
+from spy32.records.audit import Audit
 from spy32.records.base import Database
-from spy32.records.decisions import Decisions, RawAnswer
+from spy32.records.decisions import Decisions
 from spy32.records.errors import store_errors
-from spy32.records.fill_prices import ATTENTION_PRICE
 from spy32.records.flags import Flags
 from spy32.records.home_location import HomeLocation
-from spy32.records.maintenance import Backups, Integrity, backup_path, damage_with_remedy, is_sound
+from spy32.records.maintenance import Backups, Integrity
 from spy32.records.marks import Marks
 from spy32.records.model_calls import ModelCalls
 from spy32.records.orders import Orders
@@ -47,11 +45,36 @@ if TYPE_CHECKING:
     from spy32.records.results import Results
     from spy32.records.risk import Risk
 
-__all__ = ["ATTENTION_PRICE", "AuditReport", "RawAnswer", "Store", "backup_path", "damage_with_remedy", "is_sound"]
+T = TypeVar("T")
+
+
+class OnUse(Generic[T]):
+    """A noun whose module is loaded when it is first asked for: looking at a run needs none of these."""
+
+    def __init__(self, place: str) -> None:
+        self._module, _, self._class = place.partition(":")
+
+    def __set_name__(self, store: "type[Store]", name: str) -> None:
+        self._name = name
+
+    def __get__(self, store: "Store", kind: "type[Store]") -> T:
+        noun: T = getattr(import_module(f"spy32.records.{self._module}"), self._class)(store.core)
+        store.__dict__[self._name] = noun  # asked for there first from now on
+        return noun
 
 
 class Store:
     """An open database and one object a noun over it. Close it, or use it in a `with`."""
+
+    adoptions: "OnUse[Adoptions]" = OnUse("adoptions:Adoptions")
+    documents: "OnUse[Documents]" = OnUse("documents:Documents")
+    experiments: "OnUse[Experiments]" = OnUse("experiments:Experiments")
+    found_orders: "OnUse[FoundOrders]" = OnUse("found_orders:FoundOrders")
+    notices: "OnUse[Notices]" = OnUse("notices:Notices")
+    outcomes: "OnUse[Outcomes]" = OnUse("outcomes:Outcomes")
+    paper: "OnUse[PaperAccount]" = OnUse("paper_account:PaperAccount")
+    results: "OnUse[Results]" = OnUse("results:Results")
+    risk: "OnUse[Risk]" = OnUse("risk:Risk")
 
     def __init__(self, core: Database) -> None:
         self.core = core
@@ -69,73 +92,6 @@ class Store:
         self.trades = Trades(core)
         self.marks = Marks(core)
         self.history = RunViews(core)
-
-    # These are loaded on use: looking at a run needs none of them.
-
-    @cached_property
-    def adoptions(self) -> "Adoptions":
-        from spy32.records.adoptions import Adoptions
-
-        return Adoptions(self.core)
-
-    @cached_property
-    def documents(self) -> "Documents":
-        from spy32.records.documents import Documents
-
-        return Documents(self.core)
-
-    @cached_property
-    def experiments(self) -> "Experiments":
-        from spy32.records.experiments import Experiments
-
-        return Experiments(self.core)
-
-    @cached_property
-    def found_orders(self) -> "FoundOrders":
-        from spy32.records.found_orders import FoundOrders
-
-        return FoundOrders(self.core)
-
-    @cached_property
-    def notices(self) -> "Notices":
-        from spy32.records.notices import Notices
-
-        return Notices(self.core)
-
-    @cached_property
-    def outcomes(self) -> "Outcomes":
-        from spy32.records.outcomes import Outcomes
-
-        return Outcomes(self.core)
-
-    @cached_property
-    def paper(self) -> "PaperAccount":
-        from spy32.records.paper_account import PaperAccount
-
-        return PaperAccount(self.core)
-
-    @cached_property
-    def results(self) -> "Results":
-        from spy32.records.results import Results
-
-        return Results(self.core)
-
-    @cached_property
-    def risk(self) -> "Risk":
-        from spy32.records.risk import Risk
-
-        return Risk(self.core)
-
-    @classmethod
-    def create(
-        cls, path: Path, *, mode: Mode, account: str, at: datetime, opening_cash: Decimal | None = None
-    ) -> "Store":
-        """A new database; `CannotCreate` when there is one. `opening_cash` begins the paper account's book, dollars."""
-        try:
-            connection.create_database(path, mode=mode, account=account, at=at, opening_cash=opening_cash)
-        except FileExistsError:
-            raise CannotCreate(f"{path} is there already; it is never overwritten") from None
-        return cls.open(path, mode=mode, account=account, at=at)
 
     @classmethod
     def open(
@@ -155,8 +111,11 @@ class Store:
         """
         if not path.exists():
             _refuse_missing(path, read_only=read_only)
-            with suppress(FileExistsError):  # another process made it in this very moment: theirs is as good
+            try:
                 connection.create_database(path, mode=mode, account=account or "", at=at, opening_cash=opening_cash)
+            except CannotCreate:
+                if not path.exists():  # otherwise another process made it in this very moment: theirs is as good
+                    raise
         db = connection.open_read_only(path) if read_only else connection.open_read_write(path)
         try:
             store = cls._open_checked(db, path, mode, account)
@@ -212,7 +171,7 @@ class Store:
         return path.exists() or connection.was_created(path)
 
     @staticmethod
-    def restore(backup: Path, target: Path, *, mode: Mode | None = None, at: datetime | None = None) -> Path | None:
+    def restore(backup: Path, target: Path, *, mode: Mode, at: datetime) -> Path | None:
         """Put a checked copy of `backup` at `target`; returns where the file that was there has been moved."""
         return maintenance.restore(backup, target, mode=mode, at=at)
 

@@ -25,9 +25,9 @@ def verify(ctx: typer.Context, file: ExportedFile = None, head: Head = None, jso
         _verify_file(get_app(ctx), file, head, json)
         return
     from spy32.errors import ExitCode
+    from spy32.records.maintenance import damage_with_remedy
     from spy32.render.formatting import format_count
     from spy32.render.output import write_text
-    from spy32.store import damage_with_remedy
 
     app = get_app(ctx)
     result = app.open_for_reading(lapses=False).audit.verify(head=head)

@@ -19,7 +19,7 @@ Force = Annotated[bool, typer.Option("--force", help="Also replace a database th
 def check(ctx: typer.Context, json: Json = False) -> None:
     """Check pages, references, version and history; ends 74 when something is wrong. Changes nothing."""
     from spy32.errors import ExitCode
-    from spy32.store import damage_with_remedy
+    from spy32.records.maintenance import damage_with_remedy
 
     app = get_app(ctx)
     problems = app.open_for_reading(lapses=False).integrity.check()
@@ -33,7 +33,7 @@ def check(ctx: typer.Context, json: Json = False) -> None:
 
 def backup(ctx: typer.Context, file: NewFile = None, json: Json = False) -> None:
     """Make a checked copy of the database while it is in use."""
-    from spy32.store import backup_path
+    from spy32.records.maintenance import backup_path
 
     app = get_app(ctx)
     backup_file = app.open_for_reading(lapses=False).backup.create(file or backup_path(app.database, app.clock()))
@@ -43,7 +43,8 @@ def backup(ctx: typer.Context, file: NewFile = None, json: Json = False) -> None
 def restore(ctx: typer.Context, file: BackupFile, force: Force = False, json: Json = False) -> None:
     """Put a backup in the place of a lost or damaged database; what was there is moved aside, not deleted."""
     from spy32.errors import Refused
-    from spy32.store import Store, is_sound
+    from spy32.records.maintenance import is_sound
+    from spy32.store import Store
 
     app = get_app(ctx)
     with app.locks.hold_all():

@@ -94,16 +94,14 @@ def _print_report(app: "App", found: "Report", by: str, *, more: bool) -> None:
 
 def _write_page(app: "App", found: "Report", path: Path) -> None:
     """Put the page at `path`, whole or not at all."""
-    from spy32.records.connection import create_draft, discard_draft
+    from spy32.records.connection import drafting
     from spy32.render.report_html import html_page
 
     text = html_page(found)
-    draft = create_draft(path)
     try:
-        draft.write_text(text, encoding="utf-8")
-        os.replace(draft, path)
+        with drafting(path) as draft:
+            draft.write_text(text, encoding="utf-8")
+            os.replace(draft, path)
     except OSError as error:
         raise CannotCreate(f"{path} cannot be written: {error.strerror}") from None
-    finally:
-        discard_draft(draft)
     app.log.write_progress(f"{path}: the report until {found.until:%Y-%m-%d}, {len(found.trades)} trades")

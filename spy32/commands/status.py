@@ -128,7 +128,7 @@ def _read_status(app: "App", open_store: "Callable[[], Store]") -> "Status":
 
 def _load_status_for_monitor(app: "App") -> "Status":
     """For a monitor a damaged store is one more thing that a person must look at."""
-    from spy32.store import damage_with_remedy
+    from spy32.records.maintenance import damage_with_remedy
 
     try:
         return _load_status(app)

@@ -1,4 +1,4 @@
-"""Runs, their steps and outcomes, and the records that follow from them: audit events, attention items."""
+"""Runs, their steps and outcomes, and the records that follow from them: attention items."""
 
 from datetime import date, datetime
 from enum import StrEnum
@@ -133,21 +133,6 @@ class RunSummary:
     """Why the trade was closed, or how it ended."""
     slot: date | None = None
     """The schedule slot that the run belongs to."""
-
-
-@value
-class AuditEvent:
-    """One row of the append-only, hash-chained audit log."""
-
-    id: int
-    at: datetime
-    kind: str
-    subject: str
-    """`R31`, `P31`, `O31`, `T31`."""
-    data: str
-    """Canonical JSON, including the hashes of the rows that the event concerns."""
-    previous: str
-    hash: str
 
 
 @value

@@ -185,7 +185,7 @@ def _recent_log(context: StatusContext) -> tuple[LogEntry, ...]:
 
 def _damage_message(store: "Store") -> tuple[str, ...]:
     """What a short look finds wrong first, with the way back."""
-    from spy32.store import damage_with_remedy
+    from spy32.records.maintenance import damage_with_remedy
 
     fault = store.integrity.first_fault()
     return (damage_with_remedy(store.core.path, fault).message,) if fault is not None else ()

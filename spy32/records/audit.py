@@ -4,17 +4,16 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from spy32.domain.hash_chain import GENESIS, event_hash, row_digest
-from spy32.domain.runs import AuditEvent
 from spy32.domain.value import value
 from spy32.errors import StoreDamaged
 from spy32.records.base import Records
-from spy32.records.encoding import decode_row, parse_instant
-from spy32.records.errors import store_errors
-from spy32.records.row_digests import EVENT_QUERY
+from spy32.records.encoding import parse_instant
+from spy32.records.row_digests import EVENT_QUERY, current_digest, row_key, split_key
 from spy32.schema import AUDITED_TABLES
 
 
@@ -70,22 +69,24 @@ class Audit(Records):
 
     def _audit(self, head: str | None, tables: Sequence[str]) -> AuditReport:
         with self._core.read_transaction(), _lenient_text(self._core.db):
-            last_digests: dict[str, LastDigest] = {}
-            report = self._follow_chain(last_digests)
-            broken: str | None
-            if report.broken is None and head is not None and not self._has_event(head):
-                broken = f"the history does not hold {head}: its end was cut off, or it was written anew"
-                report = AuditReport(head=report.head, events=report.events, broken=broken)
-            if report.broken is None:
-                broken = self._first_stale_entry(last_digests) or next(self._changed_rows(last_digests, tables), None)
-                report = AuditReport(head=report.head, events=report.events, broken=broken)
-        return report
+            report, last_digests = follow_chain(self._events("true"), is_whole=True)
+            if report.broken is not None:
+                return report
+            return replace(report, broken=next(self._faults(head, last_digests, tables), None))
+
+    def _faults(self, head: str | None, last_digests: dict[str, LastDigest], tables: Sequence[str]) -> Iterator[str]:
+        """Yield what is wrong beside a chain that is whole."""
+        if head not in (None, GENESIS) and not self._core.has("select 1 from event where hash = ?", head):
+            yield f"the history does not hold {head}: its end was cut off, or it was written anew"
+        yield from self._stale_entries(last_digests)
+        yield from self._changed_rows(last_digests, tables)
 
     def first_recent_fault(self, events: int) -> str | None:
         """Return the first fault among so many of the newest events and their rows; None if there is none."""
         with self._core.read_transaction(), _lenient_text(self._core.db):
-            last_digests: dict[str, LastDigest] = {}
-            return self._follow_chain(last_digests, newest=events).broken or self._first_changed_known_row(last_digests)
+            recent = self._events("id > (select max(id) - ? from event)", events)
+            report, last_digests = follow_chain(recent, is_whole=False)
+            return report.broken or next(self._changed_known_rows(last_digests), None)
 
     def row_faults(self, tables: Sequence[str], most: int) -> RowFaults:
         """Return every row of these tables that was deleted, changed or put in by hand, and what is out of place in the
@@ -94,38 +95,24 @@ class Audit(Records):
         The tables are compared in their order. One with which it would be more than `most` rows is left out.
         """
         with self._core.read_transaction(), _lenient_text(self._core.db):
-            unchecked = self._tables_beyond(tables, most)
-            tables = [table for table in tables if table not in unchecked]
-            about = " or ".join(f"""instr(data, '"{table}:') > 0""" for table in tables) if unchecked else "true"
+            checked = []
+            for table in tables:
+                count = self._core.total(f"select count(*) from {table}")
+                if count <= most:
+                    checked.append(table)
+                    most -= count
+            unchecked = tuple(table for table in tables if table not in checked)
+            about = " or ".join(f"""instr(data, '"{table}:') > 0""" for table in checked) if unchecked else "true"
             last_digests: dict[str, LastDigest] = {}
             faults = [f"event {row[0]} is missing or out of place" for row in self._core.rows(_BROKEN_LINKS)]
-            for row in self._core.db.execute(f"{EVENT_QUERY} where {about} order by id"):
-                fields = dict(row)
+            for fields in self._events(about):
                 if fields.pop("hash") != event_hash(fields["previous"], fields):
                     faults.append(f"event {fields['id']} was changed")
                     continue
-                fault = _record_digests(last_digests, fields, is_whole=True, tables=tables)
+                fault = _record_digests(last_digests, fields, is_whole=True, tables=checked)
                 faults += [fault] if fault is not None else []
-            faults += self._changed_rows(last_digests, tables)
+            faults += self._changed_rows(last_digests, checked)
         return RowFaults(tuple(faults), unchecked)
-
-    def _tables_beyond(self, tables: Sequence[str], most: int) -> tuple[str, ...]:
-        """Return the tables that do not fit into so many rows, when each that does is taken in its turn."""
-        beyond = []
-        for table in tables:
-            row = self._core.row(f"select count(*) from {table}")
-            count: int = row[0] if row is not None else 0
-            if count > most:
-                beyond.append(table)
-            else:
-                most -= count
-        return tuple(beyond)
-
-    def events(self) -> Iterator[AuditEvent]:
-        """Return every event, oldest first."""
-        with store_errors(self._core.path):
-            for row in self._core.db.execute(f"{EVENT_QUERY} order by id"):
-                yield _audit_event(row)
 
     def head(self) -> str:
         """Return the hash of the newest event."""
@@ -134,36 +121,24 @@ class Audit(Records):
 
     def last_write_before_restore(self) -> tuple[datetime, datetime] | None:
         """Return when the newest restored backup was last written to, and when it was restored; None without one."""
-        row = self._core.row("select id, at from event where kind = 'restored' order by id desc limit 1")
-        last_event = self._core.row(
-            "select at from event where id < ? order by id desc limit 1", row["id"] if row else 0
-        )
-        return (
-            (parse_instant(last_event["at"]), parse_instant(row["at"]))
-            if row is not None and last_event is not None
-            else None
+        return self._core.find(
+            lambda row: (parse_instant(row["written"]), parse_instant(row["restored"])),
+            """select before.at as written, event.at as restored from event
+                join event as before on before.id = event.id - 1
+                where event.kind = 'restored' order by event.id desc limit 1""",
         )
 
-    def _has_event(self, head: str) -> bool:
-        return head == GENESIS or self._core.row("select 1 from event where hash = ?", head) is not None
+    def _events(self, condition: str, *values: object) -> Iterator[dict[str, Any]]:
+        return map(dict, self._core.db.execute(f"{EVENT_QUERY} where {condition} order by id", values))
 
-    def _follow_chain(self, last_digests: dict[str, LastDigest], *, newest: int | None = None) -> AuditReport:
-        """Follow the chain, or its newest events, and collect the newest digest of each row in `last_digests`."""
-        first = self._core.row("select max(id) - ? from event", newest) if newest is not None else None
-        events = self._core.db.execute(
-            f"{EVENT_QUERY} where id > ? order by id", (first[0] or 0 if first is not None else 0,)
-        )
-        return follow_chain(map(dict, events), last_digests, is_whole=newest is None)
-
-    def _first_stale_entry(self, last_digests: dict[str, LastDigest]) -> str | None:
-        """Return a row whose entry in `last_event` is not its newest event; None if there is none."""
-        pointers = {
-            row["row"]: row["event_id"] for row in self._core.db.execute("select row, event_id from last_event")
-        }
+    def _stale_entries(self, last_digests: dict[str, LastDigest]) -> Iterator[str]:
+        """Yield the rows whose entry in `last_event` is not their newest event."""
+        entries = dict(self._core.db.execute("select row, event_id from last_event").fetchall())
         for key, last in last_digests.items():
-            if pointers.pop(key, None) != last.event_id:
-                return f"the entry of {key} in last_event was changed by hand"
-        return f"the entry of {min(pointers)} in last_event was put in by hand" if pointers else None
+            if entries.pop(key, None) != last.event_id:
+                yield f"the entry of {key} in last_event was changed by hand"
+        for key in sorted(entries):
+            yield f"the entry of {key} in last_event was put in by hand"
 
     def _changed_rows(self, last_digests: dict[str, LastDigest], tables: Sequence[str]) -> Iterator[str]:
         """Yield every row that is not as its newest digest, then every deleted one."""
@@ -171,52 +146,48 @@ class Audit(Records):
             rows = self._core.db.execute(f"select * from {table} order by id")
             names = [column[0] for column in rows.description]
             for row in rows:
-                columns = dict(zip(names, row, strict=True))
-                last = last_digests.pop(f"{table}:{columns['id']}", None)
+                columns = dict(zip(names, row, strict=True))  # `dict(row)` looks each name up, which takes longer
+                last = last_digests.pop(row_key(table, columns["id"]), None)
                 if last is None:
                     yield f"row {columns['id']} of {table} was put in by hand"
                 elif last.digest != row_digest(columns):
                     yield f"row {columns['id']} of {table} was changed by hand"
-        for table, number in sorted(map(_split_key, last_digests)):
+        for table, number in sorted(map(split_key, last_digests)):
             if table in tables:
                 yield f"row {number} of {table} was deleted by hand"
 
-    def _first_changed_known_row(self, last_digests: dict[str, LastDigest]) -> str | None:
-        for key in sorted(last_digests, key=_split_key):
-            table, number = _split_key(key)
-            row = self._core.db.execute(f"select * from {table} where id = ?", (number,)).fetchone()
-            if row is None:
-                return f"row {number} of {table} was deleted by hand"
-            if last_digests[key].digest != row_digest(dict(row)):
-                return f"row {number} of {table} was changed by hand"
-            entry = self._core.db.execute("select event_id from last_event where row = ?", (key,)).fetchone()
-            if entry is None or entry["event_id"] != last_digests[key].event_id:
-                return f"the entry of {key} in last_event was changed by hand"
-        return None
+    def _changed_known_rows(self, last_digests: dict[str, LastDigest]) -> Iterator[str]:
+        """Yield those of the known rows that are not as their newest digest."""
+        for key in sorted(last_digests, key=split_key):
+            (table, number), last = split_key(key), last_digests[key]
+            digest = current_digest(self._core.db, key)
+            if digest != last.digest:
+                yield f"row {number} of {table} was {'deleted' if digest is None else 'changed'} by hand"
+            if not self._core.has("select 1 from last_event where row = ? and event_id = ?", key, last.event_id):
+                yield f"the entry of {key} in last_event was changed by hand"
 
 
-def follow_chain(
-    events: Iterable[dict[str, Any]], last_digests: dict[str, LastDigest], *, is_whole: bool
-) -> AuditReport:
-    """Follow events in their order and collect the newest digest of each row in `last_digests`.
+def follow_chain(events: Iterable[dict[str, Any]], *, is_whole: bool) -> tuple[AuditReport, dict[str, LastDigest]]:
+    """Follow events in their order; return how far they are whole, and the newest digest of each row.
 
     Unless the history `is_whole`, it may begin at any event, which is taken to follow on what it names as `previous`.
     """
-    previous, count = GENESIS, 0
-    for event in events:
-        fields = dict(event)
+    previous, count, broken = GENESIS, 0, None
+    last_digests: dict[str, LastDigest] = {}
+    for fields in events:
         link = fields.pop("hash")
         if count == 0 and not is_whole and fields["id"] > 1:
             previous, count = fields["previous"], fields["id"] - 1
         if fields["id"] != count + 1 or fields["previous"] != previous or event_hash(previous, fields) != link:
-            return AuditReport(
-                head=previous, events=count, broken=f"event {fields['id']} was changed or is out of place"
-            )
-        fault = _record_digests(last_digests, fields, is_whole=is_whole)
-        if fault is not None:
-            return AuditReport(head=previous, events=count, broken=fault)
+            broken = f"event {fields['id']} was changed or is out of place"
+        else:
+            broken = _record_digests(last_digests, fields, is_whole=is_whole)
+        if broken is not None:
+            break
         previous, count = link, count + 1
-    return AuditReport(head=previous, events=count, broken=None if count else "there is no history")
+    if count == 0 and broken is None:
+        broken = "there is no history"
+    return AuditReport(head=previous, events=count, broken=broken), last_digests
 
 
 def _record_digests(
@@ -241,15 +212,6 @@ def _record_digests(
             return f"event {fields['id']} found {key} changed by hand, and covered it up"
         last_digests[key] = LastDigest(digest, fields["id"])
     return None
-
-
-def _split_key(key: str) -> tuple[str, int]:
-    table, _, number = key.partition(":")
-    return table, int(number)
-
-
-def _audit_event(row: sqlite3.Row) -> AuditEvent:
-    return decode_row(AuditEvent, row, "event")
 
 
 @contextmanager

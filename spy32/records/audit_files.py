@@ -3,9 +3,7 @@
 import base64
 import gzip
 import json
-import os
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -16,13 +14,13 @@ from spy32.domain.codec import decode
 from spy32.domain.hash_chain import row_digest
 from spy32.domain.sanitize import quote_value
 from spy32.domain.sha256 import sha256_hex
-from spy32.errors import BadSettings, BadUsage, CannotCreate, Refused, StoreDamaged, StoreError
+from spy32.errors import BadSettings, BadUsage, Refused, StoreDamaged, StoreError
 from spy32.records.audit import LastDigest, follow_chain
 from spy32.records.base import Database
-from spy32.records.connection import create_draft, discard_draft, publish_draft
+from spy32.records.connection import creating
 from spy32.records.encoding import DECODE_ERRORS, format_day_start
 from spy32.records.proposals import HIDDEN_ANSWERS
-from spy32.records.row_digests import EVENT_QUERY, row_key
+from spy32.records.row_digests import EVENT_QUERY, row_key, split_key
 from spy32.schema import AUDITED_TABLES
 
 Event = Mapping[str, Any]
@@ -42,6 +40,8 @@ REFERENCES = {
 """Column -> the table whose row the row belongs to. `forced_from` and `replaces` name a neighbour, not an owner."""
 MENTIONS = (("attention", "subject"), ("notice", "about"))
 """Columns that name a subject."""
+COLUMNS = """select owned.name, columns.name from sqlite_master as owned, pragma_table_info(owned.name) as columns
+    where owned.type = 'table'"""
 CLOSES = """select id from daily_close
     where ticker = (select json_extract(line, '$.underlying') from snapshot where run_id = ?1)
     and day >= (select substr(started_at, 1, 10) from run where id = ?1)
@@ -60,21 +60,17 @@ class AuditExport:
 
     def export_trade(self, trade_id: int) -> AuditFile:
         """Return the file of a trade: the run that it came of, and all that came of that run."""
-        row = self._core.row("select run_id from trade where id = ?", trade_id)
-        if row is None:
-            raise BadUsage(f"there is no trade T{trade_id}; `spy32 show --history` lists them")
-        return self.export_run(row["run_id"], f"T{trade_id}")
+        return self.export_run(self._core.get_row("trade", trade_id)["run_id"], f"T{trade_id}")
 
     def export_run(self, run_id: int, selection: str = "") -> AuditFile:
         """Return the file of a run: its record, and its proposals, orders and trades to their end."""
-        if self._core.row("select 1 from run where id = ?", run_id) is None:
-            raise BadUsage(f"there is no run R{run_id}; `spy32 show --history` lists them")
+        self._core.get_row("run", run_id)
         with self._core.read_transaction():
             row_ids = self._dependents({("run", run_id)})
             owned = {row_id for row_id in row_ids if row_id[0] in SUBJECT_LETTERS}
             row_ids |= {("daily_close", row["id"]) for row in self._core.rows(CLOSES, run_id)}
             for table, column in MENTIONS:
-                row_ids |= self._select(table, column, [*_subjects(owned)])
+                row_ids |= self._select(table, column, _subjects(owned))
             row_ids = self._dependents(row_ids)
             events = self._events(1)
             concerning = [event for event in events if _concerns(event, owned)]
@@ -91,10 +87,9 @@ class AuditExport:
         with self._core.read_transaction():
             first = 1
             if since is not None:
-                row = self._core.row("select min(id) as id from event where at >= ?", format_day_start(since))
-                if row is None or row["id"] is None:
+                first = self._core.total("select min(id) from event where at >= ?", format_day_start(since))
+                if not first:
                     raise BadUsage(f"nothing was written since {since}")
-                first = row["id"]
             events = self._events(first)
             rows = self._load({row_id for event in events for row_id in _spoken_rows(event)}, with_owners=False)
             return self._file("all" if since is None else f"since {since}", rows, events)
@@ -126,22 +121,20 @@ class AuditExport:
     def _events(self, first: int) -> list[Event]:
         return [dict(row) for row in self._core.rows(f"{EVENT_QUERY} where id >= ? order by id", first)]
 
-    def _select(self, table: str, column: str, values: object) -> set[RowId]:
+    def _select(self, table: str, column: str, values: Iterable[object]) -> set[RowId]:
         sql = f"select id from {table} where {column} in (select value from json_each(?))"
-        return {(table, row["id"]) for row in self._core.rows(sql, json.dumps(values))}
+        return {(table, row["id"]) for row in self._core.rows(sql, list(values))}
 
     def _dependents(self, row_ids: set[RowId]) -> set[RowId]:
         """Return rows and all that belongs to them, to any depth."""
-        columns = {
-            table: {row["name"] for row in self._core.rows(f"pragma table_info({table})")} for table in AUDITED_TABLES
-        }
+        columns = map(tuple, self._core.rows(COLUMNS))
+        links = [(table, name) for table, name in columns if table in AUDITED_TABLES and name in REFERENCES]
         found, size = set(row_ids), 0
         while len(found) > size:
             size = len(found)
-            ids = {owner: [each for table, each in found if table == owner] for owner in REFERENCES.values()}
-            for table in AUDITED_TABLES:
-                for column in columns[table] & REFERENCES.keys():
-                    found |= self._select(table, column, ids[REFERENCES[column]])
+            for table, column in links:
+                owners = [number for owner, number in found if owner == REFERENCES[column]]
+                found |= self._select(table, column, owners)
         return found
 
     def _load(self, row_ids: set[RowId], *, with_owners: bool) -> dict[RowId, dict[str, Any]]:
@@ -162,8 +155,7 @@ def file_faults(file: AuditFile, head: str | None = None) -> tuple[str, ...]:
 
     `head` is a hash noted elsewhere, which must be that of an event of the file, or of the one before its first.
     """
-    last_digests: dict[str, LastDigest] = {}
-    chain = follow_chain(map(dict, file.events), last_digests, is_whole=_is_from_start(file))
+    chain, last_digests = follow_chain(map(dict, file.events), is_whole=_is_from_start(file))
     if chain.broken is not None:
         return (chain.broken,)
     faults = [*_head_faults(file, head), *_row_faults(file, last_digests), *_missing_rows(file)]
@@ -247,9 +239,7 @@ def _concerns(event: Event, owned: set[RowId]) -> bool:
 
 
 def _spoken_rows(event: Event) -> Iterator[RowId]:
-    for key in json.loads(event["data"])["rows"]:
-        table, _, number = key.partition(":")
-        yield table, int(number)
+    return map(split_key, json.loads(event["data"])["rows"])
 
 
 def _owners(row: Mapping[str, Any]) -> Iterator[RowId]:
@@ -284,18 +274,11 @@ def _digest_of_plain(row: Mapping[str, Any]) -> str:
 def write_audit_document(path: Path, document: Mapping[str, Any]) -> None:
     """Write a new private file, compressed if its name ends in `.gz`; `CannotCreate` where there is one already."""
     text = (json.dumps(document, indent=1, allow_nan=False) + "\n").encode()
-    if os.path.lexists(path):
-        raise CannotCreate(f"{path} is there already; an export never overwrites")
-    draft = create_draft(path)
     try:
-        draft.write_bytes(gzip.compress(text, mtime=0) if path.suffix == ".gz" else text)
-        publish_draft(draft, path)
-    except FileExistsError:
-        raise CannotCreate(f"{path} is there already; an export never overwrites") from None
+        with creating(path) as draft:
+            draft.write_bytes(gzip.compress(text, mtime=0) if path.suffix == ".gz" else text)
     except OSError as error:
         raise StoreError(f"{path} cannot be written: {error.strerror}") from error
-    finally:
-        discard_draft(draft)
 
 
 def read_audit_file(path: Path, *, schema: str, version: int) -> AuditFile:
@@ -315,7 +298,7 @@ def read_audit_file(path: Path, *, schema: str, version: int) -> AuditFile:
         return decode(AuditFile, document)
     except FileNotFoundError:
         raise BadUsage(f"there is no file {path}") from None
-    except (EOFError, zlib.error, gzip.BadGzipFile, *DECODE_ERRORS) as error:
+    except (EOFError, gzip.BadGzipFile, *DECODE_ERRORS) as error:
         raise _damaged_file_error(path, error) from error
     except OSError as error:
         raise StoreError(f"{path} cannot be read: {error.strerror}") from error

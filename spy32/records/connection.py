@@ -3,8 +3,8 @@
 import os
 import shutil
 import sqlite3
-from collections.abc import Sequence
-from contextlib import closing, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -61,8 +61,9 @@ def sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def create_draft(path: Path) -> Path:
-    """Create an empty private file beside `path`, to be filled and then published."""
+@contextmanager
+def drafting(path: Path) -> Iterator[Path]:
+    """Yield an empty private file beside `path`, which the block fills and puts in its place; what is left goes."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -70,26 +71,28 @@ def create_draft(path: Path) -> Path:
         os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except OSError as error:
         raise CannotCreate(f"{path} cannot be made: {error.strerror}") from None
-    return draft
-
-
-def publish_draft(draft: Path, path: Path) -> None:
-    """Rename a finished draft to `path`; `FileExistsError` if that exists."""
     try:
-        os.link(draft, path)
-    except FileExistsError:
-        raise
-    except OSError as error:
-        raise CannotCreate(f"{path} cannot be made: {error.strerror}") from None
+        yield draft
     finally:
-        discard_draft(draft)
+        # SQLite may have left files beside it.
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            draft.with_name(draft.name + suffix).unlink(missing_ok=True)
+
+
+@contextmanager
+def creating(path: Path) -> Iterator[Path]:
+    """Yield a draft that the block fills and that then gets the name `path`; `CannotCreate` if that exists."""
+    if os.path.lexists(path):
+        raise CannotCreate(f"{path} is there already; it is never overwritten")
+    with drafting(path) as draft:
+        yield draft
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            raise CannotCreate(f"{path} is there already; it is never overwritten") from None
+        except OSError as error:
+            raise CannotCreate(f"{path} cannot be made: {error.strerror}") from None
     sync_folder(path.parent)
-
-
-def discard_draft(draft: Path) -> None:
-    """Remove a draft and SQLite's files beside it."""
-    for suffix in ("", "-wal", "-shm", "-journal"):
-        draft.with_name(draft.name + suffix).unlink(missing_ok=True)
 
 
 def connect(path: Path, query: str) -> sqlite3.Connection:
@@ -107,28 +110,15 @@ def configure_durability(db: sqlite3.Connection) -> None:
 
 
 def create_database(path: Path, *, mode: Mode, account: str, at: datetime, opening_cash: Decimal | None = None) -> None:
-    """Create a database, complete before it gets its name; `FileExistsError` if another process was first."""
-    draft = create_draft(path)
-    try:
-        with store_errors(path), closing(connect(draft, "mode=rw")) as db:
-            configure_durability(db)
-            migrate(db)
-            with Database(db, path, mode=mode, account=account).write_transaction(at, "made") as change:
-                change.insert(
-                    "stamp",
-                    id=1,
-                    mode=mode,
-                    account=account,
-                    created_at=change.at,
-                    home_id=new_home_id(),
-                    **location_columns(path),
-                )
-                if opening_cash is not None:
-                    insert_cash(change, "paper", {"opening": dollars_to_e4(opening_cash)})
-    except BaseException:
-        discard_draft(draft)
-        raise
-    publish_draft(draft, path)
+    """Create a database, complete before it gets its name; `CannotCreate` if there is one."""
+    with creating(path) as draft, store_errors(path), closing(connect(draft, "mode=rw")) as db:
+        configure_durability(db)
+        migrate(db)
+        with Database(db, path, mode=mode, account=account).write_transaction(at, "made") as change:
+            home = {"home_id": new_home_id(), **location_columns(path)}
+            change.insert("stamp", id=1, mode=mode, account=account, created_at=change.at, **home)
+            if opening_cash is not None:
+                insert_cash(change, "paper", {"opening": dollars_to_e4(opening_cash)})
     write_marker(path, at)
 
 
@@ -144,6 +134,11 @@ def check_header(path: Path, newest: int) -> None:
     if len(header) < HEADER_BYTES or not header.startswith(MAGIC):
         raise StoreDamaged("it does not begin as a database does", path)
     _check_version(path, int.from_bytes(header[68:72], "big"), int.from_bytes(header[60:64], "big"), newest)
+
+
+def _check_open(db: sqlite3.Connection, path: Path, newest: int) -> None:
+    application: int = db.execute("pragma application_id").fetchone()[0]
+    _check_version(path, application, schema_version(db), newest)
 
 
 def _check_version(path: Path, application: int, version: int, newest: int) -> None:
@@ -171,19 +166,15 @@ def open_read_write(path: Path, newest: int = len(MIGRATIONS)) -> sqlite3.Connec
         if has_wal_frames(path):
             # The log may hold a newer version than the header shows; a reader does not change the log.
             with closing(connect(path, "mode=ro")) as reader:
-                _check_version(path, _application_id(reader), schema_version(reader), newest)
+                _check_open(reader, path, newest)
         db = connect(path, "mode=rw")
         try:
             configure_durability(db)
-            _check_version(path, _application_id(db), schema_version(db), newest)
+            _check_open(db, path, newest)
         except BaseException:
             db.close()
             raise
         return db
-
-
-def _application_id(db: sqlite3.Connection) -> int:
-    return int(db.execute("pragma application_id").fetchone()[0])
 
 
 def open_read_only(path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> sqlite3.Connection:
@@ -192,7 +183,7 @@ def open_read_only(path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> 
     with store_errors(path):
         db = _open_readable(path)
         try:
-            _check_version(path, _application_id(db), schema_version(db), len(migrations))
+            _check_open(db, path, len(migrations))
             if schema_version(db) < len(migrations):
                 db = _load_into_memory(db)
                 migrate(db, migrations)

@@ -8,16 +8,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from spy32.domain.spreads import Mode
-from spy32.errors import BadSettings, BadUsage, CannotCreate, Spy32Error, StoreDamaged, StoreError
+from spy32.errors import BadSettings, BadUsage, Spy32Error, StoreDamaged, StoreError
 from spy32.records.audit import Audit
 from spy32.records.base import Database, Records
 from spy32.records.connection import (
     connect,
-    create_draft,
-    discard_draft,
+    creating,
+    drafting,
     open_read_only,
     open_read_write,
-    publish_draft,
     sync_folder,
     write_marker,
 )
@@ -41,12 +40,9 @@ def backup_path(path: Path, at: datetime, *, note: str = "") -> Path:
 def integrity_faults(db: sqlite3.Connection) -> tuple[str, ...]:
     """Return the faults that SQLite's own checks find."""
     pages = [row[0] for row in db.execute("pragma integrity_check") if row[0] != "ok"]
-    keys = [f"row {row[1]} of {row[0]} points to a row of {row[2]} that is not there" for row in _orphans(db)]
+    orphans = db.execute("pragma foreign_key_check")
+    keys = [f"row {row[1]} of {row[0]} points to a row of {row[2]} that is not there" for row in orphans]
     return tuple(pages + keys)
-
-
-def _orphans(db: sqlite3.Connection) -> list[tuple[str, int, str]]:
-    return [(row[0], row[1], row[2]) for row in db.execute("pragma foreign_key_check")]
 
 
 def last_good_backup(path: Path) -> Path | None:
@@ -71,22 +67,19 @@ class Integrity(Records):
     def check(self) -> tuple[str, ...]:
         """Return every fault of pages, references, version, layout and the history's hash chain."""
         with store_errors(self._core.path):
-            problems = list(integrity_faults(self._core.db))
             version = schema_version(self._core.db)
-            problems += (
-                schema_faults(self._core.db) if version == VERSION else [f"version {version}, {VERSION} was expected"]
-            )
+            is_newest = version == VERSION
+            layout = schema_faults(self._core.db) if is_newest else [f"version {version}, {VERSION} was expected"]
+            problems = (*integrity_faults(self._core.db), *layout)
         broken = Audit(self._core).verify().broken
-        return (*problems, broken) if broken is not None else tuple(problems)
+        return (*problems, broken) if broken is not None else problems
 
     def first_fault(self) -> str | None:
         """Return the first fault of a check whose time does not grow with the history: the newest events with their
         rows, and the pages while they are few."""
         with store_errors(self._core.path):
-            pages, size = (
-                self._core.db.execute(f"pragma {name}").fetchone()[0] for name in ("page_count", "page_size")
-            )
-            if pages * size <= FULL_CHECK_BYTES:
+            size = self._core.total("pragma page_count") * self._core.total("pragma page_size")
+            if size <= FULL_CHECK_BYTES:
                 message = self._core.db.execute("pragma integrity_check(1)").fetchone()[0]
                 if message != "ok":
                     return printable(message)
@@ -104,21 +97,9 @@ class Backups(Records):
 
     def create(self, target: Path) -> Path:
         """Write a checked copy to `target`; other processes may go on writing."""
-        return _write_backup(self._core, target)
-
-
-def _write_backup(source: Database, target: Path) -> Path:
-    if target.exists():
-        raise CannotCreate(f"{target} is there already; a backup never overwrites")
-    draft = create_draft(target)
-    try:
-        _fill_backup(draft, source, target)
-        publish_draft(draft, target)
-    except FileExistsError:
-        raise CannotCreate(f"{target} is there already; a backup never overwrites") from None
-    finally:
-        discard_draft(draft)
-    return target
+        with creating(target) as draft:
+            _fill_backup(draft, self._core, target)
+        return target
 
 
 def _fill_backup(draft: Path, source: Database, target: Path) -> None:
@@ -136,33 +117,33 @@ def upgrade(store: Database, at: datetime, migrations: Sequence[Migration] = MIG
     with store_errors(store.path):
         version = schema_version(store.db)
         if version < len(migrations):
-            _write_backup(store, backup_path(store.path, at, note=f"-v{version}"))
+            Backups(store).create(backup_path(store.path, at, note=f"-v{version}"))
             migrate(store.db, migrations)
 
 
-def restore(backup: Path, target: Path, *, mode: Mode | None = None, at: datetime | None = None) -> Path | None:
-    """Replace `target` with a checked copy of `backup`; return where the old file was moved, or None.
+def restore(backup: Path, target: Path, *, mode: Mode, at: datetime) -> Path | None:
+    """Replace `target` with a checked copy of `backup`, which must be of `mode`; the history records it.
 
-    The backup must be of `mode`. With `at` the history records when this was done.
+    Return where the old file was moved; None without one.
     """
     if not backup.exists():
         raise BadUsage(f"there is no file {backup}")
     source = _open_backup(backup)
     with closing(source.db):
-        if mode is not None and source.mode is not mode:
+        if source.mode is not mode:
             raise BadSettings(f"{backup} is of mode {source.mode} and cannot become {target}")
         _require_unused(target)
-        draft = create_draft(target)
-        try:
+        with drafting(target) as draft:
             _fill_backup(draft, source, target)
             aside = _move_aside(target)
             os.replace(draft, target)
-        finally:
-            discard_draft(draft)
     sync_folder(target.parent)
-    write_marker(target, at or datetime.fromtimestamp(0, UTC))
-    if at is not None:
-        _record_restore(target, source, backup, at)
+    write_marker(target, at)
+    with closing(open_read_write(target)) as db:
+        base = Database(db, target, mode=mode, account=source.account)
+        with base.write_transaction(at, "restored") as change:
+            change.details["backup"] = backup.name
+            change.update("stamp", 1, mode=mode)
     return aside
 
 
@@ -224,14 +205,6 @@ def _move_aside(target: Path) -> Path | None:
         if source.exists():
             os.replace(source, name.with_name(name.name + suffix))
     return name
-
-
-def _record_restore(target: Path, source: Database, backup: Path, at: datetime) -> None:
-    with closing(open_read_write(target)) as db:
-        base = Database(db, target, mode=source.mode, account=source.account)
-        with base.write_transaction(at, "restored") as change:
-            change.details["backup"] = backup.name
-            change.update("stamp", 1, mode=source.mode)
 
 
 def is_sound(path: Path) -> bool:

@@ -11,9 +11,9 @@ from spy32.domain.proposals import ExitPlan, Proposal, ProposalKind
 from spy32.domain.spreads import Mode
 from spy32.errors import BrokerRefused, Refused, Spy32Error, Unavailable, Unresolved
 from spy32.lifecycle import FINAL, IN_FLIGHT, ORDER_TRANSITIONS, EndedBy, OrderState, ProposalState
+from spy32.records.fill_prices import ATTENTION_PRICE
 from spy32.records.trades import OPEN_STATES
 from spy32.rules import plan
-from spy32.store import ATTENTION_PRICE
 from spy32.trading import order_lookup
 from spy32.trading.context import TradingContext
 from spy32.trading.order_book import OrderBook, is_uneven_fill, load_order_book, order_legs, uneven_fill_text

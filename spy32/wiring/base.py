@@ -340,7 +340,7 @@ class AppBase:
 
         Any error but a `Spy32Error` may come from a changed row, so then the integrity is checked.
         """
-        from spy32.store import damage_with_remedy
+        from spy32.records.maintenance import damage_with_remedy
 
         if isinstance(error, StoreDamaged):
             return damage_with_remedy(error.path or self.database, error.fault)

@@ -51,7 +51,7 @@ def test_looking_changes_nothing(tmp_path: Path) -> None:
 
 def test_a_silent_broker_leaves_the_account_of_the_newest_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     account = builders.account(mode=Mode.SANDBOX)
-    with Store.create(tmp_path / "sandbox.db", mode=Mode.SANDBOX, account=account.number, at=builders.NOW) as store:
+    with Store.open(tmp_path / "sandbox.db", mode=Mode.SANDBOX, account=account.number, at=builders.NOW) as store:
         run = stores.begun(store, mode=Mode.SANDBOX)
         asked = [spy32(tmp_path, "--mode", "sandbox", "risk", "--json")]
         store.decisions.save_ruling(run.id, builders.ruling(account=account, at=builders.NOW), builders.NOW)

@@ -40,7 +40,7 @@ class Trouble(FakeAccount):
 @pytest.fixture(params=[Mode.LIVE, Mode.SANDBOX])
 def monday(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Monday]:
     mode: Mode = request.param
-    store = Store.create(tmp_path / f"{mode}.db", mode=mode, account=NUMBER, at=builders.NOW)
+    store = Store.open(tmp_path / f"{mode}.db", mode=mode, account=NUMBER, at=builders.NOW)
     made = Monday(store=store, settings=Settings(mode=mode))
     made.account.account = builders.account(mode=mode, number=NUMBER)
     yield made

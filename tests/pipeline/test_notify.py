@@ -21,7 +21,7 @@ from tests.support.pipeline_run import Monday
 
 @pytest.fixture
 def monday(tmp_path: Path) -> Iterator[Monday]:
-    store = Store.create(tmp_path / "paper.db", mode=Mode.PAPER, account=builders.ACCOUNT, at=builders.NOW)
+    store = Store.open(tmp_path / "paper.db", mode=Mode.PAPER, account=builders.ACCOUNT, at=builders.NOW)
     yield Monday(store=store)
     store.close()
 

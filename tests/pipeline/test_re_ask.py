@@ -18,7 +18,7 @@ from tests.support.reader import shown
 
 @pytest.mark.parametrize(("place", "words"), [(0, "the same choice"), (1, "ANOTHER choice")])
 def test_the_answer_stands_beside_the_run_s_own_and_changes_nothing(tmp_path: Path, place: int, words: str) -> None:
-    with Store.create(tmp_path / "paper.db", mode=Mode.PAPER, account=builders.ACCOUNT, at=builders.NOW) as store:
+    with Store.open(tmp_path / "paper.db", mode=Mode.PAPER, account=builders.ACCOUNT, at=builders.NOW) as store:
         done = Monday(store=store).run()
         question = StoredQuestion.load(store, done.id)
         again = FakeAnalyst(pick=lambda menu: menu.candidates[place].id)

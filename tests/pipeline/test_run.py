@@ -36,7 +36,7 @@ from tests.support.timeouts import SOON
 
 @pytest.fixture
 def monday(tmp_path: Path) -> Iterator[Monday]:
-    store = Store.create(tmp_path / "paper.db", mode=Mode.PAPER, account=builders.ACCOUNT, at=builders.NOW)
+    store = Store.open(tmp_path / "paper.db", mode=Mode.PAPER, account=builders.ACCOUNT, at=builders.NOW)
     yield Monday(store=store)
     store.close()
 

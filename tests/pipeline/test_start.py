@@ -84,7 +84,7 @@ class Home:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Home]:
-    store = Store.create(tmp_path / "paper.db", mode=Mode.PAPER, account=builders.ACCOUNT, at=SETTING_UP)
+    store = Store.open(tmp_path / "paper.db", mode=Mode.PAPER, account=builders.ACCOUNT, at=SETTING_UP)
     yield Home(Monday(store=store))
     store.close()
 

@@ -25,7 +25,7 @@ from spy32.store import Store
 from tests.support import builders
 from tests.support.builders import NOW, fills, later
 from tests.support.open_trades import LONG, SHORT, D, line, number
-from tests.support.stores import FEES, closing, filled, move_trade, opened, profit_targets, sent, working
+from tests.support.stores import FEES, audit_events, closing, filled, move_trade, opened, profit_targets, sent, working
 
 HAND, EXPIRATION = TransactionKind.TRADE, TransactionKind.EXPIRATION
 RESTS = builders.exit_plan(rests_target=True)
@@ -219,7 +219,7 @@ def test_final_fees_take_the_place_of_the_estimate_in_trade_and_cash(store: Stor
     assert after.max_loss == trade.max_loss + D("0.09")
     assert cash_of(store) == D("116.00") - D("4.61")
     assert (store.adoptions.orders_with_estimated_fees(1), store.adoptions.trades_with_estimated_fees()) == ((), ())
-    (event,) = [event for event in store.audit.events() if event.kind == "fees final"]
+    (event,) = [event for event in audit_events(store) if event.kind == "fees final"]
     assert '"transactions":["17","18"]' in event.data
     assert '"was":"4.52"' in event.data
     assert store.audit.verify().broken is None
@@ -313,7 +313,7 @@ def test_an_expired_trade_keeps_its_premium_and_ends_when_the_broker_says(store:
     assert store.adoptions.select(number(trade)) == store.adoptions.select() == (expired(trade),)
     assert store.adoptions.select(99) == ()
     assert store.core.db.execute("select reason from trade").fetchone()[0] == "expired"
-    (event,) = [event for event in store.audit.events() if event.kind == "adopted as expired"]
+    (event,) = [event for event in audit_events(store) if event.kind == "adopted as expired"]
     assert '"reason":"expired"' in event.data
     assert store.audit.verify().broken is None
 

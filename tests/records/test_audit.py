@@ -15,7 +15,7 @@ from spy32.schema import AUDITED_TABLES
 from spy32.store import Store
 from tests.support.audit_files import lived_history
 from tests.support.builders import NOW, notice_text
-from tests.support.stores import begun, filled, opened, whole_run
+from tests.support.stores import audit_events, begun, filled, opened, whole_run
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_every_write_makes_exactly_one_event(tmp_path: Path) -> None:
 
 
 def test_every_row_of_every_table_is_spoken_of(store: Store) -> None:
-    spoken = {key for event in store.audit.events() for key in json.loads(event.data)["rows"]}
+    spoken = {key for event in audit_events(store) for key in json.loads(event.data)["rows"]}
     rows = {
         f"{table}:{row['id']}"
         for table in AUDITED_TABLES
@@ -86,7 +86,7 @@ def test_every_row_of_every_table_is_spoken_of(store: Store) -> None:
 
 def test_events_come_back_in_order_with_their_links(store: Store) -> None:
     previous = GENESIS
-    for place, event in enumerate(store.audit.events(), 1):
+    for place, event in enumerate(audit_events(store), 1):
         assert event.id == place
         assert event.previous == previous
         previous = event.hash
@@ -172,7 +172,7 @@ def test_a_changed_row_with_a_forged_digest_breaks_the_chain(store: Store) -> No
     unguarded(store)
     store.core.db.execute("update fill set price_e4 = 1 where id = 1")
     row = dict(store.core.db.execute("select * from fill where id = 1").fetchone())
-    for event in store.audit.events():
+    for event in audit_events(store):
         data = json.loads(event.data)
         if "fill:1" in data["rows"]:
             data["rows"]["fill:1"] = row_digest(row)

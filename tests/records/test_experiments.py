@@ -13,7 +13,7 @@ from spy32.errors import Refused
 from spy32.store import Store
 from tests.support import builders
 from tests.support.builders import NOW, experiment_terms, later, recommendation
-from tests.support.stores import approved, begun, opened, proposed
+from tests.support.stores import approved, audit_events, begun, opened, proposed
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def test_a_registration_is_an_event_of_the_chain_that_holds_its_terms(store: Store) -> None:
     found = store.experiments.register(experiment_terms(), NOW)
     assert (found.id, found.at, found.terms, found.ended_at) == (1, NOW, experiment_terms(), None)
-    *_, event = store.audit.events()
+    *_, event = audit_events(store)
     assert (event.kind, event.subject) == ("experiment registered", "E1")
     assert store.audit.verify().broken is None
     store.core.db.execute("update experiment set body = replace(body, '\"streams\":5', '\"streams\":1')")

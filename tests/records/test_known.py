@@ -18,7 +18,7 @@ from spy32.schema import NO_DELETE
 from spy32.store import Store
 from tests.support import builders, outcomes
 from tests.support.builders import NOW, later, notice_text
-from tests.support.stores import V1, asking, begun, filled, heard, move_trade, opened, proposed, sent
+from tests.support.stores import V1, asking, audit_events, begun, filled, heard, move_trade, opened, proposed, sent
 
 Write = Callable[[Store], object]
 
@@ -121,7 +121,7 @@ def test_a_row_that_nobody_edited_is_written_and_its_event_says_how_it_was(store
     _, row_id, write = WRITES[table]
     before = current_digest(store.core.db, f"{table}:{row_id}")
     write(store)
-    *_, event = store.audit.events()
+    *_, event = audit_events(store)
     data = json.loads(event.data)
     assert data["before"][f"{table}:{row_id}"] == before
     assert data["rows"][f"{table}:{row_id}"] == current_digest(store.core.db, f"{table}:{row_id}") != before

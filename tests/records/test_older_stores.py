@@ -15,7 +15,7 @@ from spy32.schema import VERSION, columns_of_words, schema_version
 from spy32.store import Store
 from tests.support.builders import NOW
 from tests.support.paths import DATA
-from tests.support.stores import opened
+from tests.support.stores import audit_events, opened
 
 V4 = DATA / "store" / "paper-v4.db.gz"
 HEAD = "2f99172ff79d21d6ee93341e0838a53228a068dad9e788b85c07078d13a0d4a7"
@@ -51,7 +51,7 @@ def test_who_ended_an_order_is_read_from_its_words_once_and_the_history_says_so(
         assert not any(store.orders.select_by_proposal(number)[-1].is_replaced_by_hand for number in range(1, 6))
         report = store.audit.verify(head=HEAD)
         assert (report.broken, report.events, store.integrity.check()) == (None, 68, ())
-        *_, last = store.audit.events()
+        *_, last = audit_events(store)
         assert last.kind == "orders classified"
 
 

@@ -20,7 +20,7 @@ from spy32.lifecycle import ORDER_TRANSITIONS, PROPOSAL_TRANSITIONS, OrderState,
 from spy32.store import Store
 from tests.support import builders
 from tests.support.builders import NOW, later
-from tests.support.stores import approved, begun, closing, filled, opened, proposed, sent, working
+from tests.support.stores import approved, audit_events, begun, closing, filled, opened, proposed, sent, working
 
 P, O = ProposalState, OrderState  # noqa: E741 - read better below
 
@@ -119,7 +119,7 @@ def test_a_draft_becomes_the_proposal_with_its_approval_and_what_was_first_is_ke
     first, body = store.proposals.get_original(made.run_id)
     assert (first.hash, first.quantity) == (made.hash, 2)
     assert body == "{}"
-    *_, last = store.audit.events()
+    *_, last = audit_events(store)
     assert (last.kind, last.subject) == ("approved by anna", f"P{made.id}")
     assert json.loads(last.data)["was_hash"] == made.hash
 

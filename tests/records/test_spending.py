@@ -67,7 +67,7 @@ def test_a_restored_or_lost_database_gives_nothing_back(paper: Store, tmp_path: 
     for _ in range(3):
         asked(paper)
     paper.close()
-    Store.restore(early, paper.core.path)
+    Store.restore(early, paper.core.path, mode=Mode.PAPER, at=NOW)
     with opened(paper.core.path) as store:
         assert store.model_calls.ticks_since(MONTH) == BILL
         assert journal(store).ticks_since(MONTH) == 4 * BILL

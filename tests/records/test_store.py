@@ -20,8 +20,9 @@ from spy32.domain.spreads import Mode
 from spy32.errors import BadSettings, BadUsage, CannotCreate, Spy32Error, StoreDamaged, StoreError, Unavailable
 from spy32.records import connection, errors, maintenance
 from spy32.records.errors import lock_holder, translate_error
+from spy32.records.maintenance import damage_with_remedy
 from spy32.schema import MIGRATIONS, VERSION
-from spy32.store import Store, damage_with_remedy
+from spy32.store import Store
 from tests.support.builders import ACCOUNT, NOW, later
 from tests.support.paths import ROOT
 from tests.support.stores import begun, opened, whole_run
@@ -84,18 +85,6 @@ def test_a_store_is_written_durably(path: Path) -> None:
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
         }
     assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 5000}
-
-
-def test_create_refuses_to_overwrite(made: Path) -> None:
-    before = made.read_bytes()
-    with pytest.raises(CannotCreate, match="never overwritten"):
-        Store.create(made, mode=Mode.PAPER, account=ACCOUNT, at=NOW)
-    assert made.read_bytes() == before
-
-
-def test_create_makes_a_store_where_there_is_none(path: Path) -> None:
-    with Store.create(path, mode=Mode.PAPER, account=ACCOUNT, at=NOW, opening_cash=Decimal("5000.50")) as store:
-        assert store.paper.cash() == Decimal("5000.50")
 
 
 def test_a_home_that_cannot_be_made_is_73(tmp_path: Path) -> None:

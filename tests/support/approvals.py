@@ -82,7 +82,7 @@ class ApprovalDesk:
         self.trading_desk: TradingDesk = trading_desk(folder)
         if mode is not Mode.PAPER:
             self.trading_desk.store.close()
-            self.trading_desk.store = Store.create(folder / f"{mode}.db", mode=mode, account=b.ACCOUNT, at=b.NOW)
+            self.trading_desk.store = Store.open(folder / f"{mode}.db", mode=mode, account=b.ACCOUNT, at=b.NOW)
         self.trading_desk.settings = Settings(mode=mode)
         self.trading_desk.account.account = b.account(mode=mode)
 

@@ -27,7 +27,7 @@ class FreshMarket(FakeMarket):
 def live_desk(folder: Path, *, beside: TradingDesk | None = None) -> TradingDesk:
     """A live desk with an empty book, at the broker and in the time of another one if `beside` is given."""
     folder.mkdir(parents=True, exist_ok=True)
-    store = Store.create(folder / "live.db", mode=Mode.LIVE, account=builders.ACCOUNT, at=builders.NOW)
+    store = Store.open(folder / "live.db", mode=Mode.LIVE, account=builders.ACCOUNT, at=builders.NOW)
     return at_broker(store, beside)
 
 

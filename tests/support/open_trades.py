@@ -24,7 +24,7 @@ EXPIRED = builders.later(days=32)
 def live_desk(folder: Path, mode: Mode = Mode.LIVE) -> TradingDesk:
     """A desk of this mode with an empty book."""
     clock = ManualClock()
-    store = Store.create(folder / f"{mode}.db", mode=mode, account=builders.ACCOUNT, at=builders.NOW)
+    store = Store.open(folder / f"{mode}.db", mode=mode, account=builders.ACCOUNT, at=builders.NOW)
     return TradingDesk(store=store, clock=clock, market=FakeMarket(), orders=FakeOrders(clock=clock))
 
 

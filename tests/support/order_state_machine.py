@@ -125,7 +125,7 @@ class OrderMachine(RuleBasedStateMachine):
         self.market.clock = self.clock
         self.broker = Broker(clock=self.clock, reach=self.reached, sent=self.noted)
         self.path = self.folder / "paper.db"
-        made = Store.create(
+        made = Store.open(
             self.path, mode=Mode.PAPER, account=builders.ACCOUNT, at=builders.NOW, opening_cash=D(100_000)
         )
         self.store = watched(made, self.reached)

@@ -3,6 +3,7 @@
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from spy32.domain.answer_role import AnswerRole
@@ -159,3 +160,8 @@ def move_trade(store: Store, trade_id: int, *, now: TradeState, at: datetime, re
     with store.core.write_transaction(at, f"trade {now}", f"T{trade_id}") as change:
         change.update("trade", trade_id, **columns)
     return store.trades.get(trade_id)
+
+
+def audit_events(store: Store) -> list[Any]:
+    """The events of the history, oldest first; their columns are attributes."""
+    return [SimpleNamespace(**row) for row in map(dict, store.core.rows("select * from event order by id"))]

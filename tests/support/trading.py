@@ -72,7 +72,7 @@ class TradingDesk:
 def trading_desk(folder: Path, **over: object) -> TradingDesk:
     """A desk at ten on a Monday in New York, with a market that stands still and a broker that fills nothing."""
     clock = ManualClock()
-    store = Store.create(
+    store = Store.open(
         folder / "paper.db", mode=Mode.PAPER, account=builders.ACCOUNT, at=builders.NOW, opening_cash=Decimal(100_000)
     )
     made = TradingDesk(store=store, clock=clock, market=FakeMarket(), orders=FakeOrders(clock=clock))

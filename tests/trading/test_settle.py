@@ -24,6 +24,7 @@ from tests.contract.test_broker import paper
 from tests.support import builders
 from tests.support.broker_desk import AFTER_EXPIRATION, BrokerDesk, broker_desk
 from tests.support.open_trades import LONG, SHORT, D, bought_back, entered, held, line, live_desk
+from tests.support.stores import audit_events
 from tests.support.trading import TradingDesk, trading_desk
 
 ASSIGNMENT, EXERCISE, OVER = TransactionKind.ASSIGNMENT, TransactionKind.EXERCISE, TransactionKind.EXPIRATION
@@ -53,7 +54,7 @@ def only_warning(found: SettledTrades) -> str:
 
 
 def events_of(desk: TradingDesk) -> int:
-    return len(tuple(desk.store.audit.events()))
+    return len(tuple(audit_events(desk.store)))
 
 
 # When the broker is asked.
