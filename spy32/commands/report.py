@@ -70,10 +70,11 @@ def report(
 
         print_document(app.out, REPORT, found)
     elif csv:
-        from spy32.render.csvs import groups_csv, trades_csv
+        from spy32.domain.report import GroupResult, ReportTrade
+        from spy32.render.csvs import to_csv
         from spy32.render.output import write_text
 
-        write_text(app.out, trades_csv(found.trades) if by is None else groups_csv(found.groups[by]))
+        write_text(app.out, to_csv(ReportTrade, found.trades) if by is None else to_csv(GroupResult, found.groups[by]))
     elif html is None:
         _print_report(app, found, by or Property.EXIT, more=more)
 

@@ -100,9 +100,10 @@ def _print_history(app: "App", *, limit: int, since: "date | None", form: str) -
     if form == "json":
         emit(app.out, history_document(rows))
     elif form == "csv":
-        from spy32.render.csvs import history_csv
+        from spy32.domain.runs import RunSummary
+        from spy32.render.csvs import to_csv
 
-        output.write_text(app.out, history_csv(rows))
+        output.write_text(app.out, to_csv(RunSummary, rows))
     else:
         from spy32.render.menu_pages import history_page
 
@@ -131,10 +132,13 @@ def latest_run_page(app: "App", store: "Store") -> "Page":
 
 
 def _csv_text(view: "RunView", name: str) -> str:
-    from spy32.render.csvs import candidates_csv, rejected_csv
+    from spy32.domain.spreads import RejectedSpread
+    from spy32.render.csvs import candidates_csv, to_csv
     from spy32.render.explain import chosen_candidate_id
 
-    return rejected_csv(view.menu) if name == "rejected" else candidates_csv(view.menu, chosen_candidate_id(view))
+    if name == "rejected":
+        return to_csv(RejectedSpread, view.menu.dropped if view.menu is not None else ())
+    return candidates_csv(view.menu, chosen_candidate_id(view))
 
 
 def _named_page(name: str, app: "App", store: "Store", view: "RunView", raw: "RawTexts | None") -> "Page":

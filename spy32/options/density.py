@@ -10,6 +10,7 @@ import numpy as np
 
 from spy32.domain.value import value
 from spy32.errors import Unusable
+from spy32.options.history import tilt_weights
 from spy32.options.normal import Floats
 from spy32.options.smile_fit import stretched_grid
 from spy32.options.surface import MIN_STRIKES, Smile
@@ -59,18 +60,4 @@ def implied_density(smile: Smile) -> Density:
     mass = np.diff(np.concatenate(([0.0], below, [1.0])))
     prices = np.concatenate((edges[:1], (edges[1:] + edges[:-1]) / 2, edges[-1:]))
     # The cells and the ends of the grid move the mean a little. An exponential tilt restores it.
-    return Density(edges=edges, prices=prices, mass=_match_mean(prices, mass, smile.forward))
-
-
-def _match_mean(at: Floats, mass: Floats, mean: float) -> Floats:
-    """Return the mass times exp(t x), with the t that gives the mean (Esscher transform), solved by Newton's method."""
-    distance = (at - mean) / mean
-    tilt = 0.0
-    for _ in range(50):
-        weight = mass * np.exp(tilt * distance)
-        weight /= weight.sum()
-        miss = float(weight @ distance)
-        if abs(miss) < 1e-14:
-            break
-        tilt -= miss / float(weight @ (distance - miss) ** 2)
-    return np.asarray(weight)
+    return Density(edges=edges, prices=prices, mass=tilt_weights(prices / smile.forward, mass))

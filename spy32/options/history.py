@@ -141,21 +141,23 @@ def random_shares(count: int, seed: int) -> Floats:
     return (state >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
-def tilt_weights(growth: Floats) -> Floats:
-    """Return weights proportional to exp(t x growth) with a weighted mean growth of 1, shape (windows,), of sum 1.
+def tilt_weights(growth: Floats, base: Floats | None = None) -> Floats:
+    """Return weights proportional to `base` x exp(t x growth) with a weighted mean growth of 1, of sum 1, shape of
+    `growth`; without `base` all are equal before.
 
     `growth` is the forward at expiration over the forward now. The Esscher transform is the smallest change of the
-    weights (in relative entropy) that removes the drift. It is solved by Newton's method. The weights stay equal where
-    all growths lie on one side of 1, which no weights can repair.
+    weights (in relative entropy) that gives that mean. It is solved by Newton's method. The weights stay as they were
+    where all growths lie on one side of 1, which no weights can repair.
     """
     distance = growth - 1.0
-    weights = np.full(len(growth), 1.0 / len(growth))
+    before = np.full(len(growth), 1.0 / len(growth)) if base is None else base
+    weights = before
     if not distance.min() < 0.0 < distance.max():
         return weights
     tilt = 0.0
     for _ in range(100):
         exponent = tilt * distance
-        weights = np.exp(exponent - exponent.max())
+        weights = before * np.exp(exponent - exponent.max())
         weights /= weights.sum()
         mean = float(weights @ distance)
         if abs(mean) < 1e-13:

@@ -39,9 +39,9 @@ def exact_payoff(spread: Spread, price: Decimal) -> Decimal:
 def breakevens(spread: Spread, credit: Decimal) -> tuple[Decimal, ...]:
     """Return the prices of the underlying where profit turns to loss or back, lowest first, before costs."""
     corners = _kinks(spread)
-    points = [
-        (corner, credit + exact_payoff(spread, corner)) for corner in [*corners, _far_price(spread, corners, credit)]
-    ]
+    # So far above the strikes that the profit keeps its sign from there on.
+    far = corners[-1] + abs(credit + exact_payoff(spread, corners[-1])) + 1
+    points = [(corner, credit + exact_payoff(spread, corner)) for corner in (*corners, far)]
     crossings = []
     last, last_value, flat = *points[0], None
     for price, value in points:
@@ -60,7 +60,7 @@ def max_loss(spread: Spread, credit: Decimal, costs: Decimal) -> Decimal:
 
     Raises `Refused` when the loss is unbounded.
     """
-    if _slope_above(spread) < 0:
+    if sum(_signed_quantity(leg) for leg in spread.legs if leg.right is Right.CALL) < 0:
         raise Refused("the loss of this spread has no bound: its short calls are not covered by long ones")
     worst = min(exact_payoff(spread, corner) for corner in _kinks(spread))
     return -(worst + credit) * MULTIPLIER + costs
@@ -77,13 +77,3 @@ def _signed_intrinsic(leg: Leg, price: Decimal) -> Decimal:
 def _kinks(spread: Spread) -> list[Decimal]:
     """Zero and the strikes. The payoff is linear between them."""
     return [ZERO, *sorted({leg.strike for leg in spread.legs})]
-
-
-def _slope_above(spread: Spread) -> int:
-    """Slope of the payoff above all strikes, dollars per dollar of the underlying."""
-    return sum(_signed_quantity(leg) for leg in spread.legs if leg.right is Right.CALL)
-
-
-def _far_price(spread: Spread, corners: list[Decimal], credit: Decimal) -> Decimal:
-    """A price so far above the strikes that the profit keeps its sign from there on."""
-    return corners[-1] + abs(credit + exact_payoff(spread, corners[-1])) + 1

@@ -120,16 +120,13 @@ class Smile:
 
         Raises `Unusable` when a leg has no vol.
         """
-        rows, weights = [], []
         for leg in spread.legs:
-            row = self.rows.get((leg.right, leg.strike))
-            if row is None or not np.isfinite(self.iv[row]):
+            if self.view(leg.right, leg.strike) is None:
                 raise Unusable(f"{leg.symbol} has no usable quote, so the spread has no greeks; choose other strikes")
-            rows.append(row)
-            weights.append(float(-leg.action.sign * leg.quantity))
-        totals = (float(np.dot(weights, column[rows])) for column in (self.delta, self.gamma, self.theta, self.vega))
-        delta, gamma, theta, vega = totals
-        return Greeks(delta=delta, gamma=gamma, theta=theta, vega=vega)
+        rows = [self.rows[leg.right, leg.strike] for leg in spread.legs]
+        weights = [float(-leg.action.sign * leg.quantity) for leg in spread.legs]
+        names = ("delta", "gamma", "theta", "vega")
+        return Greeks(**{name: float(np.dot(weights, getattr(self, name)[rows])) for name in names})
 
 
 def build_smile(

@@ -7,9 +7,8 @@ from decimal import Decimal
 from io import StringIO
 from typing import Any
 
-from spy32.domain.report import GroupResult, ReportTrade
-from spy32.domain.runs import RunSummary
-from spy32.domain.spreads import Candidate, Menu, RejectedSpread
+from spy32.domain.report import GroupResult
+from spy32.domain.spreads import Candidate, Menu
 from spy32.domain.units import Points
 from spy32.domain.value import value
 from spy32.render import report_documents  # noqa: F401 - the part of a trade
@@ -75,33 +74,18 @@ GROUP = Part(
     "name count wins result mean share=share.mean share_low=share.low share_high=share.high",
     called="GroupRow",
 )
-
-
-def history_csv(rows: Iterable[RunSummary]) -> str:
-    return _table(Part.by_noun[RunSummary], rows)
-
-
-def trades_csv(trades: Iterable[ReportTrade]) -> str:
-    return _table(Part.by_noun[ReportTrade], trades)
-
-
-def groups_csv(groups: Iterable[GroupResult]) -> str:
-    return _table(GROUP, groups)
-
-
-def rejected_csv(menu: Menu | None) -> str:
-    return _table(Part.by_noun[RejectedSpread], () if menu is None else menu.dropped)
+TABLES = {MenuRow: CANDIDATE, GroupResult: GROUP}
 
 
 def candidates_csv(menu: Menu | None, chosen: str | None) -> str:
     entries = () if menu is None else menu.candidates
-    return _table(
-        CANDIDATE, (MenuRow(candidate=published_candidate(entry), is_chosen=entry.id == chosen) for entry in entries)
-    )
+    rows = (MenuRow(candidate=published_candidate(entry), is_chosen=entry.id == chosen) for entry in entries)
+    return to_csv(MenuRow, rows)
 
 
-def _table(part: Part, rows: Iterable[Any]) -> str:
-    text = StringIO()
+def to_csv(noun: type, rows: Iterable[Any]) -> str:
+    """A row a noun, under the keys of its part."""
+    part, text = TABLES.get(noun) or Part.by_noun[noun], StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(part.keys)
     writer.writerows([_format_cell(found) for found in part.write(row).values()] for row in rows)

@@ -58,7 +58,12 @@ SENT = Part(
 Part(PromptRow, "version variant hash tokens used=is_used")
 Part(Template, "version variant hash system user schema", schema=Key(dict[str, Any], "schema", "Of the answer."))
 Part(PromptRecord)
-Part(PromptChoice)
+Part(
+    PromptChoice,
+    "run_id version decision candidate_id stated=answer.probability reason",
+    inner="answer",
+    version=Key(str, "answer.prompt"),
+)
 Part(PromptComparison, "runs agreement records choices experiment")
 Part(Compared)
 PROMPT = Part(PromptPreview, called="spy32.prompt")

@@ -12,8 +12,9 @@ from spy32.render.page import Cell, Page, Pairs, noun_grid, pair
 if TYPE_CHECKING:
     from spy32.analysts.prompt import Template
     from spy32.domain.model_calls import ModelCall
+    from spy32.domain.proposals import Recommendation
     from spy32.domain.spreads import Menu
-    from spy32.review.prompt_comparison import PromptChoice, PromptComparison
+    from spy32.review.prompt_comparison import PromptComparison
 
 HASH_LENGTH = 8
 
@@ -95,10 +96,10 @@ def comparison_page(said: "PromptComparison") -> Page:
     state = pair("experiment", f"{found.experiment.name}: {found.words}") if found is not None else None
     choices = tuple(
         pair(
-            single_line(each.version),
+            single_line(each.prompt or ""),
             f"{_choice_words(each, said.menu)}: {name_spreads(single_line(each.reason), said.menu)}",
         )
-        for each in said.choices
+        for each in (choice.answer for choice in said.choices)
     )
     return Page(
         heading=f"{format_count(len(said.runs), 'run')} answered with both",
@@ -112,7 +113,7 @@ def comparison_page(said: "PromptComparison") -> Page:
     )
 
 
-def _choice_words(choice: "PromptChoice", menu: "Menu | None") -> str:
+def _choice_words(choice: "Recommendation", menu: "Menu | None") -> str:
     entry = menu.find(choice.candidate_id) if menu is not None else None
     return f"{choice.decision} {spread_words(entry)}" if entry is not None else str(choice.decision)
 

@@ -88,7 +88,8 @@ def refresh_outcomes(context: OutcomeContext, *, since: date | None = None, is_f
     changed: list[int] = []
     pending: list[OpenReason] = []
     errors: list[OpenReason] = []
-    is_complete = dict.fromkeys((run.is_recorded for run, _ in due), since is None)
+    last_days = {run.is_recorded: last for run, last in due} if since is None else {}
+    """Of each kind of market whose outcomes are all computed up to there."""
     for run, last in due:
         try:
             found = _RunOutcomes(context, run, last)
@@ -97,13 +98,12 @@ def refresh_outcomes(context: OutcomeContext, *, since: date | None = None, is_f
         except Spy32Error as error:
             errors.append(OpenReason(run_id=run.id, reason=error.message))
             continue
-        is_complete[run.is_recorded] &= not found.is_late
+        if found.is_late:
+            last_days.pop(run.is_recorded, None)
         reason = next((each.pending for each in results if not each.is_final), None)
         pending += [OpenReason(run_id=run.id, reason=reason)] if reason is not None else []
-    for is_recorded, is_done in is_complete.items():
-        if is_done:
-            last = max(last for run, last in due if run.is_recorded is is_recorded)
-            outcomes.mark_computed(last, now, is_recorded=is_recorded)
+    for is_recorded, last in last_days.items():
+        outcomes.mark_computed(last, now, is_recorded=is_recorded)
     return OutcomeRefresh(changed=tuple(changed), pending=tuple(pending), errors=tuple(errors))
 
 

@@ -50,12 +50,7 @@ class PromptChoice:
     """What one prompt chose in one run."""
 
     run_id: RunId
-    version: str
-    decision: Decision
-    candidate_id: str | None
-    stated: float | None
-    """Its own probability, 0 to 1."""
-    reason: str
+    answer: Recommendation
 
 
 @value
@@ -100,7 +95,7 @@ def compare_prompts(
             _record(store, version, {number: answers[version] for number, answers in shared.items()})
             for version in dict.fromkeys((first, second))
         ),
-        choices=tuple(_choice(number, answer) for number, answers in shared.items() for answer in answers.values())
+        choices=tuple(PromptChoice(run_id=run_id, answer=answer) for answer in shared.get(run_id, {}).values())
         if run_id is not None
         else (),
         menu=store.decisions.menu(run_id, rejected=False) if run_id is not None else None,
@@ -108,18 +103,14 @@ def compare_prompts(
     )
 
 
-def _pick(answer: Recommendation) -> str | None:
-    return None if answer.vetoes else answer.candidate_id
-
-
 def _agreement(store: "Store", run_id: int, first: Recommendation, second: Recommendation) -> str:
     same, side, other, only_first, only_second, neither = AGREEMENTS
-    picks = _pick(first), _pick(second)
-    if picks[0] is None or picks[1] is None:
-        return neither if picks[0] == picks[1] else only_second if picks[0] is None else only_first
-    if picks[0] == picks[1]:
+    one, two = (None if answer.vetoes else answer.candidate_id for answer in (first, second))
+    if one is None or two is None:
+        return neither if one == two else only_second if one is None else only_first
+    if one == two:
         return same
-    found = [store.decisions.candidate(run_id, pick) for pick in picks if pick is not None]
+    found = (store.decisions.candidate(run_id, pick) for pick in (one, two))
     strategies = {each.spread.strategy for each in found if each is not None}
     return side if len(strategies) == 1 else other
 
@@ -151,14 +142,3 @@ def _errors(store: "Store", run_id: int, answer: Recommendation) -> tuple[float,
     if outcome is None or outcome.is_worthless is None or outcome.worthless_market is None:
         return None
     return (answer.probability - outcome.is_worthless) ** 2, (outcome.worthless_market - outcome.is_worthless) ** 2
-
-
-def _choice(run_id: int, answer: Recommendation) -> PromptChoice:
-    return PromptChoice(
-        run_id=run_id,
-        version=answer.prompt or "",
-        decision=answer.decision,
-        candidate_id=answer.candidate_id,
-        stated=answer.probability,
-        reason=answer.reason,
-    )

@@ -1,7 +1,7 @@
 """Builds the report from the store alone."""
 
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -26,13 +26,21 @@ from spy32.domain.spreads import CENT
 from spy32.records.report import ReportRows
 from spy32.review.attribution import attributions
 from spy32.review.betting import MIN_OUTCOMES
-from spy32.review.bounds import mean_bounds, share_bounds, week_numbers, weekly_means
+from spy32.review.bounds import mean_bounds, week_numbers, weekly_means
 from spy32.review.model_use import model_use
 from spy32.review.reliability import source_reliability
 from spy32.review.sharpe import sharpe_ratio
-from spy32.review.trade_results import TradeRow, equity, longest_streaks, mean_amount, money, trade_groups
+from spy32.review.trade_results import (
+    equity,
+    longest_streaks,
+    mean_amount,
+    money,
+    trade_groups,
+    trade_row,
+    win_rate,
+)
 from spy32.rules.results import ENDED
-from spy32.sessions import last_trading_day, market_date
+from spy32.sessions import last_trading_day, market_date, sessions_between
 from spy32.store import Store
 
 AUDITED = (
@@ -82,28 +90,28 @@ class _ReportBuilder:
         origins, slippages = self._rows.origins(), self._rows.slippages()
         newest = {trade_id: amount for trade_id, _, amount in self._marks}
         self._trades = [
-            TradeRow(trade, origins[trade.id], newest.get(trade.id), slippages.get(trade.id))
+            trade_row(trade, origins[trade.id], newest.get(trade.id), slippages.get(trade.id))
             for trade in store.trades.select()
             if trade.id in origins
         ]
         ended = [row for row in self._trades if row.trade.state in ENDED and row.trade.result is not None]
         self._ended = sorted(ended, key=lambda row: (row.trade.closed_at or now, row.trade.id))
-        lives = [(row.trade.expiration - row.opened).days for row in self._trades]
+        lives = [(row.trade.expiration - row.shown.opened).days for row in self._trades]
         self._streams = max(ceil(max([self._rows.longest_life(), *lives]) / 7), 1)
 
     def build(self, experiments: tuple[ExperimentState, ...], *, is_synthetic: bool) -> Report:
         today, rows = market_date(self._now), self._rows
         path, account = self._equity(), rows.account()
         outcomes, absent = self._outcome_counts()
-        run_outcomes, win_rate = rows.run_outcomes(), self._win_rate()
-        answers = rows.answers()
+        run_outcomes, answers, picks = rows.run_outcomes(), rows.answers(), rows.picks()
+        won_share = win_rate(self._ended, self._streams)
         results = [row.trade.result or Decimal(0) for row in self._ended]
         won, lost = ([each for each in results if (each > 0) is is_win] for is_win in (True, False))
-        is_enough = win_rate is not None and win_rate.mean is not None
+        is_enough = won_share is not None and won_share.mean is not None
         wins, losses = longest_streaks(results)
         by_result = sorted(self._ended, key=lambda row: row.trade.result or Decimal(0))
         found = self._store.audit.row_faults(AUDITED, AUDITED_ROWS)
-        views = tuple(row.view() for row in self._trades)
+        held = [row.shown for row in self._ended if row.shown.holding is not None]
         intervals = self._attribution()
         ladder = _ladder([row.trade for row in self._trades if row.trade.state not in ENDED])
         return Report(
@@ -114,22 +122,22 @@ class _ReportBuilder:
             runs=sum(run_outcomes.values()),
             outcomes=outcomes,
             totals=self._store.results.totals(today),
-            trades=views,
+            trades=tuple(row.shown for row in self._trades),
             equity=path,
             groups=trade_groups(self._ended, self._streams),
-            win_rate=win_rate,
+            win_rate=won_share,
             stated_profit=self._stated_profit(),
             per_session=self._per_session(results),
             best=by_result[-1].trade.id if by_result else None,
             worst=by_result[0].trade.id if by_result else None,
             win_streak=wins,
             loss_streak=losses,
-            slippage=sum((row.slippage or Decimal(0) for row in self._trades), Decimal(0)),
-            exit_less_holding=self._exit_less_holding(views),
+            slippage=sum((row.shown.slippage or Decimal(0) for row in self._trades), Decimal(0)),
+            exit_less_holding=self._mean_bounds((_exit_less_holding(trade), trade.opened) for trade in held),
             reliability=source_reliability(rows.stated_probabilities(), answers, self._streams),
             attribution=intervals,
             models=model_use(answers, rows.requests()),
-            selection=self._selection(),
+            selection=self._mean_bounds((pick.result - pick.menu_mean, date.fromisoformat(pick.day)) for pick in picks),
             experiments=experiments,
             deletions=found.faults,
             notes=tuple(_notes(absent, found.unchecked)),
@@ -159,46 +167,33 @@ class _ReportBuilder:
 
     def _equity(self) -> tuple[EquityPoint, ...]:
         """The path of the trades of this report. A result that became final in parts counts on the day of each."""
-        in_parts, chosen = self._rows.partly_closed(), {row.trade.id for row in self._trades}
+        in_parts = self._rows.partly_closed()
         realized: dict[date, Decimal] = {}
-        for row in self._trades:
-            if row.trade.id in in_parts:
-                found = self._store.results.compute(row.trade).realizations
+        for trade, _, shown in self._trades:
+            parts = [(shown.closed, shown.result)]
+            if trade.id in in_parts:
+                found = self._store.results.compute(trade).realizations
                 parts = [(market_date(part.at), part.amount) for part in found]
-            elif row.closed is not None and row.trade.result is not None:
-                parts = [(row.closed, row.trade.result)]
-            else:
-                parts = []
             for day, amount in parts:
-                realized[day] = realized.get(day, Decimal(0)) + amount
-        marks = [mark for mark in self._marks if mark[0] in chosen]
-        return equity(realized, marks, {row.trade.id: row.closed for row in self._trades if row.closed is not None})
-
-    def _win_rate(self) -> Bounds | None:
-        wins = np.array([(row.trade.result or 0) > 0 for row in self._ended], dtype=np.float64)
-        return share_bounds(wins, week_numbers([row.opened for row in self._ended]), self._streams)
+                if day is not None and amount is not None:
+                    realized[day] = realized.get(day, Decimal(0)) + amount
+        chosen = {row.trade.id for row in self._trades}
+        ends = {row.trade.id: row.shown.closed for row in self._trades if row.shown.closed is not None}
+        return equity(realized, [mark for mark in self._marks if mark[0] in chosen], ends)
 
     def _stated_profit(self) -> float | None:
-        stated = [(row.origin.stated, row.opened) for row in self._ended if row.origin.stated is not None]
+        stated = [(trade.stated, trade.opened) for _, _, trade in self._ended if trade.stated is not None]
         if not stated:
             return None
-        probabilities = np.array([probability for probability, _ in stated])
-        return float(np.nanmean(weekly_means(probabilities, week_numbers([day for _, day in stated]))))
+        probabilities, days = zip(*stated, strict=True)
+        return float(np.nanmean(weekly_means(np.array(probabilities), week_numbers(days))))
 
     def _per_session(self, results: Sequence[Decimal]) -> Decimal | None:
         if len(results) < MIN_OUTCOMES:
             return None
-        sessions = sum(row.sessions for row in self._ended)
+        lives = [(trade.opened, trade.closed) for _, _, trade in self._ended if trade.closed is not None]
+        sessions = sum(max(sessions_between(opened, closed), 1) for opened, closed in lives)
         return (sum(results, Decimal(0)) / sessions).quantize(CENT, ROUND_HALF_EVEN)
-
-    def _exit_less_holding(self, views: Sequence[ReportTrade]) -> Bounds | None:
-        """Of every ended trade whose expiration has closed; one that was held has a difference of zero or its fees."""
-        pairs = [
-            (float((view.result - view.holding) / view.max_loss), view.opened)
-            for view in views
-            if view.result is not None and view.holding is not None
-        ]
-        return self._mean_bounds([share for share, _ in pairs], [day for _, day in pairs])
 
     def _attribution(self) -> tuple[Attribution, ...]:
         trades = [row.trade for row in self._trades[-ATTRIBUTED_TRADES:]]
@@ -211,14 +206,16 @@ class _ReportBuilder:
         ]
         return attributions(self._store, *trades, closes=closes)
 
-    def _selection(self) -> Bounds | None:
-        picks = self._rows.picks()
-        shares = [pick.result - pick.menu_mean for pick in picks]
-        return self._mean_bounds(shares, [date.fromisoformat(pick.day) for pick in picks])
-
-    def _mean_bounds(self, shares: Sequence[float], days: Sequence[date]) -> Bounds | None:
+    def _mean_bounds(self, found: Iterable[tuple[float, date]]) -> Bounds | None:
         """Of shares of the maximum loss by the day of entry, cut at the whole of it as in experiments."""
-        return mean_bounds(np.clip(np.array(shares), -1.0, 1.0), week_numbers(days), self._streams)
+        pairs = list(found)
+        shares = np.clip(np.array([share for share, _ in pairs]), -1.0, 1.0)
+        return mean_bounds(shares, week_numbers([day for _, day in pairs]), self._streams)
+
+
+def _exit_less_holding(trade: ReportTrade) -> float:
+    """Of an ended trade whose expiration has closed; one that was held has a difference of zero or its fees."""
+    return float(((trade.result or Decimal(0)) - (trade.holding or Decimal(0))) / trade.max_loss)
 
 
 def _ladder(trades: Sequence[Trade]) -> tuple[OpenExpiration, ...]:

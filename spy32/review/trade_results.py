@@ -1,21 +1,21 @@
 """Trades as the report shows them, the account's path by daily marks, and the groups of trades."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 from itertools import groupby
+from typing import NamedTuple
 
 import numpy as np
 
 from spy32.domain.orders import Trade
-from spy32.domain.report import EquityPoint, GroupResult, Money, ReportTrade
+from spy32.domain.report import Bounds, EquityPoint, GroupResult, Money, ReportTrade
 from spy32.domain.spreads import CENT, MULTIPLIER, Strategy, whole_order
 from spy32.records.report import TradeOrigin
 from spy32.review.bounds import share_bounds, week_numbers
 from spy32.rules.results import days_held
 from spy32.rules.settlement import settled_amount
-from spy32.sessions import market_date, sessions_between
+from spy32.sessions import market_date
 
 UNKNOWN = "not known"
 DELTA_STEP = 0.05
@@ -29,59 +29,43 @@ SIDES = {
 }  # fmt: skip
 
 
-class TradeRow:
+class TradeRow(NamedTuple):
     """One trade with what it was decided on."""
 
-    def __init__(self, trade: Trade, origin: TradeOrigin, unrealized: Decimal | None, slippage: Decimal | None) -> None:
-        self.trade, self.origin = trade, origin
-        self.opened = market_date(trade.opened_at)
-        self.closed = market_date(trade.closed_at) if trade.closed_at is not None else None
-        self.unrealized = unrealized if trade.result is None else None
-        self.slippage = slippage
+    trade: Trade
+    origin: TradeOrigin
+    shown: ReportTrade
+    """As the report shows it."""
 
-    def view(self) -> ReportTrade:
-        """Return the trade as the report shows it."""
-        trade = self.trade
-        return ReportTrade(
-            id=trade.id,
-            run_id=trade.run_id,
-            strategy=self.origin.strategy,
-            opened=self.opened,
-            closed=self.closed,
-            quantity=trade.quantity,
-            credit=trade.credit,
-            max_loss=trade.max_loss,
-            result=trade.result,
-            unrealized=self.unrealized,
-            days_held=days_held(trade),
-            credit_kept=self._credit_kept(),
-            slippage=self.slippage,
-            exit_reason=trade.exit_reason,
-            stated=self.origin.stated,
-            holding=self._holding(),
-        )
 
-    @property
-    def sessions(self) -> int:
-        """Sessions in which an ended trade was held, at least one."""
-        assert self.closed is not None
-        return max(sessions_between(self.opened, self.closed), 1)
-
-    def _credit_kept(self) -> float | None:
-        trade = self.trade
-        if trade.result is None or trade.credit <= 0:
-            return None
-        return float(1 - (trade.debit or Decimal(0)) / trade.credit)
-
-    def _holding(self) -> Decimal | None:
-        """What holding it to expiration would have brought at its own fill, by the settlement that its menu has."""
-        trade, price = self.trade, self.origin.settlement
-        if price is None:
-            return None
+def trade_row(trade: Trade, origin: TradeOrigin, unrealized: Decimal | None, slippage: Decimal | None) -> TradeRow:
+    """Return a trade as the report shows it; `unrealized` is by its newest usable mark."""
+    has_credit = trade.result is not None and trade.credit > 0
+    holding = None
+    if origin.settlement is not None:
+        # At its own fill, by the settlement that its menu has.
+        settled = settled_amount(whole_order(trade.legs, trade.quantity), origin.settlement)
         received = trade.credit * MULTIPLIER * trade.quantity - trade.opening_fees
-        return (received + settled_amount(whole_order(trade.legs, trade.quantity), price)).quantize(
-            CENT, ROUND_HALF_EVEN
-        )
+        holding = (received + settled).quantize(CENT, ROUND_HALF_EVEN)
+    shown = ReportTrade(
+        id=trade.id,
+        run_id=trade.run_id,
+        strategy=origin.strategy,
+        opened=market_date(trade.opened_at),
+        closed=market_date(trade.closed_at) if trade.closed_at is not None else None,
+        quantity=trade.quantity,
+        credit=trade.credit,
+        max_loss=trade.max_loss,
+        result=trade.result,
+        unrealized=unrealized if trade.result is None else None,
+        days_held=days_held(trade),
+        credit_kept=float(1 - (trade.debit or Decimal(0)) / trade.credit) if has_credit else None,
+        slippage=slippage,
+        exit_reason=trade.exit_reason,
+        stated=origin.stated,
+        holding=holding,
+    )
+    return TradeRow(trade, origin, shown)
 
 
 # Groups.
@@ -111,7 +95,7 @@ PROPERTIES: Mapping[str, Callable[[TradeRow], str]] = {
     "analyst": lambda row: row.origin.analyst,
     "prompt": lambda row: row.origin.prompt or "none",
     "profile": lambda row: row.origin.profile,
-    "weekday": lambda row: f"{row.opened:%A}",
+    "weekday": lambda row: f"{row.shown.opened:%A}",
 }
 
 
@@ -121,19 +105,26 @@ BY_RESULT = frozenset({"exit"})
 
 def trade_groups(rows: Sequence[TradeRow], streams: int) -> dict[str, tuple[GroupResult, ...]]:
     """Return the ended trades by each property; a trade lasts at most `streams` weeks."""
-    return {
-        name: tuple(replace(group, share=None) if name in BY_RESULT else group for group in _groups(rows, key, streams))
-        for name, key in PROPERTIES.items()
-    }
+    return {name: tuple(_groups(name, rows, streams)) for name in PROPERTIES}
 
 
-def _groups(rows: Sequence[TradeRow], key: Callable[[TradeRow], str], streams: int) -> Iterator[GroupResult]:
+def _groups(property_name: str, rows: Sequence[TradeRow], streams: int) -> Iterator[GroupResult]:
     """Yield bands from low to high, other groups by their size; what is not known comes last."""
     named: dict[str, list[TradeRow]] = {}
     for row in rows:
-        named.setdefault(key(row), []).append(row)
+        named.setdefault(PROPERTIES[property_name](row), []).append(row)
     for name in sorted(named, key=lambda each: (each == UNKNOWN, _band_start(each), -len(named[each]), each)):
-        yield _group(name, named[name], streams)
+        results = [row.trade.result or Decimal(0) for row in named[name]]
+        share = win_rate(named[name], streams)
+        is_enough = share is not None and share.mean is not None
+        yield GroupResult(
+            name=name,
+            count=len(results),
+            wins=sum(result > 0 for result in results),
+            result=sum(results, Decimal(0)),
+            mean=mean_amount(results) if is_enough else None,
+            share=share if is_enough and property_name not in BY_RESULT else None,
+        )
 
 
 def _band_start(name: str) -> float:
@@ -142,22 +133,13 @@ def _band_start(name: str) -> float:
     return float(first) if first.replace(".", "").isdecimal() else 0.0
 
 
-def _group(name: str, rows: Sequence[TradeRow], streams: int) -> GroupResult:
-    results = [row.trade.result or Decimal(0) for row in rows]
-    wins, total = [result > 0 for result in results], sum(results, Decimal(0))
-    share = share_bounds(np.array(wins, dtype=np.float64), week_numbers([row.opened for row in rows]), streams)
-    is_enough = share is not None and share.mean is not None
-    return GroupResult(
-        name=name,
-        count=len(rows),
-        wins=sum(wins),
-        result=total,
-        mean=mean_amount(results) if is_enough else None,
-        share=share if is_enough else None,
-    )
-
-
 # Totals of the ended trades.
+
+
+def win_rate(rows: Sequence[TradeRow], streams: int) -> Bounds | None:
+    """Return the share of ended trades with a profit."""
+    wins = np.array([(row.trade.result or 0) > 0 for row in rows], dtype=np.float64)
+    return share_bounds(wins, week_numbers([row.shown.opened for row in rows]), streams)
 
 
 def mean_amount(amounts: Sequence[Decimal]) -> Decimal:
@@ -193,19 +175,13 @@ def equity(
 
     `marks` are trade id, day and unrealised result, by day; the last one of a trade stands until it `ends`.
     """
-    marked: dict[date, list[tuple[int, Decimal]]] = {}
-    for trade_id, day, amount in marks:
-        marked.setdefault(day, []).append((trade_id, amount))
-    ended: dict[date, list[int]] = {}
-    for trade_id, day in ends.items():
-        ended.setdefault(day, []).append(trade_id)
+    marked = {day: list(group) for day, group in groupby(marks, key=lambda mark: mark[1])}
     total, peak, points = Decimal(0), Decimal(0), []
     held: dict[int, Decimal] = {}
-    for day in sorted({*realized, *marked, *ended}):
+    for day in sorted({*realized, *marked, *ends.values()}):
         total += realized.get(day, Decimal(0))
-        held |= {trade_id: amount for trade_id, amount in marked.get(day, ()) if ends.get(trade_id, day) >= day}
-        for trade_id in ended.get(day, ()):
-            held.pop(trade_id, None)
+        held |= {trade_id: amount for trade_id, _, amount in marked.get(day, ())}
+        held = {trade_id: amount for trade_id, amount in held.items() if ends.get(trade_id, date.max) > day}
         unrealized = sum(held.values(), Decimal(0))
         both = total + unrealized
         peak = max(peak, both)

@@ -111,7 +111,10 @@ def test_a_run_whose_proposal_waits_is_left_out_until_a_person_has_decided(store
     store.proposals.move(made.id, was=ProposalState.PROPOSED, now=ProposalState.DECLINED, at=later(9))
     assert compared(store).runs == (run,)
     found = compared(store, run)
-    assert [(each.version, each.candidate_id) for each in found.choices] == [(FIRST, PUT.id), (SECOND, CALL.id)]
+    assert [(each.answer.prompt, each.answer.candidate_id) for each in found.choices] == [
+        (FIRST, PUT.id),
+        (SECOND, CALL.id),
+    ]
     assert found.menu is not None and found.menu.find(CALL.id) is not None
 
 

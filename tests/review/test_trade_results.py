@@ -12,7 +12,7 @@ from spy32.domain.orders import Trade
 from spy32.domain.proposals import ExitReason
 from spy32.lifecycle import TradeState
 from spy32.records.report import TradeOrigin
-from spy32.review.trade_results import TradeRow, equity, longest_streaks, money, trade_groups
+from spy32.review.trade_results import TradeRow, equity, longest_streaks, money, trade_groups, trade_row
 from tests.support import trades
 from tests.support.builders import later
 
@@ -37,11 +37,11 @@ def ended(result: str = "50.00", **over: Any) -> Trade:
 
 
 def row(trade: Trade, **over: Any) -> TradeRow:
-    return TradeRow(trade, origin(**over), D("7.50"), D("3.00"))
+    return trade_row(trade, origin(**over), D("7.50"), D("3.00"))
 
 
 def test_an_open_trade_has_its_mark_and_an_ended_one_its_result() -> None:
-    held, over = row(trades.trade()).view(), row(ended()).view()
+    held, over = row(trades.trade()).shown, row(ended()).shown
     assert (held.result, held.unrealized, held.days_held, held.credit_kept) == (None, D("7.50"), None, None)
     assert (over.result, over.unrealized, over.days_held, over.slippage) == (D("50.00"), None, 8, D("3.00"))
     assert over.credit_kept == pytest.approx(float(1 - D("0.30") / over.credit))
@@ -53,8 +53,8 @@ def test_what_holding_would_have_brought_is_the_premium_less_fees_and_what_settl
     trade = ended()
     kept = trade.credit * 200 - trade.opening_fees
     for price, lost in (("650", "0"), ("640", "0"), ("638", "405"), ("630", "1010")):
-        assert row(trade, settlement=D(price)).view().holding == kept - D(lost)
-    assert row(trade).view().holding is None
+        assert row(trade, settlement=D(price)).shown.holding == kept - D(lost)
+    assert row(trade).shown.holding is None
 
 
 def test_groups_name_what_is_alike_and_say_too_few() -> None:
