@@ -91,6 +91,8 @@ def _pair(
     if is_of_pick and (pick is None or (terms.metric is PairMetric.SCORE and challenger.stated is None)):
         return None
     found = {each.candidate_id: each for each in outcomes}
+    if terms.metric is PairMetric.SCORE and pick in found and found[pick].strategy.is_debit:
+        return None  # what is stated of a debit spread is another event
     if terms.metric is PairMetric.SCORE:
         difference = _score_difference(terms, challenger, found)
     elif terms.champion == Reference.MENU:

@@ -134,11 +134,14 @@ def _record(store: "Store", version: str, answers: Mapping[int, Recommendation])
 
 
 def _errors(store: "Store", run_id: int, answer: Recommendation) -> tuple[float, float] | None:
-    """Return the squared errors of the stated and of the market's probability; None before the pick has expired."""
+    """Return the squared errors of the stated and of the market's probability; None before the pick has expired,
+    and of a debit spread."""
     if answer.candidate_id is None or answer.probability is None:
         return None
     outcomes = {each.candidate_id: each for each in store.outcomes.select(run_id)}
     outcome = outcomes.get(answer.candidate_id)
     if outcome is None or outcome.is_worthless is None or outcome.worthless_market is None:
         return None
+    if outcome.strategy.is_debit:
+        return None  # what is stated of a debit spread is another event
     return (answer.probability - outcome.is_worthless) ** 2, (outcome.worthless_market - outcome.is_worthless) ** 2

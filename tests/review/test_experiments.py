@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from spy32.domain.experiments import Experiment, PairMetric
 from spy32.domain.outcomes import MenuChoice, Outcome
 from spy32.domain.report import ExperimentState
-from spy32.domain.spreads import Candidate
+from spy32.domain.spreads import Candidate, Strategy
 from spy32.review import betting
 from spy32.review.experiments import (
     Pair,
@@ -107,6 +107,12 @@ def test_a_score_is_the_reference_s_squared_error_less_the_stated_one(
     assert paired(scored, [choice(GROK, PUT, stated=None)], WON) == []
     (pending,) = paired(scored, [choice(GROK, PUT)], outcome(settlement=None, is_worthless=None))
     assert pending.difference is None
+
+
+def test_the_pick_of_a_debit_spread_is_not_scored_since_another_event_is_stated_of_it() -> None:
+    scored = experiment(terms=experiment_terms(champion="market", metric=PairMetric.SCORE))
+    known = outcome(strategy=Strategy.PUT_DEBIT, is_worthless=True, worthless_market=0.85)
+    assert paired(scored, [choice(GROK, PUT)], known) == []
 
 
 def test_history_is_no_reference_for_a_run_that_did_not_know_it() -> None:
