@@ -4,7 +4,7 @@ Only `advance` decides whether a transition is allowed. The store calls it befor
 checks every pair of states.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from enum import StrEnum
 from typing import TypeVar
 
@@ -69,37 +69,37 @@ class TradeState(StrEnum):
 
 P, O, T = ProposalState, OrderState, TradeState  # noqa: E741 - the tables below read better in columns
 
-PROPOSAL_TRANSITIONS: Mapping[ProposalState, frozenset[ProposalState]] = {
+PROPOSAL_TRANSITIONS: Mapping[ProposalState, Set[ProposalState]] = {
     # `approved` becomes `sent` when its order is committed. The other states become `sent` only when one of their
     # orders is found at the broker although our book does not have it in flight.
-    P.PROPOSED: frozenset({P.APPROVED, P.DECLINED, P.LAPSED, P.SENT}),
-    P.APPROVED: frozenset({P.SENT, P.PROPOSED, P.DECLINED}),
-    P.SENT: frozenset({P.DONE, P.PROPOSED}),
+    P.PROPOSED: {P.APPROVED, P.DECLINED, P.LAPSED, P.SENT},
+    P.APPROVED: {P.SENT, P.PROPOSED, P.DECLINED},
+    P.SENT: {P.DONE, P.PROPOSED},
     P.DONE: frozenset(),
-    P.DECLINED: frozenset({P.SENT}),
-    P.LAPSED: frozenset({P.SENT}),
+    P.DECLINED: {P.SENT},
+    P.LAPSED: {P.SENT},
 }
 
-_SETTLED = frozenset({O.WORKING, O.FILLED, O.REFUSED, O.REJECTED, O.CANCELLED, O.EXPIRED})
+_SETTLED = {O.WORKING, O.FILLED, O.REFUSED, O.REJECTED, O.CANCELLED, O.EXPIRED}
 
-ORDER_TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = {
+ORDER_TRANSITIONS: Mapping[OrderState, Set[OrderState]] = {
     O.SUBMITTING: _SETTLED | {O.UNKNOWN},
     O.UNKNOWN: _SETTLED | {O.REPLACED, O.ABSENT},
-    O.WORKING: frozenset({O.FILLED, O.CANCELLED, O.REJECTED, O.EXPIRED, O.REPLACED, O.ABSENT}),
+    O.WORKING: {O.FILLED, O.CANCELLED, O.REJECTED, O.EXPIRED, O.REPLACED, O.ABSENT},
     O.FILLED: frozenset(),
     # The order was recorded as never at the broker and is found there after all.
-    O.REFUSED: frozenset({O.WORKING}),
+    O.REFUSED: {O.WORKING},
     O.REJECTED: frozenset(),
     O.CANCELLED: frozenset(),
     O.EXPIRED: frozenset(),
     O.REPLACED: frozenset(),
-    O.ABSENT: frozenset({O.WORKING}),
+    O.ABSENT: {O.WORKING},
 }
 
-TRADE_TRANSITIONS: Mapping[TradeState, frozenset[TradeState]] = {
-    T.OPEN: frozenset({T.CLOSING, T.EXPIRED, T.ASSIGNED, T.CLOSED}),
-    T.CLOSING: frozenset({T.CLOSED, T.EXPIRED, T.ASSIGNED, T.OPEN}),
-    T.ASSIGNED: frozenset({T.CLOSED}),
+TRADE_TRANSITIONS: Mapping[TradeState, Set[TradeState]] = {
+    T.OPEN: {T.CLOSING, T.EXPIRED, T.ASSIGNED, T.CLOSED},
+    T.CLOSING: {T.CLOSED, T.EXPIRED, T.ASSIGNED, T.OPEN},
+    T.ASSIGNED: {T.CLOSED},
     T.CLOSED: frozenset(),
     T.EXPIRED: frozenset(),
 }
@@ -113,7 +113,7 @@ NEVER_AT_BROKER = frozenset({O.REFUSED, O.ABSENT})
 State = TypeVar("State", ProposalState, OrderState, TradeState)
 
 
-def advance(table: Mapping[State, frozenset[State]], was: State, now: State) -> State:
+def advance(table: Mapping[State, Set[State]], was: State, now: State) -> State:
     """Return `now` if the table allows the transition from `was`; raise `Refused` otherwise."""
     if now not in table[was]:
         raise Refused(f"a {type(was).__name__.removesuffix('State').lower()} cannot go from {was} to {now}")

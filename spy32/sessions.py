@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from typing import Protocol
@@ -175,19 +176,10 @@ def near_expirations(listed: Iterable[date], today: date, target_dte: int, toler
 
 
 def years_to_expiration(now: datetime, expiration: date) -> float:
-    """Return the years (of 365 days) until the close of the last trading day; 0 once it has passed.
-
-    Raises ValueError for a naive datetime.
-    """
+    """Return the years (of 365 days) until the close of the last trading day; 0 once it has passed."""
     last = session(expiration) or previous_session(expiration)
-    years: float = (last.close - _require_aware(now)) / YEAR
+    years: float = (last.close - now) / YEAR
     return max(0.0, years)
-
-
-def _require_aware(instant: datetime) -> datetime:
-    if instant.tzinfo is None:
-        raise ValueError("an instant without a zone cannot be compared")
-    return instant
 
 
 # Slots.
@@ -292,9 +284,7 @@ def slots_after(now: datetime, schedule: SlotRule, environment: str) -> Iterator
 @cache
 def clock_time(text: str) -> time:
     """Parse `HH:MM`. Raises `BadSettings` for any other text."""
-    hours, colon, minutes = text.partition(":")
-    if colon and len(hours) == len(minutes) == 2 and (hours + minutes).isdecimal() and (hours + minutes).isascii():
-        value = int(hours), int(minutes)
-        if value[0] < 24 and value[1] < 60:
-            return time(*value)
+    with suppress(ValueError):
+        if len(text) == 5 and text[2] == ":" and text < "24":  # newer Pythons read 24:00 as midnight
+            return time.fromisoformat(text)
     raise BadSettings(f"{text!r} is not a time of day; write it as HH:MM, such as 10:00")

@@ -32,19 +32,21 @@ def replay(
         _ask_again(app, run_number, prompt, approval=approval, json=json)
         return
     from spy32.errors import StoreError
+    from spy32.pipeline.replay import ReplayContext
     from spy32.pipeline.replay import replay as again
     from spy32.render.trading import print_replay
     from spy32.wiring.analysts import build_recorded_lookup
     from spy32.wiring.markets import find_history
 
     store = app.open_for_reading()
-    result = again(
-        store,
-        run_number,
+    context = ReplayContext(
+        store=store,
+        run_id=run_number,
         find_history=find_history,
         build_rule_analyst=app.rule,
         find_recorded_analyst=build_recorded_lookup(store, run_number, app.clock, app.monotonic),
     )
+    result = again(context)
     print_replay(app.out, result, json=json)
     if result.differences:
         raise StoreError(f"{result.name} does not replay: {result.differences[0]}")

@@ -204,7 +204,8 @@ class FileLocks:
         return _lock(handle, self._ranges, lambda: fcntl.fcntl(handle, fcntl.F_OFD_SETLK, request))
 
     def _removed_error(self) -> Unavailable:
-        worker = _another(_holder_pids(self._home))
+        pids = _holder_pids(self._home)
+        worker = f"spy32 ({pids})" if pids is not None else "spy32"
         return Unavailable(
             f"the lock file {self._ranges} was removed or replaced while {worker} works in {self._home}; {TRY_AGAIN}"
         )

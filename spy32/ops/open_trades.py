@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from spy32.domain.marks import Mark
 from spy32.domain.orders import Trade
 from spy32.domain.proposals import ExitReason, Proposal, spread_description
-from spy32.domain.units import Dollars, Price
 from spy32.domain.value import value
 from spy32.lifecycle import TradeState
 from spy32.sessions import market_date
@@ -37,20 +36,6 @@ class OpenTrade:
     @property
     def id(self) -> str:
         return f"T{self.trade.id}"
-
-    @property
-    def state(self) -> TradeState:
-        return self.trade.state
-
-    @property
-    def credit(self) -> Price:
-        """Credit per share."""
-        return self.trade.credit
-
-    @property
-    def max_loss(self) -> Dollars:
-        """Dollars for the whole quantity."""
-        return self.trade.max_loss
 
 
 def trade_time(store: "Store", trade: Trade, now: datetime) -> datetime:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from queue import Empty, SimpleQueue
 
-from spy32.domain.notices import AddressTest, Delivery, Notice, NoticeKind
+from spy32.domain.notices import AddressTest, Delivery, Notice, NoticeKind, NoticeText
 from spy32.domain.spreads import Mode
 from spy32.domain.value import value
 from spy32.errors import Spy32Error, Unavailable
@@ -66,15 +66,27 @@ class Outbox:
 
     def _send_pending(self) -> tuple[Delivery, ...]:
         pending = [self._add_page(notice) for notice in self.notices.select_pending(self.clock())]
-        jobs = [(target, due) for target in self.targets if (due := self._due(target, pending))]
+        jobs = [
+            (target, due)
+            for target in self.targets
+            if (due := [notice for notice in pending if self._lacks(target, notice)])
+        ]
         failures = send_all(jobs, self.monotonic, self._record_delivery)
         for notice in pending:
             self._conclude(notice, failures)
         return tuple(
-            Delivery(notice_id=notice.id, label=target.label, error=self._error(target.label, notice, failures))
+            Delivery(
+                notice_id=notice.id,
+                label=target.label,
+                error=failures.get(target.label) if self._lacks(target, notice) else None,
+            )
             for target, due in jobs
             for notice in due
         )
+
+    def _lacks(self, target: Target, notice: Notice) -> bool:
+        """Whether the address wants the notice and has not taken it yet."""
+        return target.address.wants(notice.event_class) and target.label not in self.notices.labels_served(notice.id)
 
     def _add_page(self, notice: Notice) -> Notice:
         """The notice; the weekly summary with the report's page, or with the reason why it goes without."""
@@ -90,26 +102,21 @@ class Outbox:
         if notice is not None:
             self.notices.record_delivery(notice.id, label, self.clock())
 
-    def _due(self, target: Target, pending: Sequence[Notice]) -> list[Notice]:
-        """What an address wants and has not taken yet."""
-        return [
-            notice
-            for notice in pending
-            if target.address.wants(notice.event_class) and target.label not in self.notices.labels_served(notice.id)
-        ]
-
-    def _error(self, label: str, notice: Notice, failures: Mapping[str, str]) -> str | None:
-        return None if label in self.notices.labels_served(notice.id) else failures.get(label)
-
     def _conclude(self, notice: Notice, failures: Mapping[str, str]) -> None:
         """Mark a notice as done once every address that wants it has it; else record who has not, and why."""
-        wanted = [target.label for target in self.targets if target.address.wants(notice.event_class)]
-        reasons = {label: self._error(label, notice, failures) for label in wanted}
-        errors = [f"{label}: {reason}" for label, reason in reasons.items() if reason is not None]
+        lacking = [target.label for target in self.targets if self._lacks(target, notice)]
+        errors = [f"{label}: {failures[label]}" for label in lacking if label in failures]
         if errors:
             self.notices.record_failure(notice.id, "; ".join(errors), self.clock())
         else:
             self.notices.mark_sent(notice.id, self.clock())
+
+
+def direct_notice(text: NoticeText, at: datetime) -> Notice:
+    """Return a notice that is sent past the outbox."""
+    return Notice(
+        id=0, run_id=None, created_at=at, kind=text.kind, subject=text.subject, short=text.short, body=text.body
+    )
 
 
 def try_targets(targets: Sequence[Target], mode: Mode, now: datetime, monotonic: Monotonic) -> tuple[AddressTest, ...]:
@@ -117,14 +124,8 @@ def try_targets(targets: Sequence[Target], mode: Mode, now: datetime, monotonic:
     began = monotonic()
     took: dict[str, float] = {}
 
-    def sample(label: str) -> Notice:
-        text = sample_notice(mode, label)
-        return Notice(
-            id=0, run_id=None, created_at=now, kind=text.kind, subject=text.subject, short=text.short, body=text.body
-        )
-
     failures = send_all(
-        [(target, [sample(target.label)]) for target in targets],
+        [(target, [direct_notice(sample_notice(mode, target.label), now)]) for target in targets],
         monotonic,
         lambda label, _notice: took.update({label: monotonic() - began}),
     )

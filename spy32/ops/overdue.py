@@ -67,19 +67,15 @@ def _late_trades(store: "Store", now: datetime) -> Iterator[OverdueItem]:
         expiration = trade.legs[0].expiration
         # Options of a closed day stopped trading with the session before.
         if at >= (session(expiration) or previous_session(expiration)).option_close:
-            yield _late_trade_item(trade.id, "expired", f"expired on {expiration}")
+            kind, fact = "expired", f"expired on {expiration}"
         elif today >= plan.last_exit:
-            yield _late_trade_item(
-                trade.id, "last_exit", f"was to be out by {plan.last_exit}, the last exit of its plan"
-            )
+            kind, fact = "last_exit", f"was to be out by {plan.last_exit}, the last exit of its plan"
         elif plan.time_exit is not None and today >= plan.time_exit:
-            yield _late_trade_item(
-                trade.id, "time_exit", f"was to be out by {plan.time_exit}, the time exit of its plan"
-            )
-
-
-def _late_trade_item(trade_id: int | None, kind: str, message: str) -> OverdueItem:
-    return OverdueItem(subject=f"T{trade_id}", kind=kind, message=f"T{trade_id} is still open and {message}")
+            kind, fact = "time_exit", f"was to be out by {plan.time_exit}, the time exit of its plan"
+        else:
+            continue
+        subject = f"T{trade.id}"
+        yield OverdueItem(subject=subject, kind=kind, message=f"{subject} is still open and {fact}")
 
 
 def _repeated_refusals(store: "Store", profile: str) -> Iterator[OverdueItem]:
@@ -91,10 +87,9 @@ def _repeated_refusals(store: "Store", profile: str) -> Iterator[OverdueItem]:
             shared = frozenset.intersection(*(_refusal_rules(store, run) for run in runs))
             if shared:
                 newest = runs[0]
-                message = f"the last {REPEATS} runs to R{newest.id} made no trade for one reason"
-                reason = newest.reasons[0] if newest.reasons else "no reason given"
-                explanation = f"{message}, {', '.join(sorted(shared))}: {reason}"
-                yield OverdueItem(subject=f"R{newest.id}", kind="repeated", message=explanation)
+                rules, reason = ", ".join(sorted(shared)), next(iter(newest.reasons), "no reason given")
+                message = f"the last {REPEATS} runs to R{newest.id} made no trade for one reason, {rules}: {reason}"
+                yield OverdueItem(subject=f"R{newest.id}", kind="repeated", message=message)
 
 
 def _refusal_rules(store: "Store", run: Run) -> frozenset[str]:
@@ -102,5 +97,5 @@ def _refusal_rules(store: "Store", run: Run) -> frozenset[str]:
     if run.cause is None or run.cause in REPEATABLE_CAUSES:
         return frozenset()
     ruling = store.decisions.ruling(run.id)
-    rules = frozenset(finding.rule for finding in ruling.findings if finding.blocks) if ruling is not None else ()
-    return frozenset(rules) or frozenset({run.cause})
+    rules = {finding.rule for finding in ruling.findings if finding.blocks} if ruling is not None else set[str]()
+    return frozenset(rules or {run.cause})

@@ -129,9 +129,8 @@ def load_status(context: StatusContext, store: "Store | None") -> Status:
     upcoming = next_slot(context.now, context.settings.schedule, context.settings.environment)
     halt_message = (f"halted: {context.halted}; `spy32 resume` lifts it",) if context.halted is not None else ()
     if store is None:
-        return Status(
-            context=context, is_new=True, next_slot=upcoming, alarms=(*halt_message, *_first_slot_problem(context))
-        )
+        alarms = (*halt_message, *_slot_problems(context, None))
+        return Status(context=context, is_new=True, next_slot=upcoming, alarms=alarms)
     waiting = (
         *_pending_proposals(context, store),
         *_pending_orders(context, store),
@@ -198,52 +197,37 @@ def _is_running(context: StatusContext, run: Run) -> bool:
 # The slot.
 
 
-def _first_slot_problem(context: StatusContext) -> Iterator[str]:
-    """Yield what is wrong with the newest slot of a home without a database."""
-    slot = last_slot(context.now, context.settings.schedule, context.settings.environment)
-    problem = _unstarted_problem(context, slot, context.set_up_at, is_held=not context.settings.enable_automation)
-    if problem is not None:
-        yield f"{_slot_name(slot)} {problem}"
-
-
-def _slot_problems(context: StatusContext, store: "Store") -> Iterator[str]:
+def _slot_problems(context: StatusContext, store: "Store | None") -> Iterator[str]:
     """Yield what is wrong with the newest slot of each profile that has scheduled runs."""
     slot = last_slot(context.now, context.settings.schedule, context.settings.environment)
-    rows = store.history.summaries(limit=RECENT_RUNS)
+    rows = store.history.summaries(limit=RECENT_RUNS) if store is not None else ()
     for profile in _profiles(rows, store):
+        problem = _slot_problem(context, store, slot, profile)
+        if problem is not None and not _has_later_run(store, rows, slot, profile):
+            suffix = f" (profile {profile})" if profile != "default" else ""
+            yield f"{WEEKDAYS[slot.day.weekday()]}'s run of {slot.day}{suffix} {problem}"
+
+
+def _profiles(rows: tuple[RunSummary, ...], store: "Store | None") -> tuple[str, ...]:
+    profiles = {row.profile for row in rows if store is not None and store.runs.get(row.id).slot is not None}
+    return tuple(sorted(profiles)) or ("default",)
+
+
+def _slot_problem(context: StatusContext, store: "Store | None", slot: Slot, profile: str) -> str | None:
+    """Return what is wrong with the slot of a profile: its run ended badly, or nothing was started in time.
+
+    Nothing is wrong before the home was set up, on a closed day, and while runs are paused.
+    """
+    is_held, since = not context.settings.enable_automation, context.set_up_at
+    if store is not None:
         # A run on a recorded market counts for the slot only when there is none on a live market.
         runs = store.runs.select_by_slot(profile, slot.day) or store.runs.select_by_slot(
             profile, slot.day, is_recorded=True
         )
-        problem = _slot_problem(context, store, slot, runs)
-        if problem is not None and not _has_later_run(store, rows, slot, profile):
-            suffix = f" (profile {profile})" if profile != "default" else ""
-            yield f"{_slot_name(slot)}{suffix} {problem}"
-
-
-def _profiles(rows: tuple[RunSummary, ...], store: "Store") -> tuple[str, ...]:
-    profiles = {row.profile for row in rows if store.runs.get(row.id).slot is not None}
-    return tuple(sorted(profiles)) or ("default",)
-
-
-def _slot_problem(context: StatusContext, store: "Store", slot: Slot, runs: tuple[Run, ...]) -> str | None:
-    newest = runs[-1] if runs else None
-    if newest is not None and _is_running(context, newest):
-        return None
-    finished = next((run for run in reversed(runs) if run.outcome in FINISHED_OUTCOMES), None)
-    if finished is not None:
-        return _finished_problem(finished, context.now)
-    if newest is not None:
-        return _unfinished_problem(newest)
-    created_at, is_held = (
-        store.location.created_at(),
-        store.flags.get("paused") is not None or not context.settings.enable_automation,
-    )
-    return _unstarted_problem(context, slot, min(created_at, context.set_up_at or created_at), is_held=is_held)
-
-
-def _unstarted_problem(context: StatusContext, slot: Slot, since: datetime | None, *, is_held: bool) -> str | None:
-    """Return that nothing was started; None before the setup, on a closed day, or while runs are paused."""
+        if runs:
+            return _run_problem(context, runs)
+        created_at = store.location.created_at()
+        is_held, since = is_held or store.flags.get("paused") is not None, min(created_at, since or created_at)
     if since is None or slot.opens < since or is_held or slot_obstacle(slot) is not None:
         return None
     if context.now - slot.opens <= LATE_AFTER:
@@ -251,32 +235,30 @@ def _unstarted_problem(context: StatusContext, slot: Slot, since: datetime | Non
     return "has not started yet" if slot.contains(context.now) else "is missing: nothing was started in its window"
 
 
-def _finished_problem(run: Run, now: datetime) -> str | None:
-    """Return the problem of a finished run. A late run is a problem on its day, a missed one until the next slot."""
-    if run.outcome is Outcome.SKIPPED:
-        return f"was missed (R{run.id})" if run.cause == Cause.MISSED else None
-    if run.late and market_date(run.started_at) == market_date(now):
-        return f"came late: R{run.id} started at {run.started_at.astimezone(NEW_YORK):%H:%M} New York"
-    return None
-
-
-def _unfinished_problem(run: Run) -> str:
+def _run_problem(context: StatusContext, runs: tuple[Run, ...]) -> str | None:
+    """Return the problem of a slot's runs. A late run is a problem on its day, a missed one until the next slot."""
+    newest = runs[-1]
+    if _is_running(context, newest):
+        return None
+    run = next((run for run in reversed(runs) if run.outcome in FINISHED_OUTCOMES), newest)
     if run.outcome is Outcome.FAILED:
         cause = f" ({run.cause})" if run.cause else ""
         reason = f": {run.reasons[0]}" if run.reasons else ""
         return f"failed{cause} in R{run.id}{reason}"
-    return f"was interrupted in R{run.id}"
+    if run.outcome not in FINISHED_OUTCOMES:
+        return f"was interrupted in R{run.id}"
+    if run.outcome is Outcome.SKIPPED:
+        return f"was missed (R{run.id})" if run.cause == Cause.MISSED else None
+    if run.late and market_date(run.started_at) == market_date(context.now):
+        return f"came late: R{run.id} started at {run.started_at.astimezone(NEW_YORK):%H:%M} New York"
+    return None
 
 
-def _has_later_run(store: "Store", rows: tuple[RunSummary, ...], slot: Slot, profile: str) -> bool:
+def _has_later_run(store: "Store | None", rows: tuple[RunSummary, ...], slot: Slot, profile: str) -> bool:
     """Return whether a later manual run on a live market has made up for the slot."""
     later = (row for row in rows if row.profile == profile and row.started_at >= slot.closes)
     decided = (row for row in later if row.outcome in (Outcome.PROPOSED, Outcome.NO_TRADE))
-    return any(not store.runs.get(row.id).is_recorded for row in decided)
-
-
-def _slot_name(slot: Slot) -> str:
-    return f"{WEEKDAYS[slot.day.weekday()]}'s run of {slot.day}"
+    return store is not None and any(not store.runs.get(row.id).is_recorded for row in decided)
 
 
 # What waits.
@@ -284,21 +266,19 @@ def _slot_name(slot: Slot) -> str:
 
 def _pending_proposals(context: StatusContext, store: "Store") -> Iterator[PendingItem]:
     for proposal in store.proposals.select(ProposalState.PROPOSED, ProposalState.APPROVED):
-        if proposal.is_recorded or context.now < proposal.lapses_at:
-            yield (
-                _pending_review(proposal)
-                if proposal.state is ProposalState.PROPOSED
-                else _pending_execution(context, store, proposal)
-            )
-
-
-def _pending_review(proposal: Proposal) -> PendingItem:
-    return PendingItem(
-        id=f"P{proposal.id}",
-        message=f"P{proposal.id} waits for review: {_terms(proposal)}{_deadline_suffix(proposal)}",
-        command=f"spy32 approve P{proposal.id}",
-        until=None if proposal.is_recorded else proposal.lapses_at,
-    )
+        if not proposal.is_recorded and context.now >= proposal.lapses_at:
+            continue
+        name, terms, command = f"P{proposal.id}", _terms(proposal), "approve"
+        until = None if proposal.is_recorded else proposal.lapses_at
+        approval = store.proposals.latest_approval(proposal.id)
+        if proposal.state is ProposalState.PROPOSED or approval is None:
+            deadline = "" if until is None else f", until {until.astimezone(NEW_YORK):%H:%M} New York"
+            message = f"{name} waits for review: {terms}{deadline}"
+        elif context.now >= approval.until and not proposal.is_recorded:
+            until, message = approval.until, f"the approval of {name} is over: {terms}"
+        else:
+            until, message, command = approval.until, f"{name} is approved and not sent: {terms}", "execute"
+        yield PendingItem(id=name, message=message, command=f"spy32 {command} {name}", until=until)
 
 
 def _terms(proposal: Proposal) -> str:
@@ -307,25 +287,6 @@ def _terms(proposal: Proposal) -> str:
         reason = f" ({proposal.reason.words})" if proposal.reason is not None else ""
         return f"{proposal.trade_text}, {abs(proposal.floor_price)} at most, to close T{proposal.trade_id}{reason}"
     return f"{proposal.trade_text}, max loss ${proposal.max_loss.to_integral_value(ROUND_CEILING):,}"
-
-
-def _deadline_suffix(proposal: Proposal) -> str:
-    return "" if proposal.is_recorded else f", until {proposal.lapses_at.astimezone(NEW_YORK):%H:%M} New York"
-
-
-def _pending_execution(context: StatusContext, store: "Store", proposal: Proposal) -> PendingItem:
-    approval = store.proposals.latest_approval(proposal.id)
-    if approval is None or (context.now >= approval.until and not proposal.is_recorded):
-        message, command = (
-            f"the approval of P{proposal.id} is over: {_terms(proposal)}",
-            f"spy32 approve P{proposal.id}",
-        )
-    else:
-        message = f"P{proposal.id} is approved and not sent: {_terms(proposal)}"
-        command = f"spy32 execute P{proposal.id}"
-    return PendingItem(
-        id=f"P{proposal.id}", message=message, command=command, until=approval.until if approval is not None else None
-    )
 
 
 def _pending_orders(context: StatusContext, store: "Store") -> Iterator[PendingItem]:
@@ -356,9 +317,8 @@ def _order_problem(context: StatusContext, order: Order) -> str | None:
         return None
     if order.state is OrderState.SUBMITTING:
         return f"{name} was interrupted while it was being sent"
-    return f"{name} is working at the broker and no process is following it" + (
-        f" ({order.reason})" if order.reason else ""
-    )
+    reason = f" ({order.reason})" if order.reason else ""
+    return f"{name} is working at the broker and no process is following it{reason}"
 
 
 def _other_items(context: StatusContext, store: "Store") -> Iterator[PendingItem]:

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from spy32.domain.notices import EventClass, Notice
+from spy32.domain.notices import EventClass
 from spy32.domain.spreads import Mode
 from spy32.domain.value import value
 from spy32.errors import ExitCode
-from spy32.ops.outbox import Target, send_all
+from spy32.ops.outbox import Target, direct_notice, send_all
 from spy32.ports import Monotonic
 from spy32.rules.notices import store_trouble_notices
 from spy32.sessions import market_date
@@ -48,11 +48,8 @@ def send_store_trouble(
     Nobody who took it hears of it again that day; when nobody did, the next start tries again. Without a marker, as on
     a disk that is read-only, only the monitor is told: it takes the same word again and again.
     """
-    notices = [
-        Notice(id=0, run_id=None, created_at=marker.day, kind=text.kind, subject=text.subject, short=text.short,
-               body=text.body)
-        for text in store_trouble_notices(marker.mode, message, ExitCode.STORE_TROUBLE)
-    ]  # fmt: skip
+    texts = store_trouble_notices(marker.mode, message, ExitCode.STORE_TROUBLE)
+    notices = [direct_notice(text, marker.day) for text in texts]
     try:
         is_claimed = marker.claim()
         due = notices if is_claimed else []

@@ -14,6 +14,11 @@ class AccountStatus:
     account: Account | None
     errors: tuple[str, ...] = ()
 
+    @property
+    def usable(self) -> Account | None:
+        """The account, when a spread may be opened in it."""
+        return None if self.errors else self.account
+
 
 def authenticate(context: RunContext) -> StepResult[AccountStatus]:
     """Return the account as the broker states it now.
@@ -21,24 +26,20 @@ def authenticate(context: RunContext) -> StepResult[AccountStatus]:
     When a real broker is unreachable or refuses, the step fails but the run goes on: menu and choice are made and
     stored without a proposal. Errors of our own paper account and of the settings end the run.
     """
-    if context.settings.mode is Mode.PAPER:
-        return _check_restrictions(context.account.facts())
     try:
-        return _check_restrictions(context.account.facts())
+        account = context.account.facts()
     except (Unavailable, NotPermitted, ServiceGone, Unusable) as error:
-        return StepResult(
-            value=AccountStatus(account=None, errors=(error.message,)), detail=error.message, state=StepState.FAILED
-        )
-
-
-def _check_restrictions(account: Account) -> StepResult[AccountStatus]:
-    funds = f"net liquidation {account.net_liquidation:,.2f}, buying power {account.buying_power:,.2f}"
-    summary = f"{account.mode} account {account.masked_number}: {funds}"
+        if context.settings.mode is Mode.PAPER:
+            raise
+        status = AccountStatus(account=None, errors=(error.message,))
+        return StepResult(value=status, detail=error.message, state=StepState.FAILED)
     errors = tuple(
         f"the broker lets account {account.masked_number} open no spread: {restriction}"
         for restriction in account.restrictions
     )
-    if errors:
-        detail = "; ".join((summary, *errors))
-        return StepResult(value=AccountStatus(account=account, errors=errors), detail=detail, state=StepState.REFUSED)
-    return StepResult(value=AccountStatus(account=account), detail=summary)
+    funds = f"net liquidation {account.net_liquidation:,.2f}, buying power {account.buying_power:,.2f}"
+    return StepResult(
+        value=AccountStatus(account=account, errors=errors),
+        detail="; ".join((f"{account.mode} account {account.masked_number}: {funds}", *errors)),
+        state=StepState.REFUSED if errors else StepState.OK,
+    )

@@ -12,7 +12,7 @@ from spy32.domain.market import Chain, Dividend, Gate, MarketSnapshot, QualityRe
 from spy32.domain.run_view import MarketSummary
 from spy32.domain.runs import StepState
 from spy32.domain.spreads import Account
-from spy32.errors import Spy32Error, Unusable
+from spy32.errors import Unusable
 from spy32.lifecycle import TradeState
 from spy32.options import surface
 from spy32.options.smile_fit import SmileCurve
@@ -47,10 +47,9 @@ def collect(context: RunContext, account: Account | None) -> StepResult[CheckedM
     )
     try:
         collected = collect_market(context.sources, request, context.report)
-    except Spy32Error:
-        # Store the raw documents: they are needed most when they could not be used.
+    finally:
+        # The raw documents are needed most when they could not be used.
         context.store.documents.save(context.run_id, context.documents(), context.clock())
-        raise
     briefing = build_briefing(
         collected.snapshot, collected.checked, collected.quality, held=open_spreads(context.store), account=account
     )
@@ -63,7 +62,6 @@ def collect(context: RunContext, account: Account | None) -> StepResult[CheckedM
         briefing=briefing,
         at=context.clock(),
     )
-    context.store.documents.save(context.run_id, context.documents(), context.clock())
     if collected.checked is None:
         raise gate_error(collected.quality)
     market = replace(collected.checked, briefing=briefing)
@@ -109,9 +107,8 @@ def collect_market(sources: Sources, request: CollectRequest, report: Callable[[
             raise gathered.error
         rejections = [_rejection(each) for each in offers if each.nearest.checked is None]
         tried = (*gathered.attempts, *first.choice_attempts, *rejections)
-        return CollectedMarket(
-            replace(first.nearest.snapshot, tried=tried), None, first.nearest.quality, first.tradabilities
-        )
+        nearest = replace(first.nearest, tradabilities=first.tradabilities)
+        return replace(nearest, snapshot=replace(nearest.snapshot, tried=tried), checked=None)
     target = record.snapshot.target
     others = {each: each.find_usable(target) for each in offers if each is not offer}
     rejections = [_rejection(each, target) for each, market in others.items() if market is None]
@@ -120,7 +117,7 @@ def collect_market(sources: Sources, request: CollectRequest, report: Callable[[
     if second is not None:
         snapshot = replace(snapshot, second=second.snapshot.chain.select_expirations(target))
     market, quality = _compare_sources(replace(record.checked, snapshot=snapshot), settings)
-    return CollectedMarket(snapshot, market, quality, offer.tradabilities)
+    return CollectedMarket(snapshot=snapshot, checked=market, quality=quality, tradabilities=offer.tradabilities)
 
 
 def _offer_of_record(offers: list[SourceOffer], gathered: SourceAnswers) -> SourceOffer | None:

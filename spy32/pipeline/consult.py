@@ -7,6 +7,7 @@ from spy32.domain.spreads import Account, Menu
 from spy32.errors import HOPELESS, ExitCode
 from spy32.pipeline.context import RULE_ANALYSTS, CheckedMarket, RunContext, RunEnd, StepResult
 from spy32.pipeline.vet import refusal_cause
+from spy32.ports import Analyst
 from spy32.rules.conditions import check_conditions
 
 
@@ -17,16 +18,14 @@ def consult(
 
     A paid analyst is not asked when conditions or limits refuse every candidate.
     """
-    assert market.briefing is not None
     # First, so that they are stored even if the run ends while the model works.
-    shadows = _ask_shadow_rules(context, market, menu)
+    shadows = _ask_shadows(context, market, menu, is_rule=True)
     if context.analyst.name not in RULE_ANALYSTS:
         refusal = _refusal_of_all(context, market, menu, account)
         if refusal is not None:
             unasked = f"so {context.analyst.name} was not asked"
             return RunEnd.no_trade(refusal_cause(refusal), *refusal.reasons, unasked)
-    chosen = context.analyst.choose(market.snapshot, menu, market.briefing)
-    context.store.decisions.save_answer(context.run_id, chosen, role=AnswerRole.CHOSEN, at=context.clock())
+    chosen = _ask(context, market, menu, context.analyst, AnswerRole.CHOSEN)
     if chosen.decision is Decision.FAILED:
         return _handle_failed_answer(context, chosen, shadows)
     if chosen.decision is Decision.ABSTAIN:
@@ -58,27 +57,22 @@ def _refusal_of_all(
 
 def ask_shadow_models(context: RunContext, market: CheckedMarket, menu: Menu) -> None:
     """Ask the paid shadow analysts after the run has ended, so that nothing waits for them."""
-    assert market.briefing is not None
     chosen = [answer for role, answer in context.store.decisions.answers(context.run_id) if role is AnswerRole.CHOSEN]
-    if not chosen or chosen[-1].exit_code in HOPELESS:
-        return
-    for shadow in context.shadows:
-        if shadow.name not in RULE_ANALYSTS:
-            answer = shadow.choose(market.snapshot, menu, market.briefing)
-            context.store.decisions.save_answer(context.run_id, answer, role=AnswerRole.SHADOW, at=context.clock())
+    if chosen and chosen[-1].exit_code not in HOPELESS:
+        _ask_shadows(context, market, menu, is_rule=False)
 
 
-def _ask_shadow_rules(context: RunContext, market: CheckedMarket, menu: Menu) -> list[Recommendation]:
-    """Return and store the choices of the free shadow analysts from the same menu."""
+def _ask_shadows(context: RunContext, market: CheckedMarket, menu: Menu, *, is_rule: bool) -> list[Recommendation]:
+    """Return and store the choices from the same menu of the free shadow analysts, or of the paid ones."""
+    shadows = [shadow for shadow in context.shadows if (shadow.name in RULE_ANALYSTS) is is_rule]
+    return [_ask(context, market, menu, shadow, AnswerRole.SHADOW) for shadow in shadows]
+
+
+def _ask(context: RunContext, market: CheckedMarket, menu: Menu, analyst: Analyst, role: AnswerRole) -> Recommendation:
     assert market.briefing is not None
-    answers = [
-        shadow.choose(market.snapshot, menu, market.briefing)
-        for shadow in context.shadows
-        if shadow.name in RULE_ANALYSTS
-    ]
-    for answer in answers:
-        context.store.decisions.save_answer(context.run_id, answer, role=AnswerRole.SHADOW, at=context.clock())
-    return answers
+    answer = analyst.choose(market.snapshot, menu, market.briefing)
+    context.store.decisions.save_answer(context.run_id, answer, role=role, at=context.clock())
+    return answer
 
 
 def _handle_failed_answer(

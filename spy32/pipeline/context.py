@@ -15,7 +15,7 @@ from spy32.errors import ExitCode
 from spy32.options.history import DailyHistory
 from spy32.options.surface import Smile
 from spy32.pipeline.sources import Sources
-from spy32.ports import AccountGateway, Analyst, Clock, Market, Monotonic, OrderGateway
+from spy32.ports import AccountGateway, Analyst, Clock, Monotonic, OrderGateway
 from spy32.rules.limits import assess_risk
 from spy32.sessions import market_date, week_start
 from spy32.settings import Settings
@@ -56,10 +56,6 @@ class RunContext:
     """Seeds menu ids and their order; stored with the menu."""
     report: Callable[[str], None]
     report_step: Callable[[Step], None]
-
-    def source(self, name: str) -> Market:
-        """Return the source of the chain of record, to re-quote its legs."""
-        return next(market for market in self.sources.chain if market.name == name)
 
     @property
     def seconds_left(self) -> float:

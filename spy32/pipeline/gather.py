@@ -66,43 +66,31 @@ class SourceAnswers:
         self._round = InquiryRound(request.seconds, request.monotonic, report)
         self._served_count = 0
         knobs, name, since = request.settings.market, request.underlying, request.today - HISTORY_SPAN
-        chains = _unique_sources((*sources.chain, *sources.checks))
+        chains = tuple(dict.fromkeys((*sources.chain, *sources.checks)))
         self.chains_needed = 2 if knobs.cross_check and len(chains) > 1 else 1
         """Number of usable chains wanted: one, or two with a cross-check."""
-        self._chain = Inquiry(
-            datum="chain",
-            sources=chains,
-            ask=lambda source: _load_chain(source, request),
-            answers_needed=self.chains_needed,
-        )
-        self._history = Inquiry(
-            datum="history", sources=sources.history, ask=lambda source: source.history(name, since) or None
-        )
+        self._chain = Inquiry("chain", chains, lambda source: _load_chain(source, request), self.chains_needed)
+        self._history = Inquiry("history", sources.history, lambda source: source.history(name, since) or None)
         self._levels: dict[str, Metric] = {}
         """The VIX family. A later source fills in what an earlier one lacked."""
         self._vix = Inquiry(
-            datum="vix",
-            sources=sources.vix,
-            ask=lambda source: _load_volatility_levels(source, self._levels, request.today),
+            "vix", sources.vix, lambda source: _load_volatility_levels(source, self._levels, request.today)
         )
-        self._vix_year = Inquiry(
-            datum="vix year", sources=sources.vix, ask=lambda source: source.volatility_history(since) or None
-        )
+        self._vix_year = Inquiry("vix year", sources.vix, lambda source: source.volatility_history(since) or None)
         # One source has past ex-dates, a table has coming ones; both are merged.
         self._dividends = [
-            Inquiry(datum="dividends", sources=(dividend_source,), ask=lambda source: source.dividends(name))
+            Inquiry("dividends", (dividend_source,), lambda source: source.dividends(name))
             for dividend_source in sources.dividends
         ]
-        self._rate = Inquiry(datum="rate", sources=sources.rate, ask=lambda source: _load_rate(source, request.now))
+        self._rate = Inquiry("rate", sources.rate, lambda source: _load_rate(source, request.now))
+        self._related = tuple(ticker for ticker in knobs.related if ticker != name)
         self._moves = Inquiry(
-            datum="moves",
-            sources=sources.vix if knobs.related else (),
-            ask=lambda source: _load_moves(source, related_tickers(request), request.today),
+            "moves",
+            sources.vix if knobs.related else (),
+            lambda source: _load_moves(source, self._related, request.today),
         )
-        self._metrics = Inquiry(
-            datum="metrics", sources=sources.broker, ask=lambda source: source.metrics(name) or None
-        )
-        self._earnings = Inquiry(datum="earnings", sources=sources.broker, ask=lambda source: source.earnings(name))
+        self._metrics = Inquiry("metrics", sources.broker, lambda source: source.metrics(name) or None)
+        self._earnings = Inquiry("earnings", sources.broker, lambda source: source.earnings(name))
         first = (self._chain, self._history, self._vix, self._vix_year)
         self._round.run([*first, *self._dividends, self._rate, self._moves, self._metrics, self._earnings])
 
@@ -128,7 +116,7 @@ class SourceAnswers:
             days = _neighbours(source.expirations(name), day)
             return SourceChain(chain=_load_chain_days(source, name, days, day), target=day)
 
-        inquiry = Inquiry(datum="expiration", sources=(source,), ask=ask)
+        inquiry = Inquiry("expiration", (source,), ask)
         self._round.run([inquiry])
         return inquiry.answer
 
@@ -157,7 +145,7 @@ class SourceAnswers:
             rate=rate,
             dividends=merge_dividends([inquiry.answer for inquiry in self._dividends], request.today),
             collected_at=None if is_recorded else request.now,
-            moves=self._moves.answer or _missing_data(related_tickers(request), self._moves, "fraction"),
+            moves=self._moves.answer or _missing_data(self._related, self._moves, "fraction"),
             metrics=self._metrics.answer or {},
             events=request.events(self._earnings.answer),
             tried=self.attempts,
@@ -165,7 +153,7 @@ class SourceAnswers:
 
     def may_trade(self, source: Market) -> bool:
         """Return False for a source that is only used for the cross-check."""
-        return any(source.name == known.name for known in self._sources.chain)
+        return source in self._sources.chain
 
     @property
     def attempts(self) -> tuple[SourceAttempt, ...]:
@@ -187,19 +175,6 @@ class SourceAnswers:
         if any(isinstance(error, Unavailable) for error in errors):
             return Unavailable(message)
         return Unusable(message, gate=getattr(errors[0], "gate", None) if errors else None)
-
-
-def related_tickers(request: CollectRequest) -> tuple[str, ...]:
-    """Return the related tickers of the settings, without the underlying itself."""
-    return tuple(ticker for ticker in request.settings.market.related if ticker != request.underlying)
-
-
-def _unique_sources(sources: Sequence[Market]) -> tuple[Market, ...]:
-    """Return each source once, at its first position."""
-    firsts: dict[str, Market] = {}
-    for source in sources:
-        firsts.setdefault(source.name, source)
-    return tuple(firsts.values())
 
 
 def _load_chain(source: Market, request: CollectRequest) -> SourceChain:
@@ -243,17 +218,22 @@ def _neighbours(expirations: tuple[date, ...], target: date) -> tuple[date, ...]
 def _load_volatility_levels(source: Market, levels: dict[str, Metric], today: date) -> dict[str, Metric] | None:
     """Add this source's levels of the VIX family. Raises `Unavailable` while one is missing, so that the next source is
     asked."""
-    served = source.volatility()
+    served = _todays_metrics(source, source.volatility(), today)
     if not served:
         return None
-    for name, level in served.items():
-        current = level if source.is_recorded else _require_today(level, today)
-        if name not in levels or levels[name].value is None:
-            levels[name] = current
-    if source.is_recorded or all(levels.get(name) is not None and levels[name].value is not None for name in INDICES):
+    levels |= {name: level for name, level in served.items() if name not in levels or levels[name].value is None}
+    missing = [name for name in INDICES if name not in levels or levels[name].value is None]
+    if source.is_recorded or not missing:
         return levels
-    missing = [f"{name.upper()}: {levels[name].missing}" for name in INDICES if name in levels and levels[name].missing]
-    raise Unavailable("; ".join(missing) or f"{source.name} has no VIX")
+    reasons = [f"{name.upper()}: {levels[name].missing}" for name in missing if name in levels]
+    raise Unavailable("; ".join(reasons) or f"{source.name} has no VIX")
+
+
+def _todays_metrics(source: Market, metrics: dict[str, Metric], today: date) -> dict[str, Metric]:
+    """Return the metrics; of a live source those of another day are missing."""
+    if source.is_recorded:
+        return metrics
+    return {name: _require_today(metric, today) for name, metric in metrics.items()}
 
 
 def _require_today(level: Metric, today: date) -> Metric:
@@ -277,9 +257,7 @@ def _load_rate(source: Market, now: datetime) -> Metric | None:
 
 def _load_moves(source: Market, tickers: Sequence[str], today: date) -> dict[str, Metric] | None:
     """Return the source's moves of the tickers. Raises `Unavailable` when it has none of them."""
-    moves = source.moves(tickers)
-    if not source.is_recorded:
-        moves = {ticker: _require_today(move, today) for ticker, move in moves.items()}
+    moves = _todays_metrics(source, source.moves(tickers), today)
     if moves and all(move.value is None for move in moves.values()):
         raise Unavailable("; ".join(dict.fromkeys(move.missing or "" for move in moves.values())))
     return moves or None
@@ -299,10 +277,7 @@ def merge_dividends(found: Iterable[tuple[Dividend, ...] | None], today: date) -
     answers = [answer for answer in found if answer is not None]
     if not answers:
         return None
-    dividends: dict[date, Dividend] = {}
-    for answer in answers:
-        for dividend in answer:
-            dividends.setdefault(dividend.ex_date, dividend)
+    dividends = {dividend.ex_date: dividend for answer in reversed(answers) for dividend in answer}
     last = max((day for day in dividends if day <= today), default=date.min)
     known = tuple(dividends[day] for day in sorted(dividends))
     return (*(each for each in known if each.ex_date >= last), *_expected_dividends(known, today))

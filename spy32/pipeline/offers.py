@@ -9,6 +9,7 @@ from datetime import date
 from functools import cached_property
 
 from spy32.domain.market import MarketSnapshot, QualityReport, SourceAttempt
+from spy32.domain.value import value
 from spy32.errors import Spy32Error, Unusable
 from spy32.pipeline.context import CheckedMarket
 from spy32.pipeline.gather import SourceAnswers, SourceChain
@@ -22,21 +23,15 @@ SOURCE_GATES = frozenset({"underlying", "session", "quote_age", "spot"})
 Inspection = Callable[[MarketSnapshot], tuple[CheckedMarket | None, QualityReport]]
 
 
+@value
 class CollectedMarket:
     """A snapshot with its quality report. `checked` is the usable part, None when a gate stopped it."""
 
-    def __init__(
-        self,
-        snapshot: MarketSnapshot,
-        checked: CheckedMarket | None,
-        quality: QualityReport,
-        judged: tuple[Tradability, ...] = (),
-    ) -> None:
-        self.snapshot = snapshot
-        self.checked = checked
-        self.quality = quality
-        self.tradabilities = judged
-        """The expirations that were looked at before this one was taken, in that order."""
+    snapshot: MarketSnapshot
+    checked: CheckedMarket | None
+    quality: QualityReport
+    tradabilities: tuple[Tradability, ...] = ()
+    """The expirations that were looked at before this one was taken, in that order."""
 
 
 def gate_error(report: QualityReport) -> Spy32Error:
@@ -117,7 +112,8 @@ class SourceOffer:
 
     def _collect(self, chain: SourceChain) -> CollectedMarket:
         snapshot = self._gathered.snapshot(chain)
-        return CollectedMarket(snapshot, *self._inspect(snapshot))
+        checked, quality = self._inspect(snapshot)
+        return CollectedMarket(snapshot=snapshot, checked=checked, quality=quality)
 
     def _judge(self, market: CollectedMarket) -> Tradability:
         snapshot, checked = market.snapshot, market.checked

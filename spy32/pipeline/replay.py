@@ -11,7 +11,7 @@ from spy32.domain.answer_role import AnswerRole
 from spy32.domain.briefing import Briefing
 from spy32.domain.codec import encode
 from spy32.domain.market import MarketSnapshot
-from spy32.domain.proposals import Decision, Finding, Proposal, Recommendation, RiskDecision
+from spy32.domain.proposals import Decision, Finding, Recommendation, RiskDecision
 from spy32.domain.spreads import Account, ExpectedValue, Greeks, Menu
 from spy32.domain.value import value
 from spy32.errors import BadUsage
@@ -49,79 +49,72 @@ class ReplayResult:
         return f"R{self.run_id}"
 
 
-def replay(
-    store: Store,
-    run_id: int,
-    *,
-    find_history: HistoryLookup,
-    build_rule_analyst: Callable[[str, Settings], Analyst],
-    find_recorded_analyst: RecordedAnalystLookup | None = None,
-) -> ReplayResult:
+@value
+class ReplayContext:
+    """The run, and what is needed beside its record."""
+
+    store: Store
+    run_id: int
+    find_history: HistoryLookup
+    build_rule_analyst: Callable[[str, Settings], Analyst]
+    find_recorded_analyst: RecordedAnalystLookup
+
+
+def replay(context: ReplayContext) -> ReplayResult:
     """Recompute gates, menu, the rules' choices, the model's answer, checks and order; compare each with the record.
 
     Raises `BadUsage` when the run has no snapshot.
     """
-    run = store.runs.get(run_id)
-    if not store.decisions.has_snapshot(run_id):
-        raise BadUsage(f"R{run_id} ended before it had a snapshot ({run.cause}); there is nothing to replay")
-    snapshot = store.decisions.snapshot(run_id)
-    settings = restore_settings(store.decisions.settings(run_id))
+    run = context.store.runs.get(context.run_id)
+    if not context.store.decisions.has_snapshot(run.id):
+        raise BadUsage(f"R{run.id} ended before it had a snapshot ({run.cause}); there is nothing to replay")
     checked: list[str] = []
     differences: list[str] = []
-    for name, recorded, recomputed in _compare_steps(
-        store, run_id, snapshot, settings, find_history, build_rule_analyst, find_recorded_analyst
-    ):
+    for name, recorded, recomputed in _compare_steps(context):
         checked.append(name)
         differences += [f"{name}: {difference}" for difference in diff_values(encode(recorded), encode(recomputed))]
-    return ReplayResult(run_id=run_id, checked=tuple(checked), differences=tuple(differences))
+    return ReplayResult(run_id=run.id, checked=tuple(checked), differences=tuple(differences))
 
 
-def _compare_steps(  # noqa: PLR0913, PLR0917 - what a run consists of
-    store: Store,
-    run_id: int,
-    snapshot: MarketSnapshot,
-    settings: Settings,
-    find_history: HistoryLookup,
-    build_rule_analyst: Callable[[str, Settings], Analyst],
-    find_recorded_analyst: RecordedAnalystLookup | None,
-) -> Iterator[tuple[str, Any, Any]]:
+def _compare_steps(context: ReplayContext) -> Iterator[tuple[str, Any, Any]]:
+    """Yield each step's name, its record, and what it comes to now."""
+    decisions, run_id = context.store.decisions, context.run_id
+    snapshot, settings = decisions.snapshot(run_id), restore_settings(decisions.settings(run_id))
     market, quality = inspect_snapshot(snapshot, settings)
-    yield "gates", store.decisions.quality(run_id), quality
-    menu = store.decisions.menu(run_id)
+    yield "gates", decisions.quality(run_id), quality
+    menu = decisions.menu(run_id)
     if menu is None or market is None:
         return
-    recomputed_menu = build_menu(
-        market, settings, seed=menu.seed, find_history=partial(_history_of_run, menu, find_history)
-    )
+    find_history = partial(_history_of_run, menu, context.find_history)
+    recomputed_menu = build_menu(market, settings, seed=menu.seed, find_history=find_history)
     recomputed_menu = drop_account_refusals(recomputed_menu, menu)
-    recorded_briefing = store.decisions.briefing(run_id)
+    recorded = decisions.briefing(run_id)
     briefing = build_briefing(snapshot, market, quality)
     is_old = bool(menu.candidates) and all(candidate.outlook is None for candidate in menu.candidates)
     if is_old:
         yield "menu without figures of its smile", _drop_smile_figures(menu), _drop_smile_figures(recomputed_menu)
-        if recorded_briefing is not None:
-            briefing = _restore_smile_figures(briefing, recorded_briefing)
     else:
         yield "menu", menu, recomputed_menu
-    if recorded_briefing is not None:
-        briefing = _restore_account(briefing, recorded_briefing)
-        yield "briefing", recorded_briefing, briefing
-    answers = store.decisions.answers(run_id)
+    if recorded is not None:
+        # Positions and account of that day are recorded only there.
+        held, open_risk, net = recorded.held, recorded.open_risk, recorded.net_liquidation
+        briefing = replace(briefing, held=held, open_risk=open_risk, net_liquidation=net)
+        briefing = _restore_smile_figures(briefing, recorded) if is_old else briefing
+        yield "briefing", recorded, briefing
+    answers = decisions.answers(run_id)
     for role, answer in answers:
         if answer.analyst in RULE_ANALYSTS:
-            recomputed = build_rule_analyst(answer.analyst, settings).choose(snapshot, menu, briefing)
+            recomputed = context.build_rule_analyst(answer.analyst, settings).choose(snapshot, menu, briefing)
             yield f"{role} of the rule {answer.analyst}", answer, recomputed
-        elif find_recorded_analyst is not None and role is not AnswerRole.AGAIN:
-            recorded_analyst = find_recorded_analyst(role, answer, settings, menu.seed)
+        elif role is not AnswerRole.AGAIN:
+            recorded_analyst = context.find_recorded_analyst(role, answer, settings, menu.seed)
             if recorded_analyst is not None:
                 model, differences = recorded_analyst
                 yield f"{role} answer to {answer.prompt}", answer, model.choose(snapshot, menu, briefing)
                 yield f"{role} requests of {answer.prompt}", [], differences
-    ruling, proposal = store.decisions.ruling(run_id), store.proposals.find_by_run(run_id)
     chosen = _deciding_answer(answers)
-    if ruling is None or chosen is None:
-        return
-    yield from _compare_decision(store, run_id, snapshot, settings, menu, chosen, ruling, proposal)
+    if chosen is not None and not chosen.vetoes:
+        yield from _compare_decision(context, snapshot, settings, menu, chosen)
 
 
 def _history_of_run(menu: Menu, find_history: HistoryLookup, underlying: str, at: datetime) -> DailyHistory | None:
@@ -177,11 +170,6 @@ def _drop_smile_figures(menu: Menu) -> Menu:
     return replace(menu, candidates=tuple(candidates), dropped=tuple(dropped))
 
 
-def _restore_account(briefing: Briefing, recorded: Briefing) -> Briefing:
-    """Return the briefing with positions and account of that day, which are recorded only there."""
-    return replace(briefing, held=recorded.held, open_risk=recorded.open_risk, net_liquidation=recorded.net_liquidation)
-
-
 def _restore_smile_figures(briefing: Briefing, recorded: Briefing) -> Briefing:
     """Return the briefing with the recorded figures of the smile; its order stays."""
     kept = {f"market.{name}" for name in SMILE_FIGURES} & recorded.figures.keys()
@@ -204,32 +192,19 @@ def _deciding_answer(answers: Sequence[tuple[AnswerRole, Recommendation]]) -> Re
     return next((answer for role, answer in answers if role is AnswerRole.SHADOW and answer.analyst == "rules"), None)
 
 
-def _compare_decision(  # noqa: PLR0913, PLR0917 - what a decision consists of
-    store: Store,
-    run_id: int,
-    snapshot: MarketSnapshot,
-    settings: Settings,
-    menu: Menu,
-    chosen: Recommendation,
-    ruling: RiskDecision,
-    proposal: Proposal | None,
+def _compare_decision(
+    context: ReplayContext, snapshot: MarketSnapshot, settings: Settings, menu: Menu, chosen: Recommendation
 ) -> Iterator[tuple[str, Any, Any]]:
-    candidate = menu.find(chosen.candidate_id)
-    if candidate is None or ruling.account is None or ruling.exposure is None or ruling.at is None:
+    store, run_id = context.store, context.run_id
+    candidate, ruling = menu.find(chosen.candidate_id), store.decisions.ruling(run_id)
+    if candidate is None or ruling is None or ruling.account is None or ruling.exposure is None or ruling.at is None:
         return
-    if chosen.vetoes:
-        return
-    recomputed = assess_risk(
-        candidate,
-        snapshot,
-        _account_of_ruling(ruling.account, ruling),
-        ruling.exposure,
-        settings=settings,
-        now=ruling.at,
-    )
+    account = _account_of_ruling(ruling.account, ruling)
+    recomputed = assess_risk(candidate, snapshot, account, ruling.exposure, settings=settings, now=ruling.at)
     price_findings = tuple(finding for finding in ruling.findings if finding.rule in pricing.PRICE_RULES)
     yield "checks", ruling.findings, (*price_findings, *recomputed.findings)
     yield "size", ruling.sizing, recomputed.sizing
+    proposal = store.proposals.find_by_run(run_id)
     if proposal is None or proposal.chosen_by != chosen.analyst:
         return
     first, first_body = store.proposals.get_original(run_id)

@@ -113,13 +113,9 @@ def _weekly_steps(runner: StepRunner) -> Proposal:
     context = runner.run_context
     account_status = runner.run_step("authenticate", lambda: authenticate(context))
     market = runner.run_step("collect", lambda: collect(context, account_status.account))
-    menu = runner.run_step(
-        "screen", lambda: screen(context, market, None if account_status.errors else account_status.account)
-    )
+    menu = runner.run_step("screen", lambda: screen(context, market, account_status.usable))
     runner.question = (market, menu)
-    chosen = runner.run_step(
-        "consult", lambda: consult(context, market, menu, None if account_status.errors else account_status.account)
-    )
+    chosen = runner.run_step("consult", lambda: consult(context, market, menu, account_status.usable))
     ruling = runner.run_step("vet", lambda: vet(context, market, menu, chosen, account_status))
     candidate = menu.find(chosen.candidate_id)
     assert candidate is not None

@@ -51,7 +51,7 @@ class Sources:
         return bool(self.checks) and self.chain[0] is self.checks[0]
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Inquiry(Generic[T]):
     """The requests for one datum. Sources are asked in order, `answers_needed` at a time, until that many answer."""
 

@@ -48,10 +48,6 @@ class StartRequest:
     """Make a new run, linked to the finished one."""
 
 
-def _ignore_start(_rid: str) -> None:
-    """Without a monitor nobody is told that a run begins."""
-
-
 @value
 class StartContext:
     """Everything that a start needs from outside."""
@@ -73,7 +69,7 @@ class StartContext:
     """Whether the chain is a recorded one, also where its file cannot be read."""
     build_run_context: "Callable[[Store, Sources, Run], RunContext]"
     warn: "Callable[[str], None]"
-    ping_start: "Callable[[str], None]" = _ignore_start
+    ping_start: "Callable[[str], None]"
     """Tells the monitor, with the `rid` of the run, that a run of the slot has begun; it never waits or raises."""
 
 

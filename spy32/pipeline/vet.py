@@ -1,16 +1,14 @@
 """The vet step: may the choice be traded? Fresh quotes, market conditions, limits and size decide, not the analyst."""
 
-from collections.abc import Sequence
 from dataclasses import replace as changed
 
-from spy32.domain.market import LegQuotes, MarketSnapshot
+from spy32.domain.market import MarketSnapshot
 from spy32.domain.proposals import Finding, Recommendation, RiskDecision
 from spy32.domain.runs import Cause
-from spy32.domain.spreads import Candidate, Leg, Menu
+from spy32.domain.spreads import Candidate, Menu
 from spy32.errors import Spy32Error, Unavailable, Unusable
 from spy32.pipeline.authenticate import AccountStatus
 from spy32.pipeline.context import CheckedMarket, RunContext, RunEnd, StepResult
-from spy32.ports import Market
 from spy32.quality.common import pluralise
 from spy32.rules import conditions, pricing
 from spy32.rules.limits import ineligible_prompt_reason
@@ -28,11 +26,11 @@ def vet(
     unfit = ineligible_prompt_reason(chosen.prompt, context.settings)
     if unfit is not None:
         return RunEnd.no_trade(Cause.VETOED, unfit)
-    if account_status.account is None or account_status.errors:
+    if account_status.usable is None:
         return RunEnd.no_trade(Cause.ACCOUNT, *account_status.errors)
     now = context.clock()
-    price_findings = requote(context, candidate, market.snapshot)
-    (ruling,) = context.assess_risk((candidate,), market.snapshot, account_status.account, now)
+    price_findings = _requote(context, candidate, market.snapshot)
+    (ruling,) = context.assess_risk((candidate,), market.snapshot, account_status.usable, now)
     ruling = changed(ruling, findings=(*price_findings, *ruling.findings))
     context.store.decisions.save_ruling(context.run_id, ruling, now)
     if ruling.is_accepted:
@@ -41,25 +39,21 @@ def vet(
     return RunEnd.no_trade(refusal_cause(ruling), *ruling.reasons)
 
 
-def requote(context: RunContext, candidate: Candidate, snapshot: MarketSnapshot) -> tuple[Finding, ...]:
-    """Fetch fresh quotes of the chosen legs and return the findings of the comparison with the menu's prices."""
-    first = context.source(snapshot.source)
-    others = (source for source in (*context.sources.chain, *context.sources.checks) if source.name != first.name)
-    quotes = _fetch_quotes((first, *others), context.underlying, candidate.spread.legs)
-    return pricing.check_prices(candidate, snapshot.spot, quotes, context.settings)
+def _requote(context: RunContext, candidate: Candidate, snapshot: MarketSnapshot) -> tuple[Finding, ...]:
+    """Fetch fresh quotes of the chosen legs and return the findings of the comparison with the menu's prices.
 
-
-def _fetch_quotes(sources: Sequence[Market], underlying: str, legs: Sequence[Leg]) -> LegQuotes:
-    """Return the quotes of the first source that answers, so that one failing source does not waste a paid answer.
-
-    Raises the first source's error when none answers.
+    The source of the chain is asked first, then the others, so that one failing source does not waste a paid answer.
+    Raises the first one's error when none answers.
     """
+    known = dict.fromkeys((*context.sources.chain, *context.sources.checks))
     errors: list[Spy32Error] = []
-    for source in sources:
+    for source in sorted(known, key=lambda market: market.name != snapshot.source):
         try:
-            return source.quotes(underlying, legs)
+            quotes = source.quotes(context.underlying, candidate.spread.legs)
         except (Unavailable, Unusable) as error:
             errors.append(error)
+        else:
+            return pricing.check_prices(candidate, snapshot.spot, quotes, context.settings)
     raise errors[0]
 
 

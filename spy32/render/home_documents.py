@@ -23,7 +23,8 @@ Part(PendingItem)
 Part(ModelSpending, "month spent budget used_up=is_used_up")
 Part(
     OpenTrade,
-    "id state trade=words credit max_loss dte next_exit mark proposal_id reason",
+    """id state=trade.state trade=words credit=trade.credit max_loss=trade.max_loss dte next_exit mark proposal_id
+    reason""",
     proposal_id=Key(ProposalId | None, "close.id", "Of the close that waits, is approved or is sent."),
     reason=Key(ExitReason | None, "close.reason", "Of that close."),
 )

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 def open_trade_items(item: "OpenTrade") -> Iterator[Item]:
     """What is held, and its mark with the next exit or the close that there is."""
-    state = f" · {item.state}" if item.state is not TradeState.OPEN else ""
-    yield pair(item.id, f"{held_words(item)} · max loss {format_dollars(item.max_loss)}{state}", "strong")
+    state = f" · {item.trade.state}" if item.trade.state is not TradeState.OPEN else ""
+    yield pair(item.id, f"{held_words(item)} · max loss {format_dollars(item.trade.max_loss)}{state}", "strong")
     is_flagged = item.mark is not None and bool(item.mark.flags)
     is_loud = item.close is not None or item.next_exit <= item.today or is_flagged
     yield pair(f"{item.id} now", " · ".join(standing_words(item)), "warn" if is_loud else "")
@@ -35,7 +35,7 @@ def open_trade_items(item: "OpenTrade") -> Iterator[Item]:
 
 def held_words(item: "OpenTrade") -> str:
     """`2 SPY 30 Sep 621/616 put spread @ 0.56 cr · 32 DTE`."""
-    return f"{item.words} @ {format_credit(item.credit)} · {days_words(item.dte)}"
+    return f"{item.words} @ {format_credit(item.trade.credit)} · {days_words(item.dte)}"
 
 
 def days_words(dte: int) -> str:

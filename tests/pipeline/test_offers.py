@@ -22,7 +22,7 @@ WEDNESDAY, MONDAY = FRIDAY - timedelta(days=2), FRIDAY + timedelta(days=3)
 DAYS = (*b.NEIGHBOURS, WEDNESDAY, FRIDAY, MONDAY)
 
 
-@dataclass
+@dataclass(eq=False)
 class CountingSource(Source):
     """A source that says which expirations it was asked for; `dead` ones cannot be had."""
 

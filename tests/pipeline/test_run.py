@@ -22,7 +22,7 @@ from spy32.errors import BrokerRefused, Unavailable, Unusable
 from spy32.lifecycle import ProposalState
 from spy32.markets.bundled_history import total_returns
 from spy32.options.history import DailyHistory
-from spy32.pipeline.replay import ReplayResult, diff_values, replay
+from spy32.pipeline.replay import ReplayContext, ReplayResult, diff_values, replay
 from spy32.pipeline.run import run
 from spy32.quality import checks
 from spy32.settings.model import Choice
@@ -181,10 +181,13 @@ def test_a_small_account_ends_in_limits_and_says_what_would_do(monday: Monday) -
 
 def replay_offline(monday: Monday, done: Run) -> ReplayResult:
     return replay(
-        monday.store,
-        done.id,
-        find_history=total_returns,
-        build_rule_analyst=lambda name, settings: RulesAnalyst(settings),
+        ReplayContext(
+            store=monday.store,
+            run_id=done.id,
+            find_history=total_returns,
+            build_rule_analyst=lambda name, settings: RulesAnalyst(settings),
+            find_recorded_analyst=lambda *_: None,
+        )
     )
 
 

@@ -111,7 +111,7 @@ def test_a_source_that_may_only_check_never_ends_the_search_for_one_to_trade_on(
 
 @pytest.mark.slow
 def test_no_source_is_asked_once_the_time_for_collecting_is_over() -> None:
-    @dataclass
+    @dataclass(eq=False)
     class Late(Source):
         def history(self, underlying: str, since: date) -> tuple[DailyBar, ...]:
             time.sleep(1.2)
@@ -221,7 +221,7 @@ def test_a_defect_in_a_source_is_not_taken_for_bad_weather() -> None:
 def test_questions_run_side_by_side() -> None:
     together = threading.Barrier(2, timeout=SOON)
 
-    @dataclass
+    @dataclass(eq=False)
     class Meeting(Source):
         def history(self, underlying: str, since: date) -> tuple[DailyBar, ...]:
             together.wait()

@@ -14,7 +14,7 @@ from tests.support.fakes import FakeAccount, FakeMarket, FakeOrders, ManualClock
 from tests.support.trading import TradingDesk
 
 
-@dataclass
+@dataclass(eq=False)
 class FreshMarket(FakeMarket):
     """Quotes that are always of now."""
 

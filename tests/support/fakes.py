@@ -36,7 +36,7 @@ class ManualClock:
         self.at += timedelta(seconds=seconds)
 
 
-@dataclass
+@dataclass(eq=False)
 class FakeMarket:
     """Serves one snapshot; `chain_now` can be exchanged to let the market move."""
 

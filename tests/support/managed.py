@@ -28,7 +28,7 @@ CALLS = builders.spread("695", "700").legs
 PUTS = builders.spread().legs
 
 
-@dataclass
+@dataclass(eq=False)
 class QuotedMarket(FakeMarket):
     """Quotes of now, at the prices that a test sets; other contracts as the builders have them."""
 

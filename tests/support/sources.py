@@ -16,7 +16,7 @@ from tests.support import builders
 from tests.support.fakes import FakeMarket
 
 
-@dataclass
+@dataclass(eq=False)
 class Source(FakeMarket):
     """A fake that can be slow, wrong, or without a datum."""
 
