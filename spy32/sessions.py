@@ -170,9 +170,8 @@ def near_expirations(listed: Iterable[date], today: date, target_dte: int, toler
     Of two equally near, the earlier is first. Past expirations are ignored.
     """
     days_left = {day: days_to_expiration(day, today) for day in listed}
-    distances = {day: abs(days - target_dte) for day, days in days_left.items() if days >= 0}
-    near = (day for day, days in distances.items() if days <= tolerance)
-    return tuple(sorted(near, key=lambda day: (distances[day], day)))
+    near = (day for day, days in days_left.items() if days >= 0 and abs(days - target_dte) <= tolerance)
+    return tuple(sorted(near, key=lambda day: (abs(days_left[day] - target_dte), day)))
 
 
 def years_to_expiration(now: datetime, expiration: date) -> float:

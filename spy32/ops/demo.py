@@ -74,15 +74,13 @@ def run_year_demo(
 def _demo_home(*, keep: bool) -> Iterator[Path]:
     """A home that goes afterwards, unless it is to be kept or something has failed."""
     home = Path(tempfile.mkdtemp(prefix="spy32-demo-"))
-    is_whole = False
     try:
         yield home
-        is_whole = True
-    except KeyboardInterrupt:
-        is_whole = True
+    except Exception:
+        keep = True
         raise
     finally:
-        if is_whole and not keep:
+        if not keep:
             shutil.rmtree(home)
 
 

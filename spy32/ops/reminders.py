@@ -38,19 +38,8 @@ WEEK_RUNS = 50
 def queue_reminders(store: "Store", settings: Settings, now: datetime) -> tuple[NoticeText, ...]:
     """Queue what is due now, and return it."""
     due = (*_lapsing(store, now), *_unknown_orders(store), *_week_loss(store, settings, now), *_week(store, now))
-    return tuple(text for text in due if _queue_news(store, text, now))
-
-
-def _queue_news(store: "Store", text: NoticeText, now: datetime) -> bool:
-    """Queue what was not said before, or long enough ago; return whether it was queued.
-
-    What was just said is left out without a write; the write looks again, as other processes remind as well.
-    """
-    repeat_after = UNKNOWN_INTERVAL if text.kind is NoticeKind.UNKNOWN_ORDER else None
-    latest = store.notices.find_latest(text.kind, text.about)
-    if latest is not None and (repeat_after is None or now - latest.created_at < repeat_after):
-        return False
-    return store.notices.add_reminder(text, now, repeat_after=repeat_after)
+    again = {NoticeKind.UNKNOWN_ORDER: UNKNOWN_INTERVAL}
+    return tuple(text for text in due if store.notices.add_reminder(text, now, repeat_after=again.get(text.kind)))
 
 
 def _lapsing(store: "Store", now: datetime) -> Iterator[NoticeText]:

@@ -5,7 +5,7 @@ from decimal import ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING
 
 from spy32.domain.book import book_max_loss, proposed_position
-from spy32.domain.proposals import Proposal, ProposalKind
+from spy32.domain.proposals import ProposalKind
 from spy32.domain.spreads import CENT, Account, Mode
 from spy32.domain.units import Dollars
 from spy32.domain.value import value
@@ -57,8 +57,10 @@ def load_risk(
     exposure = store.risk.exposure(run_id=None, today=today, week_start=week_start(today), account=account)
     book = assess_book(positions, exposure, account, limits, rate=rate, now=now)
     new_trade = None
-    proposal = _waiting_opening(store, now)
-    if proposal is not None:
+    openings = [each for each in store.proposals.select(ProposalState.PROPOSED) if each.kind is ProposalKind.OPEN]
+    waiting = [each for each in openings if not each.is_over(now)]
+    if waiting:
+        proposal = waiting[-1]
         view = store.history.view(proposal.run_id)
         candidate = view.menu.find(proposal.candidate_id) if view.menu is not None else None
         added = proposed_position(f"P{proposal.id}", proposal, candidate, view.market)
@@ -75,12 +77,3 @@ def load_risk(
         oldest_mark=min((item.market.at for item in book.positions if item.market is not None), default=None),
         new_trade=new_trade,
     )
-
-
-def _waiting_opening(store: "Store", now: datetime) -> Proposal | None:
-    waiting = [
-        proposal
-        for proposal in store.proposals.select(ProposalState.PROPOSED)
-        if proposal.kind is ProposalKind.OPEN and not proposal.is_over(now)
-    ]
-    return waiting[-1] if waiting else None

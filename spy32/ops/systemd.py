@@ -15,8 +15,29 @@ def user_units(commands: Mapping[str, Sequence[str]], schedule: Schedule) -> dic
     """Return a service and a timer for each command, by file name. `commands` are argument lists by unit."""
     units = {}
     for name, arguments in commands.items():
-        units[f"spy32-{name}.service"] = _service(name, arguments, schedule)
-        units[f"spy32-{name}.timer"] = _timer(name)
+        scheduled = SCHEDULED[name]
+        units[f"spy32-{name}.service"] = f"""\
+[Unit]
+Description=spy32: {scheduled.purpose}
+
+[Service]
+Type=oneshot
+ExecStart={" ".join(_unit_word(word) for word in arguments)}
+TimeoutStartSec={schedule.run_deadline_seconds + STOP_AFTER_SECONDS}
+Nice=5
+"""
+        units[f"spy32-{name}.timer"] = f"""\
+[Unit]
+Description=spy32: {scheduled.purpose}
+
+[Timer]
+OnCalendar={scheduled.calendar}
+Persistent=true
+AccuracySec=1min
+
+[Install]
+WantedBy=timers.target
+"""
     return units
 
 
@@ -31,34 +52,6 @@ def units_text(units: Mapping[str, str], user: str) -> str:
 # systemd sends no mail: `systemctl --user --failed` shows what failed, `journalctl --user -u spy32-analyze` its words.
 """
     return "\n".join([head, *(f"# ~/.config/systemd/user/{name}\n{text}" for name, text in units.items())])
-
-
-def _service(name: str, arguments: Sequence[str], schedule: Schedule) -> str:
-    return f"""\
-[Unit]
-Description=spy32: {SCHEDULED[name].purpose}
-
-[Service]
-Type=oneshot
-ExecStart={" ".join(_unit_word(word) for word in arguments)}
-TimeoutStartSec={schedule.run_deadline_seconds + STOP_AFTER_SECONDS}
-Nice=5
-"""
-
-
-def _timer(name: str) -> str:
-    return f"""\
-[Unit]
-Description=spy32: {SCHEDULED[name].purpose}
-
-[Timer]
-OnCalendar={SCHEDULED[name].calendar}
-Persistent=true
-AccuracySec=1min
-
-[Install]
-WantedBy=timers.target
-"""
 
 
 def _unit_word(word: str) -> str:

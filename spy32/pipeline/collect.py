@@ -1,6 +1,5 @@
 """The collect step: one market snapshot, checked by the quality gates, and the briefing that is made of it."""
 
-import math
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -57,7 +56,7 @@ def collect(context: RunContext, account: Account | None) -> StepResult[CheckedM
         context.run_id,
         snapshot=collected.snapshot,
         quality=collected.quality,
-        line=market_line(collected.snapshot, collected.checked),
+        line=market_line(collected.snapshot, briefing),
         deciding=decision_settings(context.settings, context.profile),
         briefing=briefing,
         at=context.clock(),
@@ -255,10 +254,9 @@ def _gate_message(gate: Gate) -> str:
     return f"gate {gate.name}: {gate.figure}" + (f" ({gate.note})" if gate.note else "")
 
 
-def market_line(snapshot: MarketSnapshot, market: CheckedMarket | None) -> MarketSummary:
+def market_line(snapshot: MarketSnapshot, briefing: Briefing) -> MarketSummary:
     """Return the market of the run in one line. Figures from vols are None when a gate stopped the chain."""
-    atm = market.smile.atm_iv() if market is not None else math.nan
-    vix = snapshot.volatility.get("vix")
+    figures, vix = briefing.figures, snapshot.volatility.get("vix")
     return MarketSummary(
         underlying=snapshot.underlying,
         spot=snapshot.spot,
@@ -267,8 +265,8 @@ def market_line(snapshot: MarketSnapshot, market: CheckedMarket | None) -> Marke
         is_recorded=snapshot.is_recorded,
         expiration=snapshot.target,
         dte=snapshot.dte,
-        atm_iv=atm if math.isfinite(atm) else None,
-        expected_move=snapshot.spot * atm * math.sqrt(market.smile.years) if market and math.isfinite(atm) else None,
+        atm_iv=figures["market.atm_iv"].value,
+        expected_move=figures["market.expected_move"].value,
         vix=vix.value if vix is not None else None,
     )
 

@@ -109,17 +109,10 @@ def test_a_home_that_began_after_the_week_sums_up_nothing(tmp_path: Path) -> Non
         assert queued(store, saturday + timedelta(hours=1)) == []
 
 
-def test_what_another_process_has_just_told_is_not_told_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_another_process_has_just_told_is_not_told_again(store: Store) -> None:
     proposed(store)
-    now, find = CLOSE - timedelta(minutes=30), store.notices.find_latest
+    now = CLOSE - timedelta(minutes=30)
     with opened(store.core.path) as other:
-
-        def found_before_the_other(kind: NoticeKind, about: str) -> object:
-            monkeypatch.undo()
-            latest = find(kind, about)
-            assert queued(other, now) == [NoticeKind.LAPSING]
-            return latest
-
-        monkeypatch.setattr(store.notices, "find_latest", found_before_the_other)
-        assert queued(store, now) == []
+        assert queued(other, now) == [NoticeKind.LAPSING]
+    assert queued(store, now) == []
     assert len(store.notices.select_pending(now)) == 1

@@ -102,3 +102,12 @@ def test_the_last_account_is_that_of_the_newest_run_that_has_one(store: Store) -
     known = last_known_account(store)
     assert known is not None
     assert (known[0].net_liquidation, known[1]) == (D(200), builders.later(1))
+
+
+def test_sent_today_are_the_orders_of_the_market_day_that_the_limit_counts(store: Store) -> None:
+    # An order on a recorded market is of the day of its quotes, for the counter as for the limit.
+    stores.filled(store, market="recorded:demo")
+    for days, sent in ((0, 1), (1, 0)):
+        now = builders.later(hours=1, days=days)
+        book = load_risk(store, builders.account(), Settings(), now).book
+        assert next(use.used for use in book.limits if use.name is LimitName.SUBMITS_TODAY) == sent
