@@ -81,7 +81,8 @@ def _load_settings(app: "App", profile: str, dte: int | None) -> "Settings":
 def _print_result(app: "App", run: "Run", *, json: bool, scheduled: bool, is_new: bool) -> None:
     """The run for a person or a script; silence under cron when all is well; the exit code."""
     from spy32.domain.runs import Outcome
-    from spy32.render.documents import emit, run_document
+    from spy32.render.documents import emit
+    from spy32.render.run_documents import run_document
 
     view = app.open_for_reading().history.view(run.id)
     is_failed = run.outcome is Outcome.FAILED

@@ -177,7 +177,8 @@ def _print_decision(app: "App", context: "TradingContext", proposal_id: int, *, 
     proposal = store.proposals.get(proposal_id)
     view = view_with_proposal(store, store.history.view(proposal.run_id), proposal)
     if json:
-        from spy32.render.documents import approval_document, emit
+        from spy32.render.documents import emit
+        from spy32.render.run_documents import approval_document
 
         emit(app.out, approval_document(view, proposal))
     else:

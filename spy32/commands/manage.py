@@ -105,7 +105,8 @@ def _print_close(app: "App", store: "Store", found: "ManagedTrade", earlier: "Pr
     assert found.proposal is not None
     if json:
         from spy32.commands.common import view_with_proposal
-        from spy32.render.documents import approval_document, emit
+        from spy32.render.documents import emit
+        from spy32.render.run_documents import approval_document
 
         view = view_with_proposal(store, store.history.view(found.trade.run_id), found.proposal)
         emit(app.out, approval_document(view, found.proposal))

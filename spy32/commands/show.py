@@ -91,14 +91,14 @@ def _check_run_options(lists: tuple[str, ...], *, csv: bool, for_history: bool) 
 
 def _print_history(app: "App", *, limit: int, since: "date | None", form: str) -> None:
     from spy32.render import output
-    from spy32.render.documents import emit, history_document
 
-    if form == "json" and not app.has_store:
-        emit(app.out, history_document(()))
-        return
-    rows = app.open_for_reading().history.summaries(limit=limit, since=since)
-    if form == "json":
-        emit(app.out, history_document(rows))
+    is_json = form == "json"
+    rows = () if is_json and not app.has_store else app.open_for_reading().history.summaries(limit=limit, since=since)
+    if is_json:
+        from spy32.render.documents import print_document
+        from spy32.render.run_documents import HISTORY, History
+
+        print_document(app.out, HISTORY, History(runs=tuple(rows)))
     elif form == "csv":
         from spy32.domain.runs import RunSummary
         from spy32.render.csvs import to_csv
@@ -116,7 +116,8 @@ def _print_run(
     from spy32.render import output
 
     if form == "json":
-        from spy32.render.documents import emit, run_document
+        from spy32.render.documents import emit
+        from spy32.render.run_documents import run_document
 
         emit(app.out, run_document(view, raw=raw, rejected="rejected" in lists))
     elif form == "csv":

@@ -61,24 +61,12 @@ class Resamples:
         return means[:, cut - 1], means[:, -cut]
 
 
-def worst_first(profits: Floats, weights: Floats) -> Ints:
-    """Return the columns of each row's lowest profits, ascending, as far as the least of `weights` needs them.
-
-    `weights` has the shape (laws, scenarios). A quarter of the scenarios is enough unless a law gives it next to
-    nothing.
-    """
-    count = profits.shape[1] // 4
-    lowest = np.argpartition(profits, count, axis=1)[:, :count]
-    if count == 0 or weights[:, lowest].sum(axis=2).min() < SHORTFALL_SHARE:
-        return np.argsort(profits, axis=1)
-    return np.take_along_axis(lowest, np.argsort(np.take_along_axis(profits, lowest, axis=1), axis=1), axis=1)
-
-
 def shortfall_values(profits: Floats, order: Ints, weights: Floats) -> Floats:
     """Return rows whose weighted means are the expected shortfalls of the profits, shape (candidates, scenarios).
 
-    `order` is that of `worst_first`. Rockafellar and Uryasev (2000): the shortfall is q - E[(q - profit)+] / 5 %
-    at the 5 % quantile q. To first order its sampling error is that of this mean, since its derivative in q is zero.
+    `order` has the columns of each row by rising profit. Rockafellar and Uryasev (2000): the shortfall is
+    q - E[(q - profit)+] / 5 % at the 5 % quantile q. To first order its sampling error is that of this mean, since its
+    derivative in q is zero.
     """
     first = np.argmax(np.cumsum(weights[order], axis=1) >= SHORTFALL_SHARE, axis=1)
     rows = np.arange(len(profits))

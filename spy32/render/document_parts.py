@@ -28,8 +28,9 @@ from spy32.domain.runs import Run, RunSummary, Step
 from spy32.domain.spreads import Candidate, ExpectedValue, Greeks, Leg, Menu, RejectedSpread, whole_order
 from spy32.domain.units import JsonText, OrderId, ProposalId, RunId, TradeId, Usd
 from spy32.domain.value import value
-from spy32.render.encoder import Key, Part, read_path
+from spy32.render.encoder import Key, Part
 from spy32.render.formatting import mask_account
+from spy32.render.page import at_path
 from spy32.render.raw_texts import StoredAnswer
 from spy32.rules.results import days_held
 
@@ -144,7 +145,7 @@ ESTIMATES = {
 
 
 def _read_forecasts(entry: Candidate, forecasts: Mapping[str, str], path: str) -> dict[str, Any]:
-    return {name: read_path(entry, f"outlook.{forecast}.{path}") for name, forecast in forecasts.items()}
+    return {name: at_path(entry, f"outlook.{forecast}.{path}") for name, forecast in forecasts.items()}
 
 
 def published_candidate(entry: Candidate) -> Candidate:
@@ -154,7 +155,7 @@ def published_candidate(entry: Candidate) -> Candidate:
         return entry
     means = _read_forecasts(entry, ESTIMATES, "ev.mean")
     ev = ExpectedValue(history_expiry=means["expiry"], history_plan=means["plan"])
-    pop = read_path(entry, "outlook.expiry.history.probabilities.profit")
+    pop = at_path(entry, "outlook.expiry.history.probabilities.profit")
     return replace(entry, pop_market=entry.p_profit, pop_history=pop, ev=ev)
 
 

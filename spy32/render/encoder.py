@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, cast
 
 from spy32.domain.units import Unit
 from spy32.render.formatting import format_cents, format_price, format_strike, ticks_as_usd
+from spy32.render.page import at_path
 
 Document = dict[str, Any]
 
@@ -91,7 +92,7 @@ class Part:
 
     def write(self, value: Any) -> Document:
         return {
-            name: shape.write(key.source(value) if callable(key.source) else read_path(value, key.source or name))
+            name: shape.write(key.source(value) if callable(key.source) else at_path(value, key.source or name))
             for (name, shape), key in zip(self.fields.items(), self.keys.values(), strict=True)
         }
 
@@ -102,13 +103,6 @@ class Part:
     def type_of(self, name: str) -> Any:
         key = self.keys[name]
         return attribute_type(self.noun, str(key.source)) if key.type is None else key.type
-
-
-def read_path(noun: Any, path: str) -> Any:
-    """An attribute of an attribute; None where one on the way is."""
-    for name in path.split("."):
-        noun = None if noun is None else getattr(noun, name)
-    return noun
 
 
 def to_document(part: Part, noun: Any) -> Document:
@@ -129,17 +123,15 @@ def attribute_type(noun: Any, path: str) -> Any:
     for name in path.split("."):
         alternatives = _alternatives(noun)
         is_optional = is_optional or type(None) in alternatives
-        noun = _attribute_type(next(kind for kind in alternatives if kind is not type(None)), name)
+        kind = next(each for each in alternatives if each is not type(None))
+        found = getattr(kind, name, None)
+        if isinstance(found, property):
+            noun = typing.get_type_hints(found.fget, include_extras=True)["return"]
+        elif name in hints(kind):
+            noun = hints(kind)[name]
+        else:
+            raise AttributeError(f"{kind.__name__} has no attribute {name}")
     return noun | None if is_optional else noun
-
-
-def _attribute_type(kind: Any, name: str) -> Any:
-    found = getattr(kind, name, None)
-    if isinstance(found, property):
-        return typing.get_type_hints(found.fget, include_extras=True)["return"]
-    if name not in hints(kind):
-        raise AttributeError(f"{kind.__name__} has no attribute {name}")
-    return hints(kind)[name]
 
 
 def _alternatives(hint: Any) -> tuple[Any, ...]:

@@ -74,6 +74,7 @@ class Grid(NamedTuple):
 
 
 Cell = str | Callable[[Any], str]
+Columns = dict[str, Cell]
 """What a column shows of a noun: what is at this path of its attributes, or what computes the text."""
 
 

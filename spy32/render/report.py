@@ -1,6 +1,6 @@
 """The report on one screen, everything behind `--more`, and the facts and tables that its HTML page has too."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -22,7 +22,7 @@ from spy32.render.formatting import (
     new_york_words,
     single_line,
 )
-from spy32.render.page import Cell, Grid, Item, Page, Pairs, Prose, noun_grid, pair
+from spy32.render.page import Columns, Grid, Item, Page, Pairs, Prose, noun_grid, pair
 
 TOO_FEW = "too few"
 DELETIONS_SHOWN = 3
@@ -179,15 +179,13 @@ def _expectancy_words(report: Report) -> str:
 
 def _extreme_words(report: Report) -> str:
     """`T19 +$103.44 to T31 -$601.56 · average win +$71.29, loss -$203.49`."""
-    results = {trade.id: trade.result for trade in report.trades}
-    found = [(number, results[number]) for number in (report.best, report.worst) if number is not None]
-    extremes = " to ".join(f"T{number} {format_gain(result)}" for number, result in found if result is not None)
-    means = [
-        f"{name} {format_gain(amount)}"
-        for name, amount in (("win", report.average_win), ("loss", report.average_loss))
-        if amount is not None
+    results = {trade.id: trade.result for trade in report.trades if trade.result is not None}
+    extremes = [
+        f"T{number} {format_gain(results[number])}" for number in (report.best, report.worst) if number in results
     ]
-    return " · ".join([*([extremes] if extremes else []), *([f"average {', '.join(means)}"] if means else [])])
+    amounts = (("win", report.average_win), ("loss", report.average_loss))
+    means = ", ".join(f"{name} {format_gain(amount)}" for name, amount in amounts if amount is not None)
+    return " · ".join(words for words in (" to ".join(extremes), f"average {means}" if means else "") if words)
 
 
 def _holding_words(report: Report) -> str:
@@ -222,12 +220,12 @@ def _model_words(model: ModelUse) -> str:
 # The tables.
 
 
-def _grid(name: str, nouns: Iterable[Any], columns: Mapping[str, Cell], title: str = "") -> Grid:
+def _grid(name: str, nouns: Iterable[Any], columns: Columns, title: str = "") -> Grid:
     return noun_grid(name, title, nouns, columns)._replace(framed=False)
 
 
 def groups_grid(by: str, groups: Sequence[GroupResult]) -> Grid:
-    columns: dict[str, Cell] = {
+    columns: Columns = {
         by: lambda group: humanise(group.name),
         "trades>": lambda group: str(group.count),
         "result>": lambda group: format_gain(group.result),
@@ -238,7 +236,7 @@ def groups_grid(by: str, groups: Sequence[GroupResult]) -> Grid:
 
 
 def reliability_grid(report: Report) -> Grid:
-    columns: dict[str, Cell] = {
+    columns: Columns = {
         "expires worthless": "source",
         "stated>": lambda each: f"{each.stated * 100:.0f}%",
         "came true>": lambda each: share_words(each.came_true).partition(" of ")[0],
@@ -249,7 +247,7 @@ def reliability_grid(report: Report) -> Grid:
 
 
 def scores_grid(report: Report) -> Grid:
-    columns: dict[str, Cell] = {
+    columns: Columns = {
         "scores": "source",
         "Brier>": lambda each: f"{each.brier:.3f}",
         "miscalibration>": lambda each: f"{each.miscalibration:.3f}",
@@ -260,7 +258,7 @@ def scores_grid(report: Report) -> Grid:
 
 
 def ladder_grid(report: Report) -> Grid:
-    columns: dict[str, Cell] = {
+    columns: Columns = {
         "open, expiration": "expiration",
         "trades>": "trades",
         "contracts>": "contracts",
@@ -270,7 +268,7 @@ def ladder_grid(report: Report) -> Grid:
 
 
 def models_grid(report: Report) -> Grid:
-    columns: dict[str, Cell] = {
+    columns: Columns = {
         "model": "name",
         "asked>": "asked",
         "abstained>4": "abstained",
@@ -288,7 +286,7 @@ def models_grid(report: Report) -> Grid:
 
 def trades_grid(trades: Sequence[ReportTrade]) -> Grid:
     """The newest first."""
-    columns: dict[str, Cell] = {
+    columns: Columns = {
         "trade": lambda trade: f"T{trade.id}",
         "opened": "opened",
         "contracts>1": "quantity",

@@ -18,7 +18,7 @@ from spy32.domain.report import (
     ReportTrade,
 )
 from spy32.render.formatting import format_count, format_gain, format_whole, humanise
-from spy32.render.page import Cell, Grid, noun_grid
+from spy32.render.page import Columns, Grid, noun_grid
 from spy32.render.svg import LEFT, MAX_TICKS, Plot, nice_range, outline, ticks
 
 PART_NAMES = {"fees": "fees, slippage"}
@@ -90,7 +90,7 @@ def equity_figure(points: Sequence[EquityPoint]) -> Figure:
         f" {format_whole(totals[-1])}; it was {format_whole(max(totals))} at its highest and"
         f" {format_whole(min(totals))} at its lowest."
     )
-    columns: dict[str, Cell] = {
+    columns: Columns = {
         "month's end": "day",
         "realised": lambda point: format_gain(point.realized),
         "open": lambda point: format_gain(point.unrealized),
@@ -111,7 +111,7 @@ def drawdown_figure(points: Sequence[EquityPoint]) -> Figure:
             f"The deepest fall below an earlier high was {format_whole(worst.drawdown)}, on {worst.day}; at the end it"
             f" is {format_whole(falls[-1])}."
         )
-    columns: dict[str, Cell] = {"month's end": "day", "drawdown": lambda point: format_gain(point.drawdown)}
+    columns: Columns = {"month's end": "day", "drawdown": lambda point: format_gain(point.drawdown)}
     data = noun_grid("drawdown", "Drawdown, with open marks", _month_ends(points), columns)
     return make_figure(plot, caption, data)
 
@@ -135,7 +135,7 @@ def exits_figure(groups: Sequence[GroupResult]) -> Figure:
         plot.draw_row(row, humanise(group.name), 0.0, result, _sign_class(result), format_whole(result))
     best, worst = (choose(groups, key=lambda group: group.result) for choose in (max, min))
     caption = f"The most came from {_exit_words(best)}; the least from {_exit_words(worst)}."
-    columns: dict[str, Cell] = {
+    columns: Columns = {
         "exit": lambda group: humanise(group.name),
         "trades": "count",
         "with a profit": "wins",
@@ -169,7 +169,7 @@ def credit_figure(ended: Sequence[ReportTrade]) -> Figure:
         f"{sum(share > 0 for share in kept)} of {format_count(len(ended), noun)} kept a part of the credit; below 0%"
         " more than it was lost."
     )
-    columns: dict[str, Cell] = {
+    columns: Columns = {
         "trade": lambda trade: f"T{trade.id}",
         "days": "days_held",
         "credit kept": lambda trade: percent(trade.credit_kept),
@@ -191,7 +191,7 @@ def slippage_figure(lost: Sequence[float]) -> Figure:
     caption = (
         f"{paid} of {format_count(len(lost), 'trade')} paid more than the mid (right of $0); the height counts trades."
     )
-    columns: dict[str, Cell] = {
+    columns: Columns = {
         "from": lambda bar: format_whole(bar[0] * SLIPPAGE_STEP),
         "to": lambda bar: format_whole((bar[0] + 1) * SLIPPAGE_STEP),
         "trades": lambda bar: str(bar[1]),
@@ -223,7 +223,7 @@ def _reliability_figure(place: int, source: Reliability) -> Figure:
         f" {source.count} outcomes in {format_count(source.weeks, 'week')}; on the dashed diagonal they would agree."
         " The band shows how sure the shape is, by resampling blocks of weeks; it claims nothing."
     )
-    columns: dict[str, Cell] = {
+    columns: Columns = {
         "stated": lambda each: f"{each.stated:.1%}",
         "came true": lambda each: f"{each.came_true:.1%}",
         "low": lambda each: f"{each.low:.1%}",
@@ -250,7 +250,7 @@ def attribution_figure(sums: AttributionParts) -> Figure:
         f"Each bar starts where the one above ends; together {total}. The largest part is {largest}:"
         f" {format_whole(amounts[largest])}."
     )
-    columns: dict[str, Cell] = {"part": lambda row: row[0], "dollars": lambda row: format_gain(row[1])}
+    columns: Columns = {"part": lambda row: row[0], "dollars": lambda row: format_gain(row[1])}
     rows = (*amounts.items(), ("total", sums.total))
     return make_figure(
         plot, caption, noun_grid("attribution", "Where the changes of the marks came from", rows, columns)
@@ -277,7 +277,7 @@ def _differences_figure(experiment: ExperimentState, path: Sequence[ExperimentPo
         f"One dot a pair, a share of the maximum loss; above 0 the challenger did better. The band is the {level}"
         f"interval of the mean, whenever one looks; at the end {path[-1].low:+.3f} to {path[-1].high:+.3f}."
     )
-    columns: dict[str, Cell] = {
+    columns: Columns = {
         "day": "day",
         "difference": lambda point: f"{point.difference:+.3f}",
         "low": lambda point: f"{point.low:+.3f}",
@@ -301,6 +301,6 @@ def _evidence_figure(experiment: ExperimentState, path: Sequence[ExperimentPoint
     caption = (
         f"After {format_count(len(path), 'pair')} evidence e = {path[-1].evidence:.3g}; {needed:g} allows a claim."
     )
-    columns: dict[str, Cell] = {"day": "day", "evidence e": lambda point: f"{point.evidence:.3f}"}
+    columns: Columns = {"day": "day", "evidence e": lambda point: f"{point.evidence:.3f}"}
     title = f"Evidence that {' is better than '.join(experiment.sides)}"
     return make_figure(plot, caption, noun_grid(f"evidence-{experiment.experiment.id}", title, path, columns))

@@ -7,13 +7,13 @@ from spy32.domain.documents import DocumentSummary
 from spy32.domain.market import QualityReport
 from spy32.domain.model_calls import ModelCall
 from spy32.domain.outcomes import Outcome, PlanOutcome
-from spy32.domain.proposals import Approval, Recommendation, RiskDecision
+from spy32.domain.proposals import Approval, Proposal, Recommendation, RiskDecision
 from spy32.domain.run_view import MarketSummary, RunView
 from spy32.domain.runs import Run, RunSummary
 from spy32.domain.spreads import Candidate, Menu
 from spy32.domain.value import value
 from spy32.render.document_parts import Choice, Figure, ProposalView, TradeView, proposal_view
-from spy32.render.encoder import Part
+from spy32.render.encoder import Document, Part, to_document
 from spy32.render.raw_texts import StoredAnswer
 
 if TYPE_CHECKING:
@@ -115,3 +115,13 @@ def _choice(view: RunView, role: AnswerRole, recommendation: Recommendation) -> 
     """With what asking for it came to: the tally of its role and prompt."""
     found = (tally for tally in view.attempts_summary if (tally.role, tally.prompt) == (role, recommendation.prompt))
     return Choice(recommendation=recommendation, tally=next(found, None))
+
+
+def run_document(view: RunView, *, raw: "RawTexts | None" = None, rejected: bool = False) -> Document:
+    """Everything that came of one run. `raw` and `rejected` fill the keys that are null otherwise."""
+    return to_document(RUN, whole_run(view, raw=raw, rejected=rejected))
+
+
+def approval_document(view: RunView, proposal: Proposal) -> Document:
+    """The proposal as it stands, and its newest approval; null when nobody approved it."""
+    return to_document(APPROVAL, ApprovalDecision(proposal=proposal_view(view, proposal), approval=view.approval))

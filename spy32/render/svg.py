@@ -37,8 +37,9 @@ def nice_range(values: Sequence[float], *, with_zero: bool = False) -> tuple[flo
     """The range of the values, never empty; about a twentieth wider at both ends."""
     seen = [*values, *([0.0] if with_zero else [])] or [0.0]
     low, high = min(seen), max(seen)
-    if high - low <= max(abs(high), abs(low)) * 1e-9:
-        margin = abs(high) / 20 or 1.0
+    largest = max(abs(high), abs(low))
+    if high - low <= largest * 1e-9:
+        margin = largest / 20 or 1.0
         return low - margin, high + margin
     margin = (high - low) / 20
     return (low if with_zero and low == 0 else low - margin), (high if with_zero and high == 0 else high + margin)

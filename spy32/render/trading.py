@@ -8,7 +8,7 @@ from spy32.domain.proposals import Proposal, ProposalKind
 from spy32.domain.run_view import RunView
 from spy32.domain.spreads import Mode
 from spy32.lifecycle import ProposalState
-from spy32.render.documents import emit, print_document, run_document
+from spy32.render.documents import emit, print_document
 from spy32.render.figures import max_loss_words, trade_sentence, watch_words
 from spy32.render.formatting import format_credit, format_gain, format_percent
 from spy32.render.output import print_lines
@@ -42,6 +42,8 @@ def print_run(out: "AnyConsole", view: RunView) -> None:
 def print_execution(out: "AnyConsole", view: RunView, *, json: bool) -> None:
     """How the proposal of this run stands after `execute` or `cancel`."""
     if json:
+        from spy32.render.run_documents import run_document
+
         emit(out, run_document(view))
         return
     assert view.proposal is not None

@@ -129,7 +129,11 @@ def _levels(
     levels = [_Level(day=market_date(trade.opened_at), point=opening)]
     symbols = [leg.symbol for leg in trade.legs]
     # A recorded market may date a mark before the fill.
-    points = [(_mark_point(mark, symbols), mark.mid) for mark in marks if mark.at >= trade.opened_at]
+    points = [
+        (MarketPoint(at=mark.at, spot=mark.spot, mids=_mids(symbols, {leg.symbol: leg for leg in mark.legs})), mark.mid)
+        for mark in marks
+        if mark.at >= trade.opened_at
+    ]
     if trade.closed_at is not None:
         points = [pair for pair in points if market_date(pair[0].at) <= market_date(trade.closed_at)]
         at = _end_time(trade, flows, trade.closed_at)
@@ -178,10 +182,6 @@ def _opening_point(trade: Trade, market: MarketSummary | None, candidate: Candid
         return MarketPoint(at=trade.opened_at)
     quotes = {symbol: view.quote for symbol, view in candidate.views.items()}
     return MarketPoint(at=market.as_of, spot=market.spot, mids=_mids([leg.symbol for leg in trade.legs], quotes))
-
-
-def _mark_point(mark: Mark, symbols: Sequence[str]) -> MarketPoint:
-    return MarketPoint(at=mark.at, spot=mark.spot, mids=_mids(symbols, {leg.symbol: leg for leg in mark.legs}))
 
 
 def _mids(symbols: Sequence[str], quotes: Mapping[str, OptionQuote | LegMark]) -> tuple[float, ...]:

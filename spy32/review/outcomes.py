@@ -170,34 +170,26 @@ class _RunOutcomes:
     ) -> Outcome:
         """Return the outcome of a candidate with what became of its plan so far."""
         history = candidate.outlook.expiry.history if candidate.outlook is not None else None
-        outcome = Outcome(
+        close = self._closes.get(self._end)
+        price = settlement_price(candidate.spread, close) if close is not None and self._split is None else None
+        expiry = expiry_result(candidate, opening_fill(candidate, settings), price) if price is not None else None
+        if expiry is not None and plan is None and has_marks and self._path() == self._due:
+            plan = PlanOutcome(day=self._end, reason=None, result=expiry, is_modelled=True)
+        is_final = price is not None and (plan is not None or not has_marks)
+        return Outcome(
             run_id=self._run.id,
             candidate_id=candidate.id,
             strategy=candidate.spread.strategy,
             expiration=self._run.expiration,
             max_loss=candidate.max_loss,
-            plan=plan,
-            worthless_market=candidate.p_worthless,
-            worthless_history=history.probabilities.worthless if history is not None else None,
-            pending=self._pending(),
-        )
-        close = self._closes.get(self._end)
-        price = settlement_price(candidate.spread, close) if close is not None and self._split is None else None
-        if price is None:
-            return outcome
-        expiry = expiry_result(candidate, opening_fill(candidate, settings), price)
-        if plan is None and has_marks and self._path() == self._due:
-            plan = PlanOutcome(day=self._end, reason=None, result=expiry, is_modelled=True)
-        is_final = plan is not None or not has_marks
-        pending = None if plan is not None else outcome.pending if has_marks else NO_PLAN
-        return replace(
-            outcome,
             settlement=price,
             expiry=expiry,
             plan=plan,
-            pending=pending,
+            pending=self._pending() if not is_final else NO_PLAN if plan is None else None,
             is_final=is_final,
-            is_worthless=expires_worthless(candidate.spread.legs, price),
+            is_worthless=expires_worthless(candidate.spread.legs, price) if price is not None else None,
+            worthless_market=candidate.p_worthless,
+            worthless_history=history.probabilities.worthless if history is not None else None,
         )
 
     def _add_stored_marks(self, modelled: Sequence[Mark], trade_id: int | None) -> Sequence[Mark]:

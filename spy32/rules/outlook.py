@@ -9,7 +9,7 @@ import numpy as np
 from spy32.domain.market import MarketSnapshot
 from spy32.domain.outlook import Estimate, Forecast, Forecasts, Outlook, Probabilities
 from spy32.domain.spreads import MULTIPLIER, Candidate, Menu
-from spy32.options.bootstrap import BLOCK_SESSIONS, Resamples, remove_drift_error, shortfall_values, worst_first
+from spy32.options.bootstrap import BLOCK_SESSIONS, Resamples, remove_drift_error, shortfall_values
 from spy32.options.density import implied_density
 from spy32.options.history import (
     DailyHistory,
@@ -202,7 +202,7 @@ def _forecasts(endings: Endings, scenarios: Scenarios, model: MarketModel, block
     market = matched_weights(growth * model.shape.forward, model.density.cdf)
     by_market, by_history, without_drift = _probabilities(endings, np.stack((market, equal, tilted)))
     profits = endings.profits
-    order = worst_first(profits, np.stack((equal, tilted)))
+    order = np.argsort(profits, axis=1)
     resamples = Resamples.draw(len(growth), block, SEED)
     results = np.concatenate((profits, shortfall_values(profits, order, equal)))
     history = _estimates(resamples, results, equal)

@@ -11,7 +11,6 @@ from spy32.options.bootstrap import (
     Resamples,
     remove_drift_error,
     shortfall_values,
-    worst_first,
 )
 from spy32.options.history import random_shares
 
@@ -96,19 +95,12 @@ def test_the_same_seed_gives_the_same_bytes() -> None:
 def test_a_shortfall_is_the_mean_of_the_worst_twentieth(profits: list[float], seed: int) -> None:
     values, weights = np.array([profits]), random_shares(len(profits), seed) + 0.1
     weights /= weights.sum()
-    found = shortfall_values(values, worst_first(values, weights[None, :]), weights) @ weights
+    found = shortfall_values(values, np.argsort(values, axis=1), weights) @ weights
     left, total = 0.05, 0.0
     for profit, weight in sorted(zip(profits, weights, strict=True)):
         used = min(weight, left)
         total, left = total + used * profit, left - used
     assert found[0] == pytest.approx(total / 0.05, abs=1e-7)
-
-
-def test_a_law_without_weight_on_the_worst_quarter_gets_the_whole_order() -> None:
-    values = np.arange(100.0)[None, :]
-    top = np.where(np.arange(100) < 60, 0.0, 1 / 40)
-    assert worst_first(values, top[None, :]).shape == (1, 100)
-    assert worst_first(values, np.full((1, 100), 0.01)).tolist() == [list(range(25))]
 
 
 def test_removing_the_error_of_the_drift_keeps_means_and_narrows_what_follows_the_market() -> None:

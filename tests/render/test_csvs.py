@@ -12,7 +12,7 @@ from spy32.domain.proposals import ExitReason
 from spy32.domain.runs import Outcome, RunSummary
 from spy32.domain.spreads import RejectedSpread
 from spy32.render.csvs import FORMULA_STARTS, candidates_csv, to_csv
-from spy32.render.documents import run_document
+from spy32.render.run_documents import run_document
 from tests.support import builders as b
 from tests.support import run_views
 

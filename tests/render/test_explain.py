@@ -16,12 +16,12 @@ from spy32.domain.run_view import RunView
 from spy32.domain.runs import Outcome, RunSummary
 from spy32.domain.spreads import Strategy
 from spy32.render import menu_pages
-from spy32.render.documents import run_document
 from spy32.render.explain_choice import entry_conditions_part, setup_part
 from spy32.render.formatting import format_ticks
 from spy32.render.market_pages import format_value
 from spy32.render.raw_page import raw_page
 from spy32.render.raw_texts import RawTexts
+from spy32.render.run_documents import run_document
 from tests.support import builders as b
 from tests.support import run_views, stores, strategies
 from tests.support.run_pages import HOSTILE, PLAIN, page, rendered

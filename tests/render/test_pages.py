@@ -21,12 +21,12 @@ from spy32.domain.runs import Cause, Outcome, RunSummary
 from spy32.domain.spreads import Mode
 from spy32.lifecycle import OrderState, ProposalState
 from spy32.render import menu_pages, output
-from spy32.render.documents import run_document
 from spy32.render.explain import CAUSES, chosen_candidate_id
 from spy32.render.page import Column, Grid, Page
 from spy32.render.pages import run_page, trade_page
 from spy32.render.raw_page import raw_page
 from spy32.render.raw_texts import RawTexts, StoredAnswer
+from spy32.render.run_documents import run_document
 from spy32.render.tables import _table_width, fit_columns
 from tests.support import builders as b
 from tests.support import outlooks, run_views

@@ -5,9 +5,9 @@ from dataclasses import replace
 from spy32.domain.answer_role import AnswerRole
 from spy32.domain.documents import DocumentSummary
 from spy32.domain.model_calls import ModelCall, ResponseCheck
-from spy32.render.documents import run_document
 from spy32.render.raw_page import raw_page
 from spy32.render.raw_texts import RawTexts, StoredAnswer
+from spy32.render.run_documents import run_document
 from tests.support import builders as b
 from tests.support import run_views, stores
 from tests.support.run_pages import PLAIN, rendered

@@ -17,7 +17,6 @@ from spy32.domain.outlook import Outlook
 from spy32.domain.proposals import Citation, Decision, Finding, Recommendation
 from spy32.domain.spreads import Candidate, ExitAuthority, Mode
 from spy32.render.candidates import sorted_menu, spread_words
-from spy32.render.documents import approval_document, run_document
 from spy32.render.output import print_page
 from spy32.render.page import Page
 from spy32.render.review import (
@@ -29,6 +28,7 @@ from spy32.render.review import (
     risk_page,
     why_page,
 )
+from spy32.render.run_documents import approval_document, run_document
 from spy32.trading.approve import choose_candidate, preview
 from spy32.trading.review import Review, review_proposal, review_run
 from tests.support import builders as b

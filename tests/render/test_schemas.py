@@ -9,8 +9,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from spy32.render.documents import run_document
 from spy32.render.encoder import attribute_type
+from spy32.render.run_documents import run_document
 from tests.support import builders as b
 from tests.support import run_views
 from tests.support.make_schemas import DOCUMENTS, FOLDER, PARTS, files, schema_of
