@@ -53,7 +53,10 @@ TOKEN_PATTERN = re.compile(
 # Their digits are part of the name.
 NUMBERED_NAMES = re.compile(r"(?i:\bS&P\s?500|\bNasdaq[\s-]?100|\bRussell\s?[12]000|\bDow\s?30|\bVIX[0-9]{1,2}[DMY])\b")
 RANGE_PATTERN = re.compile(r"\s?(?:-|–|—|to|through)\s?")
-SCALES = {"thousand": 1e3, "million": 1e6, "billion": 1e9}
+CONVERSIONS = {
+    "thousand": (1e3, ""), "million": (1e6, ""), "billion": (1e9, ""), "weeks": (7, "days"), "cents": (0.01, "dollars"),
+}  # fmt: skip
+"""How a written unit becomes one that is compared: factor and unit."""
 MAX_SHOWN_TEXT = 40
 """Characters of a number that are shown."""
 
@@ -119,27 +122,20 @@ def _parse_token(token: re.Match[str]) -> Iterator[ParsedToken]:
         yield ParsedDate(text=text, year=year, month=month, day=day)
         if token["iso_time"]:
             yield ParsedTime(text=text, time=token["iso_time"])
-    elif token["month"] or token["of"]:
-        year_text = token["year"] or token["of_year"]
-        for day_text in filter(None, (token["day"], token["last"], token["first"])):
+    elif month_name := token["month"] or token["of"] or token["whole"]:
+        year_text = token["year"] or token["of_year"] or token["whole_year"]
+        day_texts = [day_text for day_text in (token["day"], token["last"], token["first"]) if day_text]
+        for day_text in day_texts or [""]:
             yield ParsedDate(
                 text=text,
                 year=int(year_text) if year_text else None,
-                month=_month_number(token["month"] or token["of"]),
-                day=int(day_text),
+                month=MONTHS.index(month_name[:3].lower()) + 1,
+                day=int(day_text) if day_text else None,
             )
-    elif token["whole"]:
-        yield ParsedDate(text=text, year=int(token["whole_year"]), month=_month_number(token["whole"]), day=None)
-    elif token["clock"] or token["hour"]:
-        yield ParsedTime(
-            text=text, time=_format_time(token["clock"] or token["hour"], token["half"] or token["hour_half"])
-        )
+    elif clock := token["clock"] or token["hour"]:
+        yield ParsedTime(text=text, time=_format_time(clock, token["half"] or token["hour_half"]))
     elif not token["item"] and not token["ordinal"]:
         yield _parse_number(token, text)
-
-
-def _month_number(word: str) -> int:
-    return MONTHS.index(word[:3].lower()) + 1
 
 
 def _format_time(written: str, half: str | None) -> str:
@@ -152,17 +148,11 @@ def _parse_number(token: re.Match[str], text: str) -> ParsedNumber:
     digits = token["digits"].replace(",", "")
     _, _, decimals = digits.partition(".")
     value, half = float(digits), 0.5 * 10.0 ** -len(decimals)
-    unit = token.lastgroup or ""
-    unit = "" if unit == "digits" else unit
-    if unit in SCALES:
-        value, half, unit = value * SCALES[unit], half * SCALES[unit], ""
-    elif unit == "weeks":
-        value, half, unit = value * 7, half * 7, "days"
-    elif unit == "cents":
-        value, half, unit = value / 100, half / 100, "dollars"
+    named = token.lastgroup if token.lastgroup not in (None, "digits") else ""
+    factor, unit = CONVERSIONS.get(named, (1, named))
     if token["lead"] and unit == "":
         unit = "dollars"
-    return ParsedNumber(text=text, value=value, half=half, unit=unit)
+    return ParsedNumber(text=text, value=value * factor, half=half * factor, unit=unit)
 
 
 def _share_units(found: list[tuple[ParsedToken, int, int]], text: str) -> Iterator[ParsedToken]:

@@ -8,7 +8,8 @@ from typing import Generic, TypeVar
 from spy32.domain.events import ScheduledEvent
 from spy32.domain.market import Chain, DailyBar, Dividend, LegQuotes, Metric, OptionQuote
 from spy32.domain.spreads import Leg
-from spy32.errors import Unavailable, Unusable
+from spy32.errors import Spy32Error, Unavailable, Unusable
+from spy32.ports import Market
 
 T = TypeVar("T")
 
@@ -52,6 +53,23 @@ class BaseMarket:
 
     def earnings(self, underlying: str) -> tuple[ScheduledEvent, ...] | None:
         return None
+
+
+class FallbackMarket(BaseMarket):
+    """Asks its sources in order; the error of the first one is raised when none answers."""
+
+    def __init__(self, sources: Sequence[Market]) -> None:
+        self._sources = tuple(sources)
+        self.name = self._sources[0].name
+
+    def quotes(self, underlying: str, legs: Sequence[Leg]) -> LegQuotes:
+        errors: list[Spy32Error] = []
+        for source in self._sources:
+            try:
+                return source.quotes(underlying, legs)
+            except Spy32Error as error:
+                errors.append(error)
+        raise errors[0]
 
 
 def find_listing(

@@ -1,4 +1,4 @@
-"""Daily history and dividends that ship with the package, for the days before a recorded chain.
+"""Daily history and dividends that ship with the package, for the days before a recorded chain, and SPY's ex-dates.
 
 Nothing from after the given instant is served. A day's SPY bar exists from the close of the shares on, its VIX close
 from the close of the options a quarter of an hour later, and its interest rate on the day after.
@@ -6,7 +6,7 @@ from the close of the options a quarter of an hour later, and its interest rate 
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spy32.domain.market import DailyBar, Dividend, Metric
-from spy32.sessions import market_date, previous_session, session
+from spy32.markets.base import BaseMarket
+from spy32.sessions import FRIDAY, last_trading_day, market_date, previous_session, session
 
 if TYPE_CHECKING:
     from spy32.options.history import DailyHistory
@@ -28,6 +29,9 @@ VIX_FAMILY = ("vix", "vix9d", "vix3m")
 MAX_RATE_AGE = timedelta(days=7)
 """A rate moves slowly: the last of a week still describes a month."""
 SOURCE = "shipped history"
+HORIZON = timedelta(days=400)
+"""How far ahead ex-dates are expected."""
+EX_DATE_MONTHS = (3, 6, 9, 12)
 
 Row = Mapping[str, str]
 
@@ -167,3 +171,40 @@ def _read_dividends() -> tuple[Dividend, ...]:
 
 def _parse_number(text: str) -> float | None:
     return float(text) if text else None
+
+
+class DividendTableMarket(BaseMarket):
+    """Serves SPY's ex-dates and nothing else; the expected ones say that they are."""
+
+    name = "table"
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+
+    def dividends(self, underlying: str) -> tuple[Dividend, ...] | None:
+        """SPY's from the last one before now on; None for another underlying."""
+        if underlying != UNDERLYING:
+            return None
+        now = self._clock()
+        known = dividends(now)
+        last = known[-1]
+        until = market_date(now) + HORIZON
+        coming = (
+            Dividend(ex_date=day, amount=last.amount, is_expected=True)
+            for day in expected_ex_dates(last.ex_date, until)
+            if day > market_date(now)
+        )
+        return (*known, *coming)
+
+
+def expected_ex_dates(after: date, until: date) -> Iterator[date]:
+    """SPY's usual ex-dates: the third Friday of the quarter's last month, or the session before when that is closed.
+
+    So it was at every ex-date from 2023-03-17 on; State Street publishes the exact ones.
+    """
+    for year in range(after.year, until.year + 1):
+        for month in EX_DATE_MONTHS:
+            first = date(year, month, 1)
+            day = last_trading_day(first + timedelta(days=(FRIDAY - first.weekday()) % 7 + 14))
+            if after < day <= until:
+                yield day

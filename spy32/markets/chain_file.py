@@ -75,29 +75,29 @@ class ChainFile:
         """The contracts of these expirations in the order of the file, duplicates too."""
         wanted = set(expirations)
         days = {text: date.fromisoformat(text) for text in set(self.columns["expiration"])}
-        rows = [row for row, text in enumerate(self.columns["expiration"]) if days[text] in wanted]
-        cells = {name: [column[row] for row in rows] for name, column in self.columns.items()}
-        numbers = {name: [_parse_number(cell) for cell in cells.get(name, [""] * len(rows))] for name in NUMBER_COLUMNS}
         return tuple(
-            OptionQuote(
-                root=root,
-                expiration=days[expiration],
-                strike=plain_strike(Decimal(strike)),
-                right=Right(right),
-                bid=bid,
-                ask=ask,
-                last=last,
-                volume=None if volume is None else int(volume),
-                open_interest=None if interest is None else int(interest),
-                # A feed writes a negative volatility, such as -999, where it has none.
-                feed_iv=iv if iv is None or iv >= 0 else None,
-                feed_delta=delta,
-            )
-            for root, expiration, strike, right, bid, ask, last, volume, interest, iv, delta in zip(
-                *(cells[name] for name in ("root", "expiration", "strike", "option_type")),
-                *(numbers[name] for name in NUMBER_COLUMNS),
-                strict=True,
-            )
+            self._build_quote(row, days[text])
+            for row, text in enumerate(self.columns["expiration"])
+            if days[text] in wanted
+        )
+
+    def _build_quote(self, row: int, day: date) -> OptionQuote:
+        cells = {name: column[row] for name, column in self.columns.items()}
+        numbers = {name: _parse_number(cells.get(name, "")) for name in NUMBER_COLUMNS}
+        volume, interest, iv = (numbers[name] for name in ("volume", "open_interest", "iv"))
+        return OptionQuote(
+            root=cells["root"],
+            expiration=day,
+            strike=plain_strike(Decimal(cells["strike"])),
+            right=Right(cells["option_type"]),
+            bid=numbers["bid"],
+            ask=numbers["ask"],
+            last=numbers["last"],
+            volume=None if volume is None else int(volume),
+            open_interest=None if interest is None else int(interest),
+            # A feed writes a negative volatility, such as -999, where it has none.
+            feed_iv=iv if iv is None or iv >= 0 else None,
+            feed_delta=numbers["delta"],
         )
 
 

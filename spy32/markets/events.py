@@ -27,7 +27,6 @@ from typing import Any, NamedTuple, TypeVar
 from spy32.domain.events import EventCalendar, EventKind, ScheduledEvent
 from spy32.errors import BadSettings
 from spy32.sessions import clock_time
-from spy32.settings.keys import nearest_name
 
 T = TypeVar("T")
 
@@ -165,10 +164,7 @@ def _parse_kind(entry: Entry) -> EventKind:
     kind = entry.get("kind")
     if kind in KINDS:
         return EventKind(kind)
-    meant = ""
-    if isinstance(kind, str) and kind:
-        meant = f"; {kind[:20]!r} is most like {nearest_name(kind[:20], KINDS)!r}"
-    raise ValueError(f"kind must be one of {', '.join(KINDS)}{meant}")
+    raise ValueError(f"kind must be one of {', '.join(KINDS)}")
 
 
 def _parse_day(entry: Entry, name: str) -> date:
@@ -181,7 +177,7 @@ def _parse_day(entry: Entry, name: str) -> date:
 def _check_keys(table: Entry, allowed: Sequence[str]) -> None:
     unknown = next((key[:40] for key in table if key not in allowed), None)
     if unknown is not None:
-        raise ValueError(f"unknown key {unknown!r}; the nearest known one is {nearest_name(unknown, allowed)!r}")
+        raise ValueError(f"unknown key {unknown!r}; known are {', '.join(allowed)}")
 
 
 def _read_text(path: Path) -> str:

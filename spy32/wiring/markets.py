@@ -123,7 +123,7 @@ class MarketRegistry:
         In live mode no other source is asked, even when the broker fails: theirs are quotes of a quarter of an hour
         ago.
         """
-        from spy32.markets.fallback import FallbackMarket
+        from spy32.markets.base import FallbackMarket
 
         if self.settings.mode is Mode.LIVE:
             return self.get_market("tastytrade")
@@ -234,7 +234,7 @@ MARKETS: "Mapping[str, Callable[[MarketRegistry], Market]]" = {
     "tastytrade": _build_tastytrade,
     "cboe": _build_cboe,
     "yahoo": _build_yahoo,
-    "table": _import_on_use("dividend_table", "DividendTableMarket"),
+    "table": _import_on_use("bundled_history", "DividendTableMarket"),
 }
 """Every live source by its name in the settings; a recorded one stands alone, see `load_recorded_market`."""
 NO_CHAIN = ("table",)

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from spy32.errors import Unavailable
-from spy32.markets.dividend_table import DividendTableMarket, expected_ex_dates
+from spy32.markets.bundled_history import DividendTableMarket, expected_ex_dates
 from spy32.sessions import session
 
 NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)

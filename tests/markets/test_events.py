@@ -144,9 +144,7 @@ WRONG = {
     ),
     "[[event]]\nday = 2027-01-08T08:30:00\nkind = 'jobs'\n": "event 1: day must be a date",
     "[[event]]\nkind = 'jobs'\n": "event 1: day must be a date",
-    "[[event]]\nday = 2027-01-08\nkind = 'job'\n": (
-        "event 1: kind must be one of fomc, cpi, jobs, earnings, other; 'job' is most like 'jobs'"
-    ),
+    "[[event]]\nday = 2027-01-08\nkind = 'job'\n": ("event 1: kind must be one of fomc, cpi, jobs, earnings, other"),
     "[[event]]\nday = 2027-01-08\nkind = 3\n": "kind must be one of fomc, cpi, jobs, earnings, other",
     "\n[[event]]\nday = 2027-01-08\nkind = 'cpi'\n\n[[event]]\nday = 2027-01-08\nkind = 'cpi'\ntime = '8:30'\n": (
         'event 2: time must be a time of day in New York, such as "08:30", in quotes'
@@ -154,7 +152,7 @@ WRONG = {
     "[[event]]\nday = 2027-01-08\nkind = 'cpi'\ntime = 08:30:00\n": "time must be a time of day",
     "[[event]]\nday = 2027-01-08\nkind = 'cpi'\ntime = '24:00'\n": "time must be a time of day",
     "[[event]]\nday = 2027-01-08\nkind = 'cpi'\nnotes = ''\n": (
-        "event 1: unknown key 'notes'; the nearest known one is 'note'"
+        "event 1: unknown key 'notes'; known are day, kind, time, note"
     ),
     f"[[event]]\nday = 2027-01-08\nkind = 'cpi'\nnote = '{'x' * 201}'\n": "note must be a text of at most 200",
     "[[strike]]\nday = 2026-12-11\nkind = 'cpi'\n": (
@@ -162,12 +160,12 @@ WRONG = {
     ),
     "[[strike]]\nday = 2026-12-11\nkind = 'other'\n": "the shipped table has no other on 2026-12-11",
     "[[strike]]\nday = 2026-12-10\nkind = 'cpi'\ntime = '08:30'\n": "strike 1: unknown key 'time'",
-    "[known_to]\njob = 2027-03-31\n": "known_to: unknown key 'job'; the nearest known one is 'jobs'",
+    "[known_to]\njob = 2027-03-31\n": "known_to: unknown key 'job'; known are fomc, cpi, jobs, earnings, other",
     "[known_to]\njobs = 'March'\n": "known_to: jobs must be a date",
     "known_to = 3\n": "known_to must be a table",
     "[event]\nday = 2027-01-08\n": "event must be entries, each under a line [[event]]",
     "event = [1]\n": "event must be entries",
-    "[[events]]\nday = 2027-01-08\n": "unknown key 'events'; the nearest known one is 'event'",
+    "[[events]]\nday = 2027-01-08\n": "unknown key 'events'; known are event, strike, known_to",
     "[[event]\n": "this is not TOML",
     "x = " + "[" * 5000: "this is not TOML",
 }

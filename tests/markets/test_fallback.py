@@ -3,7 +3,7 @@
 import pytest
 
 from spy32.errors import Unavailable, Unusable
-from spy32.markets.fallback import FallbackMarket
+from spy32.markets.base import FallbackMarket
 from tests.support import builders
 from tests.support.fakes import FakeMarket
 
