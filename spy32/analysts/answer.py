@@ -33,14 +33,8 @@ MAX_REASON_LENGTH = 300
 BLANK = " \t\r\n"
 MEANING_CHECKS = frozenset({"version", "stale", "contradiction", "off_menu", "evidence"})
 
-ABSTAIN_REASONS = {
-    "no_edge": "no edge",
-    "event_risk": "event risk",
-    "data_quality": "quality of the data",
-    "poor_pricing": "poor pricing",
-    "conflicting_evidence": "conflicting evidence",
-    "other": "another reason",
-}
+ABSTAIN_REASONS = {"data_quality": "quality of the data", "other": "another reason"}
+"""Reasons that a person reads in other words."""
 MAX_CASE, MAX_ANALYSIS, MAX_CHANGE_OF_MIND, MAX_PATH = 600, 1500, 300, 120
 """Most characters of a case, of the analysis, of what would change its mind, and of anything that names something."""
 MAX_CITED = 8
@@ -240,7 +234,8 @@ def _clean(text: str, most: int) -> str:
 
 def _reason_text(answer: Answer, candidate: Candidate | None) -> str:
     if candidate is None:
-        why = ABSTAIN_REASONS[answer.abstain_reason] if answer.abstain_reason is not None else "no reason given"
+        name = answer.abstain_reason or "no_reason_given"
+        why = ABSTAIN_REASONS.get(name, name.replace("_", " "))
         text = f"{why}: {' '.join(answer.analysis.split())}"
         return _clean(text, MAX_REASON_LENGTH).rstrip(": ")
     spread = candidate.spread

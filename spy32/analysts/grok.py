@@ -18,16 +18,16 @@ from spy32.analysts.voting import combine_samples
 from spy32.clients.retry import Retry, retry_read
 from spy32.clients.xai import OUTCOME_CODES, ModelReply
 from spy32.clients.xai_models import MODEL_DEFAULT_EFFORT, TICKS_PER_DOLLAR, format_cost, max_ticks
-from spy32.domain import model_calls
 from spy32.domain.answer_role import AnswerRole
 from spy32.domain.briefing import Briefing
 from spy32.domain.market import MarketSnapshot
+from spy32.domain.model_calls import ModelRequest, ModelResponse, ResponseCheck
 from spy32.domain.proposals import Decision, Recommendation
 from spy32.domain.spreads import Menu
 from spy32.errors import HOPELESS, ExitCode
 from spy32.ports import Clock, ModelRequestLog, Monotonic, Sleep
 from spy32.sessions import market_date, new_york_instant
-from spy32.settings import services
+from spy32.settings.services import AnalystKnobs, Xai
 
 if TYPE_CHECKING:
     from spy32.analysts.answer import RejectedAnswer
@@ -53,7 +53,7 @@ class _Sample:
     menu: Menu
     until: float
     """On the monotonic clock."""
-    responses: list[model_calls.ModelResponse]
+    responses: list[ModelResponse]
     """All of the choice so far, of every sample."""
     attempt: int = 0
     row: int = 0
@@ -61,7 +61,7 @@ class _Sample:
     repair: tuple[tuple[str, str], ...] = ()
 
 
-def build_request(rendered: RenderedPrompt, xai: services.Xai, repair: tuple[tuple[str, str], ...] = ()) -> str:
+def build_request(rendered: RenderedPrompt, xai: Xai, repair: tuple[tuple[str, str], ...] = ()) -> str:
     """The request of a prompt exactly as it leaves, JSON in ASCII; `repair` are the (role, words) that ask for another
     form."""
     messages = [("system", rendered.system), ("user", rendered.user), *repair]
@@ -92,9 +92,9 @@ class GrokAnalyst:
 
     client: ModelClient
     render: Render
-    judge: "Callable[[str, RenderedPrompt, Menu, services.AnalystKnobs], Recommendation | RejectedAnswer]"
-    xai: services.Xai
-    knobs: services.AnalystKnobs
+    judge: "Callable[[str, RenderedPrompt, Menu, AnalystKnobs], Recommendation | RejectedAnswer]"
+    xai: Xai
+    knobs: AnalystKnobs
     journal: ModelRequestLog
     run_id: int
     role: AnswerRole
@@ -117,7 +117,7 @@ class GrokAnalyst:
             reason = "the menu is empty, so nothing was asked"
             return Recommendation(analyst=self.name, decision=Decision.ABSTAIN, candidate_id=None, reason=reason)
         deadline = min(self.monotonic() + self.xai.deadline_seconds, self.until)
-        responses, samples = list[model_calls.ModelResponse](), list[Recommendation]()
+        responses, samples = list[ModelResponse](), list[Recommendation]()
         for number in range(1, self.knobs.samples + 1):
             if samples and samples[-1].exit_code in HOPELESS:
                 samples.append(samples[-1])
@@ -166,7 +166,7 @@ class GrokAnalyst:
         return self._evaluate_text(sample, response, response.text)
 
     def _evaluate_text(
-        self, sample: _Sample, response: model_calls.ModelResponse, text: str
+        self, sample: _Sample, response: ModelResponse, text: str
     ) -> Recommendation | Retry[Recommendation]:
         result = self.judge(text, sample.rendered, sample.menu, self.knobs)
         if isinstance(result, Recommendation):
@@ -190,15 +190,13 @@ class GrokAnalyst:
         return Retry(outcome=failed, is_busy=False)
 
     def _record_check(self, sample: _Sample, decision: Decision, candidate_id: str | None = None, **more: Any) -> None:
-        checked = model_calls.ResponseCheck(
-            parser=PARSER_VERSION, decision=decision.value, candidate_id=candidate_id, **more
-        )
+        checked = ResponseCheck(parser=PARSER_VERSION, decision=decision.value, candidate_id=candidate_id, **more)
         self.journal.record_check(sample.row, checked, self.clock())
 
     def _send_and_record(self, sample: _Sample, body: str, estimate: int, seconds: float) -> ModelReply:
         """One request between its two entries in the journal."""
         rendered = sample.rendered
-        attempt = model_calls.ModelRequest(
+        attempt = ModelRequest(
             role=self.role,
             sample=sample.number,
             attempt=sample.attempt,
@@ -247,7 +245,7 @@ class GrokAnalyst:
         code: int,
         reason: str,
         sample: _Sample | None = None,
-        response: model_calls.ModelResponse | None = None,
+        response: ModelResponse | None = None,
     ) -> Recommendation:
         tries = f" (after {sample.attempt} attempts)" if sample is not None and sample.attempt > 1 else ""
         return Recommendation(
@@ -263,7 +261,7 @@ class GrokAnalyst:
         )
 
 
-def _response_marks(responses: Sequence[model_calls.ModelResponse], requested_model: str) -> list[str]:
+def _response_marks(responses: Sequence[ModelResponse], requested_model: str) -> list[str]:
     """Warnings for the reviewer about who answered and what it cost."""
     answered = [response for response in responses if response.is_answered]
     names = dict.fromkeys(each.model or NAMELESS_MODEL for each in answered if each.model != requested_model)

@@ -285,12 +285,14 @@ def write_portfolio_section(sheet: FieldCollector) -> list[str]:
 
 
 def _write_holding(sheet: FieldCollector, path: str, holding: OpenSpread) -> str:
+    # What is stored as a strategy may be anything, and only our own names go into a prompt.
+    name = format_strategy(holding.strategy) if holding.strategy in set(Strategy) else "spread"
     strikes = f"{format_exact(holding.short_strike)}/{format_exact(holding.long_strike)}"
     days = f"{days_to_expiration(holding.expiration, sheet.today)} days left"
     share = _account_share(holding.max_loss, sheet.briefing.net_liquidation)
     return sheet.add(
         path,
-        f"{format_ticker(holding.underlying)} {format_strategy(holding.strategy)} {strikes}",
+        f"{format_ticker(holding.underlying)} {name} {strikes}",
         holding.expiration.isoformat(),
         days,
         f"credit {format_amount(holding.credit)}",

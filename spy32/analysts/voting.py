@@ -16,7 +16,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from itertools import chain
 from statistics import median
 
 from spy32.domain.proposals import Decision, Recommendation
@@ -114,8 +113,8 @@ def combine_samples(samples: Sequence[Recommendation], menu: Menu, quorum: float
         speaker,
         probability=middle,
         votes=votes,
-        marks=(*dict.fromkeys(chain.from_iterable(sample.marks for sample in carriers)), *split),
-        vetoes=tuple(dict.fromkeys(chain.from_iterable(sample.vetoes for sample in carriers))),
+        marks=(*dict.fromkeys(mark for sample in carriers for mark in sample.marks), *split),
+        vetoes=tuple(dict.fromkeys(veto for sample in carriers for veto in sample.vetoes)),
     )
 
 
@@ -141,7 +140,7 @@ def _disagreement(samples: Sequence[Recommendation], votes: Mapping[str, int], q
         model_asked=answered[0].model_asked,
         prompt=answered[0].prompt,
         votes=votes,
-        marks=tuple(dict.fromkeys(chain.from_iterable(sample.marks for sample in answered))),
+        marks=tuple(dict.fromkeys(mark for sample in answered for mark in sample.marks)),
     )
 
 

@@ -9,7 +9,8 @@ from spy32.domain.events import ScheduledEvent
 from spy32.domain.market import Chain, DailyBar, Dividend, LegQuotes, Metric, OptionQuote
 from spy32.domain.spreads import Leg
 from spy32.errors import Spy32Error, Unavailable, Unusable
-from spy32.ports import Market
+from spy32.ports import Clock, Market
+from spy32.sessions import market_date
 
 T = TypeVar("T")
 
@@ -19,6 +20,12 @@ class BaseMarket:
 
     name = ""
     is_recorded = False
+    _clock: Clock
+
+    @property
+    def _today(self) -> date:
+        """The market's date of a source that has a clock."""
+        return market_date(self._clock())
 
     def expirations(self, underlying: str) -> tuple[date, ...]:
         raise Unavailable(f"{self.name} serves no options")

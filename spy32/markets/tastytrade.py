@@ -22,7 +22,6 @@ from spy32.markets.base import BaseMarket, Memo, find_listing, select_leg_quotes
 from spy32.quality.arbitrage import PARITY_BAND_STEPS
 from spy32.quality.common import strike_step
 from spy32.quality.quotes import BAND_STEPS
-from spy32.sessions import market_date
 
 NEIGHBOUR_RANGE = 0.03
 """Share of the spot either way, for an expiration beside the target."""
@@ -144,7 +143,7 @@ class TastytradeMarket(BaseMarket):
         if block is None:
             return () if self._is_fund(underlying) else None
         fields = wire.require_fields(block, "earnings")
-        day, today = wire.parse_optional_date(fields, "expected-report-date"), market_date(self._clock())
+        day, today = wire.parse_optional_date(fields, "expected-report-date"), self._today
         if day is None or not today <= day <= today + MAX_FUTURE:
             return None
         is_estimated = wire.parse_optional_flag(fields, "estimated") is not False
@@ -161,7 +160,7 @@ class TastytradeMarket(BaseMarket):
         if row is None:
             return None
         day, rate = wire.parse_optional_date(row, "dividend-ex-date"), wire.parse_amount(row, "dividend-rate-per-share")
-        today = market_date(self._clock())
+        today = self._today
         if day is None or rate is None or rate <= 0 or not today - MAX_PAST <= day <= today + MAX_FUTURE:
             return None
         return (Dividend(ex_date=day, amount=rate),)
@@ -176,7 +175,7 @@ class TastytradeMarket(BaseMarket):
         return remaining
 
     def _listed(self, listing: NestedChain) -> tuple[date, ...]:
-        today = market_date(self._clock())
+        today = self._today
         return tuple(day for day in listing.expirations if day >= today)
 
     def _find_listing(self, underlying: str, wanted: Sequence[date], deadline: float) -> NestedChain:

@@ -9,15 +9,15 @@ import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from functools import cached_property, partial, wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from spy32.domain.events import EventKind, ScheduledEvent
-from spy32.domain.market import Chain, DailyBar, Dividend, Metric, Right
-from spy32.domain.option_class import INDEX_TICKERS
+from spy32.domain.market import Chain, Contract, DailyBar, Dividend, Metric, OptionQuote, Right, parse_occ_symbol
+from spy32.domain.option_class import INDEX_TICKERS, option_roots
 from spy32.domain.sanitize import quote_value
 from spy32.errors import Unusable
-from spy32.markets import yahoo_frames
 from spy32.markets.base import BaseMarket, collect_metrics, find_listing
 from spy32.markets.bundled_history import continuous_bill_rate
 from spy32.sessions import DAY, market_date, session
@@ -34,6 +34,12 @@ BILL_SYMBOL = "^IRX"
 COMPANY_TYPE = "EQUITY"
 SAID = ("symbol", "instrumentType", "regularMarketPrice", "regularMarketTime")
 DIVIDEND_LOOKBACK = timedelta(days=366)
+REQUIRED_COLUMNS = ("Open", "High", "Low", "Close", "Adj Close", "Volume", "Dividends")
+NEEDED_COLUMNS = ("contractSymbol", "contractSize", "lastTradeDate", "strike", "bid", "ask")
+MIN_IV = 0.001
+"""Yahoo writes 1e-05 where it could not compute a volatility."""
+
+Row = Mapping[str, Any]
 
 
 def _bounded(ask: "Callable[Concatenate[YahooMarket, P], T]") -> "Callable[Concatenate[YahooMarket, P], T]":
@@ -95,7 +101,7 @@ class YahooMarket(BaseMarket):
     @_bounded
     def history(self, underlying: str, since: date) -> tuple[DailyBar, ...]:
         """Daily bars from `since` on, oldest first; today's is the day so far while the session is open."""
-        return yahoo_frames.parse_bars(self._fetch_history(underlying, since), since)
+        return parse_bars(self._fetch_history(underlying, since), since)
 
     @_bounded
     def volatility(self) -> dict[str, Metric]:
@@ -105,7 +111,7 @@ class YahooMarket(BaseMarket):
     @_bounded
     def volatility_history(self, since: date) -> tuple[tuple[date, float], ...]:
         """VIX closes from `since` on, oldest first, without a session that has not ended."""
-        bars = yahoo_frames.parse_bars(self._fetch_history("VIX", since), since)
+        bars = parse_bars(self._fetch_history("VIX", since), since)
         ends = ((bar, session(bar.day)) for bar in bars)
         return tuple((bar.day, bar.close) for bar, end in ends if end is None or self._clock() >= end.option_close)
 
@@ -116,16 +122,16 @@ class YahooMarket(BaseMarket):
         if level.value is None or not -2 < level.value < 25:
             raise Unusable(f"yahoo: {BILL_SYMBOL} at {level.value} is no discount in percent")
         source = f"13-week bill discount, {self.name}"
-        return Metric(value=continuous_bill_rate(level.value), unit="fraction", source=source, as_of=level.as_of)
+        return replace(level, value=continuous_bill_rate(level.value), unit="fraction", source=source)
 
     def dividends(self, underlying: str) -> tuple[Dividend, ...]:
         """The ex-dates of the last year up to today. Yahoo names no coming one: the shipped table has those."""
-        first = market_date(self._clock()) - DIVIDEND_LOOKBACK
+        first = self._today - DIVIDEND_LOOKBACK
         known = self._paid.get(underlying)
         if known is None or known[0] > first:
             self.history(underlying, first)
             known = self._paid[underlying]
-        return tuple(item for item in known[1] if first < item.ex_date <= market_date(self._clock()))
+        return tuple(item for item in known[1] if first < item.ex_date <= self._today)
 
     @_bounded
     def moves(self, tickers: Sequence[str]) -> dict[str, Metric]:
@@ -156,7 +162,7 @@ class YahooMarket(BaseMarket):
                 is_confirmed=not is_range and not earnings.get("isEarningsDateEstimate", False),
             )
             for day in days
-            if day >= market_date(self._clock())
+            if day >= self._today
         )
         return coming or None
 
@@ -170,7 +176,7 @@ class YahooMarket(BaseMarket):
         if oldest == 0:
             self._client.reset()
         found = self._client.call_ticker(_yahoo_symbol(underlying), lambda ticker: ticker.options)
-        today = market_date(self._clock())
+        today = self._today
         return tuple(sorted(day for day in map(date.fromisoformat, found) if day >= today))
 
     def _fetch_expiration(self, underlying: str, day: date) -> Chain:
@@ -179,27 +185,27 @@ class YahooMarket(BaseMarket):
         if found.calls is None or found.puts is None or not len(found.calls) + len(found.puts):
             raise Unusable(f"yahoo has no contracts of {underlying} for {day}", gate="expiration")
         self._kinds[underlying] = _kind(found.underlying, underlying, "quoteType")
-        spot, as_of = _price(found.underlying, underlying), yahoo_frames.parse_timestamp(found.underlying)
+        spot, as_of = _price(found.underlying, underlying), parse_timestamp(found.underlying)
         if spot <= 0:
             raise Unusable(f"yahoo: regularMarketPrice of {underlying} is {spot}")
         sides = ((found.calls, Right.CALL), (found.puts, Right.PUT))
-        rows = tuple(row for frame, right in sides for row in yahoo_frames.parse_quotes(frame, right, underlying, day))
+        rows = tuple(row for frame, right in sides for row in parse_quotes(frame, right, underlying, day))
         return Chain(
             underlying=underlying,
             spot=spot,
             as_of=as_of,
             source=self.name,
-            quotes=yahoo_frames.drop_empty_interest(rows),
+            quotes=drop_empty_interest(rows),
             delay_seconds=DELAY_SECONDS,
         )
 
     def _fetch_history(self, underlying: str, since: date) -> Any:
         """The daily frame from `since` to today; what it says of dividends is remembered."""
-        until = market_date(self._clock()) + DAY
+        until = self._today + DAY
         frame, _ = self._history(underlying, start=since.isoformat(), end=until.isoformat())
         known = self._paid.get(underlying)
         if known is None or since <= known[0]:
-            self._paid[underlying] = since, yahoo_frames.parse_dividends(frame)
+            self._paid[underlying] = since, parse_dividends(frame)
         return frame
 
     def _history(self, underlying: str, **span: str) -> tuple[Any, Mapping[str, Any]]:
@@ -212,20 +218,20 @@ class YahooMarket(BaseMarket):
 
         frame, metadata = self._client.call_ticker(_yahoo_symbol(underlying), call)
         self._kinds[underlying] = _kind(metadata, underlying, "instrumentType")
-        yahoo_frames.check_frame(frame, underlying)
+        check_frame(frame, underlying)
         return frame, metadata
 
     def _fetch_level(self, symbol: str) -> Metric:
         metadata = self._history(symbol, period="5d")[1]
-        level, as_of = _price(metadata, symbol), yahoo_frames.parse_timestamp(metadata)
+        level, as_of = _price(metadata, symbol), parse_timestamp(metadata)
         return Metric(value=level, unit="percent", source=self.name, as_of=as_of)
 
     def _fetch_move(self, ticker: str) -> Metric:
         frame, metadata = self._history(ticker, period="5d")
-        bars = yahoo_frames.parse_bars(frame, date.min)
+        bars = parse_bars(frame, date.min)
         if len(bars) < 2:
             raise Unusable(f"yahoo has {len(bars)} closes of {ticker} in five days; a move needs two")
-        last, quoted_at = bars[-1], yahoo_frames.parse_timestamp(metadata)
+        last, quoted_at = bars[-1], parse_timestamp(metadata)
         closed = session(last.day)
         as_of = quoted_at if closed is None or market_date(quoted_at) == last.day else closed.close
         return Metric(value=last.close / bars[-2].close - 1, unit="fraction", source=self.name, as_of=as_of, count=2)
@@ -259,3 +265,116 @@ def _event_date(stamp: Any) -> date:
         raise Unusable(f"yahoo: earningsDate is {quote_value(stamp)}, not an instant")
     instant = datetime.fromtimestamp(stamp, UTC)
     return instant.date() if stamp % 86_400 == 0 else market_date(instant)
+
+
+# The frames that yfinance makes of the documents.
+
+
+def parse_timestamp(message: Mapping[str, Any]) -> datetime:
+    """The instant of the last price, UTC. Yahoo has it in seconds, yfinance makes an aware timestamp of some."""
+    stamp = message.get("regularMarketTime")
+    if isinstance(stamp, datetime) and stamp.tzinfo is not None:
+        return datetime.fromtimestamp(stamp.timestamp(), UTC)
+    if isinstance(stamp, bool) or not isinstance(stamp, int) or not 0 < stamp < 2**32:
+        raise Unusable(f"yahoo: regularMarketTime of {message.get('symbol')} is {quote_value(stamp)}, not an instant")
+    return datetime.fromtimestamp(stamp, UTC)
+
+
+def check_frame(frame: Any, underlying: str) -> None:
+    absent = [name for name in REQUIRED_COLUMNS if name not in frame.columns]
+    if absent or not len(frame):
+        what = f"column {absent[0]!r}" if len(frame) else "bars"
+        raise Unusable(f"yahoo has no {what} in the history of {underlying}")
+
+
+def _parse_number(row: Row, name: str) -> float | None:
+    """None for NaN; `Unusable` for text and infinity."""
+    cell = row[name]
+    if cell is None:
+        return None
+    if isinstance(cell, bool) or not isinstance(cell, int | float) or math.isinf(cell):
+        raise Unusable(f"yahoo: {name!r} holds {quote_value(cell)}, not a number")
+    return None if math.isnan(cell) else float(cell)
+
+
+def _parse_amount(row: Row, name: str) -> float | None:
+    """A price or a count; a negative one stands for none."""
+    number = _parse_number(row, name)
+    return number if number is not None and number >= 0 else None
+
+
+def _parse_count(row: Row, name: str) -> int | None:
+    number = _parse_amount(row, name)
+    return None if number is None else int(number)
+
+
+def _dated_rows(frame: Any) -> list[tuple[date, Row]]:
+    return list(zip((stamp.date() for stamp in frame.index), frame.to_dict("records"), strict=True))
+
+
+def parse_bars(frame: Any, since: date) -> tuple[DailyBar, ...]:
+    """The rows with a close. yfinance writes zeros and NaN for a session that has not begun or was lost."""
+    bars = []
+    for day, row in sorted(dict(_dated_rows(frame)).items()):
+        first, high, low, close, adjusted, volume = (_parse_number(row, name) for name in REQUIRED_COLUMNS[:6])
+        if close is not None and close > 0 and day >= since:
+            bar = DailyBar(day=day, close=close, open=first, high=high, low=low, volume=volume, adjusted=adjusted)
+            bars.append(bar)
+    return tuple(bars)
+
+
+def parse_quotes(frame: Any, right: Right, underlying: str, day: date) -> tuple[OptionQuote, ...]:
+    """The rows of one side, each checked against its own symbol; adjusted contracts of a standard root are left out."""
+    for name in NEEDED_COLUMNS if len(frame) else ():
+        if frame[name].isna().all():
+            raise Unusable(f"yahoo: no contract has {name!r}")
+    found = []
+    for row in frame.to_dict("records"):
+        contract = _parse_contract(row, right, underlying, day)
+        if row["contractSize"] != "REGULAR" and contract.root in option_roots(underlying):
+            continue  # nothing later could tell it from a standard contract; another root tells itself
+        traded, iv = row["lastTradeDate"].timestamp(), _parse_number(row, "impliedVolatility")
+        found.append(
+            OptionQuote(
+                **contract._asdict(),
+                bid=_parse_amount(row, "bid"),
+                ask=_parse_amount(row, "ask"),
+                last=_parse_amount(row, "lastPrice"),
+                volume=_parse_count(row, "volume"),
+                open_interest=_parse_count(row, "openInterest"),
+                feed_iv=iv if iv is not None and iv >= MIN_IV else None,
+                traded_at=None if math.isnan(traded) else datetime.fromtimestamp(traded, UTC),
+            )
+        )
+    return tuple(found)
+
+
+def _parse_contract(row: Row, right: Right, underlying: str, day: date) -> Contract:
+    """The contract of a row's symbol; `Unusable` when the row is not of what was asked for."""
+    symbol, strike = row["contractSymbol"], _parse_number(row, "strike")
+    try:
+        contract = parse_occ_symbol(symbol)
+    except (TypeError, ValueError):
+        raise Unusable(f"yahoo: 'contractSymbol' holds {quote_value(symbol)}, not an option") from None
+    if not {contract.root, contract.root[:-1]} & set(option_roots(underlying)):
+        raise Unusable(f"yahoo answered with {symbol}; asked for options of {underlying}", gate="root")
+    if (contract.expiration, contract.right) != (day, right):
+        side = "calls" if right is Right.CALL else "puts"
+        raise Unusable(f"yahoo answered with {symbol} among the {side} of {day}", gate="expiration")
+    if strike is None or abs(float(contract.strike) - strike) > 0.0005:
+        raise Unusable(f"yahoo: 'strike' of {symbol} is {strike}")
+    return contract
+
+
+def drop_empty_interest(quotes: tuple[OptionQuote, ...]) -> tuple[OptionQuote, ...]:
+    """Open interest 0 everywhere is a figure that was not loaded, not a market without positions."""
+    if any(quote.open_interest for quote in quotes):
+        return quotes
+    return tuple(replace(quote, open_interest=None) for quote in quotes)
+
+
+def parse_dividends(frame: Any) -> tuple[Dividend, ...]:
+    """The ex-dates in a history, oldest first."""
+    rows = ((day, _parse_number(row, "Dividends")) for day, row in _dated_rows(frame))
+    paid = (Dividend(ex_date=day, amount=Decimal(f"{paid:.6f}").normalize()) for day, paid in rows if paid)
+    return tuple(sorted(paid, key=lambda item: item.ex_date))

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spy32.analysts.number_check import check_numbers
-from spy32.analysts.number_parser import ParsedDate, ParsedNumber, ParsedTime, parse_tokens
+from spy32.analysts.number_check import ParsedDate, ParsedNumber, ParsedTime, check_numbers, parse_tokens
 from spy32.analysts.rendered_prompt import PromptField, RenderedPrompt
 from tests.support import good_answers
 from tests.support.good_answers import good, rendered

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from spy32.domain.codec import canonical_json
 from spy32.domain.market import DailyBar, OptionQuote, Right
 from spy32.errors import Unusable
-from spy32.markets.cboe_parser import parse_bars, parse_chain, parse_level, parse_vix_closes
+from spy32.markets.cboe import parse_bars, parse_chain, parse_level, parse_vix_closes
 from tests.support.paths import DATA
 
 RAW = DATA / "raw"

@@ -14,8 +14,8 @@ import pytest
 from spy32.domain.market import Right
 from spy32.domain.spreads import Action, Leg
 from spy32.errors import Unusable
-from spy32.markets import bundled_history, yahoo_frames
-from spy32.markets.yahoo import YahooMarket
+from spy32.markets import bundled_history
+from spy32.markets.yahoo import YahooMarket, parse_timestamp
 from tests.contract.test_market import MarketContract
 from tests.servers.web import status
 from tests.servers.yahoo import CHART, CRUMB, OPTIONS, YahooServer, edited, stamp_of
@@ -262,7 +262,7 @@ def test_yfinance_and_pandas_are_imported_on_use() -> None:
 
 
 def test_an_instant_is_a_stamp_of_seconds() -> None:
-    assert yahoo_frames.parse_timestamp({"regularMarketTime": int(AT.timestamp())}) == AT
+    assert parse_timestamp({"regularMarketTime": int(AT.timestamp())}) == AT
     for bad in (None, True, "1756130400", 1756130400.5, -1, 10**12):
         with pytest.raises(Unusable):
-            yahoo_frames.parse_timestamp({"regularMarketTime": bad})
+            parse_timestamp({"regularMarketTime": bad})
