@@ -114,6 +114,7 @@ def desk(folder: Path, server: TastytradeBrokerServer, seconds: float) -> Iterat
             halt_reason=lambda: None,
             report=lambda line: None,
             show_progress=lambda line: None,
+            dividends=lambda ticker: None,
         )
 
 

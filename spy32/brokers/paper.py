@@ -7,11 +7,12 @@ id; what has expired is settled when the account is read. There is no early assi
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace as changed
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
+from typing import ClassVar
 
-from spy32.brokers.paper_settlement import StandIn, settle_account
+from spy32.brokers.paper_settlement import PaperSettlement, StandIn
 from spy32.domain.market import LegQuotes
 from spy32.domain.option_class import underlying_for_root
 from spy32.domain.orders import BrokerOrder, DryRun, Fill, Transaction, TransactionKind
@@ -26,28 +27,18 @@ from spy32.sessions import market_date, next_session
 from spy32.settings import Settings
 
 
+@dataclass(eq=False, kw_only=True)
 class PaperBroker:
     """The broker of paper mode. Without a market it shows and cancels orders, and fills nothing."""
 
-    is_shared = False
+    ledger: PaperLedger
+    market: Market | None
+    find_bar: DailyBarLookup
+    clock: Clock
+    settings: Settings
+    number: str
+    is_shared: ClassVar[bool] = False
     """The book is our own database, which accepts no reference twice."""
-
-    def __init__(
-        self,
-        *,
-        ledger: PaperLedger,
-        market: Market | None,
-        find_bar: DailyBarLookup,
-        clock: Clock,
-        settings: Settings,
-        number: str,
-    ) -> None:
-        self._ledger = ledger
-        self._market = market
-        self._find_bar = find_bar
-        self._clock = clock
-        self._settings = settings
-        self._number = number
 
     # AccountGateway
 
@@ -57,14 +48,17 @@ class PaperBroker:
         Buying power is what the worst expiration leaves of the cash, less what working orders would use up.
         """
         self._settle()
-        cash = self._ledger.cash()
-        positions = self._ledger.positions()
+        cash = self.ledger.cash()
+        positions = self.ledger.positions()
         at_cost = sum((_position_cost(position) for position in positions), Decimal(0))
+        working = (order for order in self.ledger.working_orders() if not self._is_expired(order))
+        # Each by itself; one that frees buying power reserves nothing.
+        reserved = sum((max(self._buying_power_change(order), Decimal(0)) for order in working), Decimal(0))
         return Account(
-            number=self._number,
+            number=self.number,
             mode=Mode.PAPER,
             net_liquidation=cash + at_cost,
-            buying_power=cash - _required_margin(positions) - self._reserved_buying_power(),
+            buying_power=cash - _required_margin(positions) - reserved,
             options_level="paper: defined risk",
             permits_spreads=True,
             positions=positions,
@@ -72,13 +66,13 @@ class PaperBroker:
 
     def positions(self) -> tuple[Position, ...]:
         self._settle()
-        return self._ledger.positions()
+        return self.ledger.positions()
 
     def transactions(self, since: date) -> tuple[Transaction, ...]:
         """One line a fill, and one a settled contract, delivery and sale of shares, oldest first."""
         self._settle()
-        fills = [line for order in self._ledger.orders() for line in _fill_transactions(order)]
-        events = [event.as_transaction(number) for number, event in enumerate(self._ledger.events(), 1)]
+        fills = [line for order in self.ledger.orders() for line in _fill_transactions(order)]
+        events = [event.as_transaction(number) for number, event in enumerate(self.ledger.events(), 1)]
         return tuple(
             sorted((line for line in (*fills, *events) if market_date(line.at) >= since), key=lambda line: line.at)
         )
@@ -112,27 +106,27 @@ class PaperBroker:
         errors = self._preflight(parse_order_body(body))
         if errors:
             raise BrokerRefused("; ".join(errors))
-        return self._try_fill(self._place(body))
+        return self._place(body)
 
     def order(self, broker_id: str) -> BrokerOrder:
         return self._try_fill(self._find_order(broker_id))
 
     def todays_orders(self) -> tuple[BrokerOrder, ...]:
-        return self._ledger.orders()
+        return self.ledger.orders()
 
     def search(self, since: date) -> tuple[BrokerOrder, ...]:
-        return self._ledger.orders()
+        return self.ledger.orders()
 
     def replace(self, broker_id: str, body: str) -> BrokerOrder:
         """Replaces a working order by a new one at another price; legs and unfilled quantity stay."""
         was = self.order(broker_id)
         if was.state in FINAL:
             raise BrokerRefused(f"cannot_update_order: the paper order {broker_id} is {was.status}")
-        return self._try_fill(self._place(body, broker_id))
+        return self._place(body, broker_id)
 
     def cancel(self, broker_id: str) -> BrokerOrder:
         was = self.order(broker_id)
-        if was.state in FINAL or not self._ledger.update_status(broker_id, was=was.status, status="Cancelled"):
+        if was.state in FINAL or not self.ledger.update_status(broker_id, was=was.status, status="Cancelled"):
             raise BrokerRefused(f"cannot_update_order: the paper order {broker_id} is {self.order(broker_id).status}")
         return self.order(broker_id)
 
@@ -140,27 +134,22 @@ class PaperBroker:
 
     def _preflight(self, order: BrokerOrder) -> tuple[str, ...]:
         errors = []
-        if any(order.reference == known.reference for known in self._ledger.orders()):
+        if any(order.reference == known.reference for known in self.ledger.orders()):
             # Stricter than tastytrade, which does not de-duplicate: on paper a doubled reference is always our defect.
             errors.append(f"duplicate_reference: {order.reference} was placed before")
-        free = self.facts().buying_power
-        if self._buying_power_change(order) > max(free, Decimal(0)):
-            errors.append(
-                f"margin_check_failed: needs {self._buying_power_change(order):.2f} of buying power, {free:.2f} is free"
-            )
+        free, needed = self.facts().buying_power, self._buying_power_change(order)
+        if needed > max(free, Decimal(0)):
+            errors.append(f"margin_check_failed: needs {needed:.2f} of buying power, {free:.2f} is free")
         return tuple(errors)
-
-    def _reserved_buying_power(self) -> Decimal:
-        """Buying power that working orders would use up, each by itself; one that frees some reserves nothing."""
-        working = (order for order in self._ledger.working_orders() if not self._is_expired(order))
-        return sum((max(self._buying_power_change(order), Decimal(0)) for order in working), Decimal(0))
 
     def _buying_power_change(self, order: BrokerOrder) -> Decimal:
         """Change in buying power if it fills at its limit: margin - credit + fees, positive when used up."""
-        positions = self._ledger.positions()
-        combined = (*positions, *(_leg_position(leg, order.quantity) for leg in order.legs))
+        positions = self.ledger.positions()
+        added = (
+            Position(symbol=leg.symbol, quantity=-leg.action.sign * leg.quantity * order.quantity) for leg in order.legs
+        )
         return (
-            _required_margin(combined)
+            _required_margin((*positions, *added))
             - _required_margin(positions)
             - order.limit * MULTIPLIER * order.quantity
             + self._fees(order)
@@ -168,88 +157,84 @@ class PaperBroker:
 
     def _fees(self, order: BrokerOrder) -> Decimal:
         each = opening_costs if order.legs[0].action.opens else closing_costs
-        return each(order.quantity, self._settings.costs, order.legs[0].root, len(order.legs)) * order.quantity
+        return each(order.quantity, self.settings.costs, order.legs[0].root, len(order.legs)) * order.quantity
 
     def _settle(self) -> tuple[str, ...]:
         """Settle what has expired; return why anything that has expired is still held."""
-        return settle_account(
-            self._ledger,
-            self._find_bar,
-            self._clock(),
-            is_recorded=self._is_recorded,
+        return PaperSettlement(
+            ledger=self.ledger,
+            find_bar=self.find_bar,
             find_stand_in=self._find_stand_in,
-        )
+            now=self.clock(),
+            is_recorded=self._is_recorded,
+        ).settle()
 
     def _find_stand_in(self, ticker: str, day: date) -> StandIn | None:
         """The spot of a recorded market in the session after one that no bar is recorded of; None otherwise.
 
         A recorded market brings quotes of single instants, so that the bar may be missing for ever.
         """
-        today = market_date(self._clock())
-        if self._market is None or not self._is_recorded or today != next_session(day).day:
+        today = market_date(self.clock())
+        if self.market is None or not self._is_recorded or today != next_session(day).day:
             return None
         try:
-            price = exact_price(self._market.quotes(ticker, ()).spot)
+            price = exact_price(self.market.quotes(ticker, ()).spot)
         except (Unavailable, Unusable):
             return None
-        source = f"assumed: the spot of {self._market.name} on {today}, which has no bar of {day}"
+        source = f"assumed: the spot of {self.market.name} on {today}, which has no bar of {day}"
         return StandIn(price, source) if price is not None else None
 
     @property
     def _is_recorded(self) -> bool:
-        return self._market is not None and self._market.is_recorded
+        return self.market is not None and self.market.is_recorded
 
     def _place(self, body: str, replacing: str | None = None) -> BrokerOrder:
-        order = parse_order_body(body)
-        return self._ledger.place(order, self._clock(), replacing=replacing, is_recorded=self._is_recorded)
+        """Place an order and return it after the fill rule."""
+        order, is_recorded = parse_order_body(body), self._is_recorded
+        return self._try_fill(self.ledger.place(order, self.clock(), replacing=replacing, is_recorded=is_recorded))
 
     def _try_fill(self, order: BrokerOrder) -> BrokerOrder:
         """The order after the fill rule and its time in force have been applied."""
         if order.state in FINAL:
             return order
         if self._is_expired(order):
-            self._ledger.update_status(order.broker_id, was=order.status, status="Expired")
+            self.ledger.update_status(order.broker_id, was=order.status, status="Expired")
             return self._find_order(order.broker_id)
-        if self._market is None:
+        if self.market is None:
             return order
-        quotes = self._fetch_quotes(order.legs)
-        if quotes is None or not self.would_fill(order, quotes):
+        try:
+            quotes = self.market.quotes(underlying_for_root(order.legs[0].root), order.legs)
+        except (Unavailable, Unusable):
+            # Without a quote there is no trade; the order rests and the next read tries again.
             return order
-        fills = _build_fills(order, quotes, self._clock)
-        cash = order.limit * MULTIPLIER * order.quantity
-        self._ledger.fill(order.broker_id, fills, cash, self._fees(order))
+        if self.would_fill(order, quotes):
+            fills = _build_fills(order, quotes, self.clock())
+            cash = order.limit * MULTIPLIER * order.quantity
+            self.ledger.fill(order.broker_id, fills, cash, self._fees(order))
         return self._find_order(order.broker_id)
 
     def _find_order(self, broker_id: str) -> BrokerOrder:
-        found = self._ledger.find_order(broker_id)
+        found = self.ledger.find_order(broker_id)
         if found is None:
             raise BrokerRefused(f"the paper broker knows no order {broker_id}")
         return found
 
     def _is_expired(self, order: BrokerOrder) -> bool:
         """Whether the order is over: a Day order with its New York day, any other when its contracts stop trading."""
-        now = self._clock()
+        now = self.clock()
         if json.loads(order.body)["time-in-force"] == "Day":
             return order.placed_at is not None and market_date(order.placed_at) < market_date(now)
         return has_expired_leg(order.legs, now)
 
-    def _fetch_quotes(self, legs: Sequence[Leg]) -> LegQuotes | None:
-        assert self._market is not None
-        try:
-            return self._market.quotes(underlying_for_root(legs[0].root), legs)
-        except (Unavailable, Unusable):
-            # Without a quote there is no trade; the order rests and the next read tries again.
-            return None
-
     def would_fill(self, order: BrokerOrder, quotes: LegQuotes) -> bool:
         """The paper rule: our limit is at or below `paper_threshold`."""
         prices = natural_and_mid(order.legs, quotes.quotes)
-        return prices is not None and order.limit <= paper_threshold(*prices, self._settings.paper.fill_share)
+        return prices is not None and order.limit <= paper_threshold(*prices, self.settings.paper.fill_share)
 
     @property
     def assumption(self) -> str:
         """The fill rule in words, kept with every paper trade."""
-        share = self._settings.paper.fill_share
+        share = self.settings.paper.fill_share
         return f"paper fill, whole and at our limit, once it is at or below mid less {share} of half of (mid - natural)"
 
 
@@ -266,23 +251,21 @@ def parse_order_body(body: str) -> BrokerOrder:
         state=OrderState.WORKING,
         limit=sign * Decimal(fields["price"]),
         quantity=quantity,
-        legs=tuple(changed(leg, quantity=leg.quantity // quantity) for leg in legs),
+        legs=tuple(replace(leg, quantity=leg.quantity // quantity) for leg in legs),
         body=body,
     )
 
 
-def _build_fills(order: BrokerOrder, quotes: LegQuotes, clock: Clock) -> tuple[Fill, ...]:
+def _build_fills(order: BrokerOrder, quotes: LegQuotes, at: datetime) -> tuple[Fill, ...]:
     """One fill a leg, adding up to our limit exactly: every leg at its mid but the first, which takes the rest."""
-    prices = {}
+    prices, rest, first = {}, order.limit, order.legs[0]
     for leg in order.legs[1:]:
         quote = quotes.quotes[leg.symbol]
         assert quote.bid is not None and quote.ask is not None
         middle = (Decimal(str(quote.bid)) + Decimal(str(quote.ask))) / 2
         prices[leg.symbol] = middle.quantize(CENT, ROUND_HALF_UP)
-    first = order.legs[0]
-    others = sum((leg.action.sign * leg.quantity * prices[leg.symbol] for leg in order.legs[1:]), Decimal(0))
-    prices[first.symbol] = (order.limit - others) * first.action.sign / first.quantity
-    at = clock()
+        rest -= leg.action.sign * leg.quantity * prices[leg.symbol]
+    prices[first.symbol] = rest * first.action.sign / first.quantity
     return tuple(
         Fill(
             fill_id=f"{order.broker_id}-{number}",
@@ -317,10 +300,6 @@ def _fill_transactions(order: BrokerOrder) -> tuple[Transaction, ...]:
         )
         for fill, charge in zip(order.fills, shares, strict=False)
     )
-
-
-def _leg_position(leg: Leg, quantity: int) -> Position:
-    return Position(symbol=leg.symbol, quantity=-leg.action.sign * leg.quantity * quantity)
 
 
 def _position_cost(position: Position) -> Decimal:

@@ -7,18 +7,19 @@ refused (`BrokerRefused`), not sent at all (`Unavailable`), or not known (`Unres
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import KW_ONLY, dataclass
 from datetime import UTC, date
 from email.utils import parsedate_to_datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 from spy32.clients.http import HttpFailure, HttpResponse, parse_strict_json
-from spy32.clients.tastytrade import accounts, orders, transactions
+from spy32.clients.tastytrade import accounts, orders
 from spy32.clients.tastytrade.market import require_fields
 from spy32.clients.tastytrade.oauth_session import is_html
 from spy32.clients.tastytrade.rest import Params, RestClient
-from spy32.clients.tastytrade.wire import require_own_account
+from spy32.clients.tastytrade.wire import parse_text, require_own_account
 from spy32.domain.orders import BrokerOrder, DryRun, Transaction
 from spy32.domain.sanitize import cap_text
 from spy32.domain.spreads import Account, Mode, Position
@@ -38,28 +39,27 @@ MAX_MESSAGE_LENGTH = 1000
 ACCOUNTS_PATH = "customers/me/accounts"
 
 
+@dataclass(eq=False)
 class TastytradeBroker:
     """One account, connected at the first question. `seconds` is the longest time for one.
 
     `connect` gives the service behind the log-in and the number of the account.
     """
 
-    is_shared = True
-    assumption = ""
+    connect: Callable[[], tuple[RestClient, str]]
+    _: KW_ONLY
+    mode: Mode
+    clock: Clock
+    seconds: float
+    ahead: float | None = None
+    """By the last answer's `Date` header, which is whole seconds; None before the first."""
+    is_shared: ClassVar[bool] = True
+    assumption: ClassVar[str] = ""
     """Nothing is assumed: the fills are the broker's."""
-
-    def __init__(
-        self, connect: Callable[[], tuple[RestClient, str]], *, mode: Mode, clock: Clock, seconds: float
-    ) -> None:
-        self._connect = connect
-        self._mode = mode
-        self._clock = clock
-        self._seconds = seconds
-        self._ahead: float | None = None
 
     @cached_property
     def _connection(self) -> tuple[RestClient, str]:
-        rest, number = self._connect()
+        rest, number = self.connect()
         rest.listener = self._measure_clock_ahead
         rest.session.add_mask(number, _masked_number(number))
         return rest, number
@@ -79,12 +79,12 @@ class TastytradeBroker:
         with self._mask_errors():
             net, power = accounts.parse_balances(self._get("balances/USD"), self._number)
             status = require_own_account(self._get("trading-status"), "the trading status", self._number)
-            level = accounts.parse_options_level(status, self._clean)
-            data = self._rest.get(f"/{ACCOUNTS_PATH}/{self._account_segment}", seconds=self._seconds)
+            level = parse_text(status, "options-level", self._clean)
+            data = self._rest.get(f"/{ACCOUNTS_PATH}/{self._account_segment}", seconds=self.seconds)
             account = require_own_account(accounts.unwrap_account(data), "the account", self._number)
             return Account(
                 number=self._number,
-                mode=self._mode,
+                mode=self.mode,
                 net_liquidation=net,
                 buying_power=power,
                 options_level=level,
@@ -101,13 +101,13 @@ class TastytradeBroker:
         """Trades, and movements without an order such as assignments, newest first."""
         params: Params = {
             "start-date": since.isoformat(),
-            "types[]": list(transactions.TYPES),
+            "types[]": list(accounts.TYPES),
             "sort": "Desc",
             "per-page": "250",
         }
         with self._mask_errors():
             listed = self._items("transactions", params)
-            found = [transactions.parse_transaction(item, self._number, self._clean) for item in listed]
+            found = [accounts.parse_transaction(item, self._number, self._clean) for item in listed]
             return tuple({line.id: line for line in found}.values())
 
     def unsettled_notes(self) -> tuple[str, ...]:
@@ -115,21 +115,20 @@ class TastytradeBroker:
         return ()
 
     def clock_ahead(self) -> float | None:
-        """By the `Date` header of the last answer that had one, which is whole seconds; None before the first."""
-        return self._ahead
+        return self.ahead
 
     def _measure_clock_ahead(self, answer: HttpResponse) -> None:
         with suppress(ValueError, TypeError, OverflowError):
             server_time = parsedate_to_datetime(answer.headers.get("date", ""))
             server_time = server_time if server_time.tzinfo is not None else server_time.replace(tzinfo=UTC)
-            self._ahead = (server_time - self._clock()).total_seconds()
+            self.ahead = (server_time - self.clock()).total_seconds()
 
     # OrderGateway: reading
 
     def order(self, broker_id: str) -> BrokerOrder:
         """`BrokerRefused` when the broker knows no such order in this account."""
         with self._mask_errors():
-            data = self._rest.get_optional(self._path("orders", broker_id), seconds=self._seconds)
+            data = self._rest.get_optional(self._path("orders", broker_id), seconds=self.seconds)
             if data is None:
                 raise BrokerRefused(f"tastytrade knows no order {cap_text(ascii(broker_id), 70)} in this account")
             seen = self._parse_order(data)
@@ -162,7 +161,8 @@ class TastytradeBroker:
         path = self._path("orders", "dry-run")
         with self._mask_errors():
             try:
-                answer = self._rest.ask(path, body.encode(), seconds=self._seconds, spare=DRY_RUN_TOKEN_MARGIN)
+                deadline = self._rest.http.monotonic() + self.seconds
+                answer = self._rest.ask("POST", path, deadline, data=body.encode(), spare=DRY_RUN_TOKEN_MARGIN)
             except HttpFailure as failure:
                 raise Unavailable(f"the order was not rehearsed: {failure.words}") from None
             if answer.status in DRY_RUN_REFUSALS and (messages := self._rest.session.error_lines(answer)):
@@ -181,7 +181,7 @@ class TastytradeBroker:
     def submit(self, body: str) -> BrokerOrder:
         reference = json.loads(body)["external-identifier"]
         with self._mask_errors():
-            order = self._parse_write_answer(self._send_write("POST", self._path("orders"), body))
+            order = self._write("POST", self._path("orders"), body)
             if order.reference not in ("", reference):
                 raise Unresolved(f"order {order.broker_id} in the answer has another reference; it may be another's")
             return order
@@ -192,9 +192,7 @@ class TastytradeBroker:
         The broker makes a new order of it and cancels the old one; a fill of that one in between ends the edit.
         """
         with self._mask_errors():
-            order = self._parse_write_answer(
-                self._send_write("PATCH", self._path("orders", broker_id), orders.build_edit(body))
-            )
+            order = self._write("PATCH", self._path("orders", broker_id), orders.build_edit(body))
             if order.broker_id == broker_id or order.replaces not in (None, broker_id):
                 raise Unresolved(f"the answer shows order {order.broker_id}, not one that replaces {broker_id}")
             return order
@@ -202,16 +200,15 @@ class TastytradeBroker:
     def cancel(self, broker_id: str) -> BrokerOrder:
         """The order right after the request: usually `Cancel Requested`; a fill may still come first."""
         with self._mask_errors():
-            order = self._parse_write_answer(self._send_write("DELETE", self._path("orders", broker_id), None))
+            order = self._write("DELETE", self._path("orders", broker_id))
             if order.broker_id != broker_id:
                 raise Unresolved(f"asked to cancel order {broker_id}, the answer shows order {order.broker_id}")
             return order
 
-    def _send_write(self, method: str, path: str, body: str | None) -> HttpResponse:
-        """The one request of a write and its answer."""
-        data = None if body is None else body.encode()
+    def _write(self, method: str, path: str, body: str = "") -> BrokerOrder:
+        """The order in the answer to the one request of a write."""
         try:
-            return self._rest.send(method, path, seconds=self._seconds, data=data, spare=TOKEN_MARGIN)
+            answer = self._rest.send(method, path, seconds=self.seconds, data=body.encode() or None, spare=TOKEN_MARGIN)
         except HttpFailure as failure:
             if failure.was_sent:
                 raise Unresolved(f"{failure.words}; whether it took the request is not known") from None
@@ -219,6 +216,7 @@ class TastytradeBroker:
         except Spy32Error as error:
             # Without a token, or without time, there is no request.
             raise Unavailable(f"{error.message}; nothing was sent") from None
+        return self._parse_write_answer(answer)
 
     def _parse_write_answer(self, answer: HttpResponse) -> BrokerOrder:
         """The order in the answer to a write; raises the matching error for any other answer."""
@@ -248,10 +246,10 @@ class TastytradeBroker:
         return "/".join(("", "accounts", self._account_segment, *(quote(part, safe="") for part in parts)))
 
     def _get(self, path: str) -> Any:
-        return self._rest.get(f"{self._path()}/{path}", seconds=self._seconds)
+        return self._rest.get(f"{self._path()}/{path}", seconds=self.seconds)
 
     def _items(self, path: str, params: Params | None = None) -> list[Any]:
-        return self._rest.items(f"{self._path()}/{path}", params, seconds=self._seconds)
+        return self._rest.items(f"{self._path()}/{path}", params, seconds=self.seconds)
 
     def _parse_document(self, answer: HttpResponse) -> dict[str, Any] | None:
         """The document in an answer, without secrets that the service sent back; None where there is none."""
@@ -286,19 +284,19 @@ def choose_account(rest: RestClient, wanted: str, seconds: float) -> str:
     none is.
     """
     listed = accounts.parse_accounts(rest.items(f"/{ACCOUNTS_PATH}", seconds=seconds))
-    open_ones = [account for account in listed if not account.is_closed]
-    endings = ", ".join(account.ending for account in open_ones)
+    open_numbers = [account.number for account in listed if not account.is_closed]
+    endings = ", ".join(map(_masked_number, open_numbers))
+    if wanted in open_numbers:
+        return wanted
     if wanted:
-        if any(account.number == wanted for account in open_ones):
-            return wanted
         is_closed = any(account.number == wanted for account in listed)
         why = "is closed" if is_closed else "is not one of this log-in"
         raise NotPermitted(f"tastytrade.account {_masked_number(wanted)} {why}; open are: {endings or 'none'}")
-    if not open_ones:
+    if not open_numbers:
         raise NotPermitted("tastytrade: this log-in has no open account")
-    if len(open_ones) > 1:
+    if len(open_numbers) > 1:
         raise BadSettings(f"several accounts are open ({endings}); set tastytrade.account to the number of one of them")
-    return open_ones[0].number
+    return open_numbers[0]
 
 
 def _masked_number(number: str) -> str:

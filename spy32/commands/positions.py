@@ -11,12 +11,12 @@ def positions(ctx: typer.Context, json: Json = False) -> None:
     Reads only. Ends 0 whatever differs; 75 when the broker's positions cannot be read.
     """
     from spy32.sessions import market_date
-    from spy32.trading.position_diff import add_history, compare_with_broker
+    from spy32.trading.position_diff import compare_with_broker
 
     app = get_app(ctx)
     store = app.open_for_reading()
     context = app.trading_context(store, None)
-    diff = add_history(context, compare_with_broker(context))
+    diff = compare_with_broker(context)
     trades, account = store.trades.select(), context.account.facts()
     totals = store.results.totals(market_date(context.clock()))
     if json:

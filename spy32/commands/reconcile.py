@@ -44,7 +44,6 @@ def _settle_all(app: "App", store: "Store", *, adopt: bool, approval: bool, json
     from spy32.render.output import print_lines
     from spy32.render.positions_pages import reconciliation_lines
     from spy32.trading.reconcile import adopt_trades as take_over
-    from spy32.trading.reconcile import adoptable_contracts
     from spy32.trading.reconcile import reconcile as settle_all
 
     result = settle_all(
@@ -53,9 +52,7 @@ def _settle_all(app: "App", store: "Store", *, adopt: bool, approval: bool, json
     if not json:
         print_lines(app.out, reconciliation_lines(result))
     chosen = [
-        contracts
-        for contracts in adoptable_contracts(result.view)
-        if adopt and (approval or _confirm_adoption(app, contracts))
+        contracts for contracts in result.view.adoptable if adopt and (approval or _confirm_adoption(app, contracts))
     ]
     adopted = take_over(app.trading_context(store, None), chosen)
     if json:

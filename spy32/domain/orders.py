@@ -100,8 +100,8 @@ class BrokerOrder:
     reference: str
     status: str
     state: OrderState
-    limit: Price
-    quantity: int
+    limit: Price = Decimal(0)
+    quantity: int = 0
     fills: tuple[Fill, ...] = ()
     reason: str = ""
     is_replaced_by_hand: bool = False
@@ -131,6 +131,10 @@ class BrokerOrder:
         """The legs with the contracts of all spreads; of an order that cannot be parsed, as they are."""
         return whole_order(self.legs, 1 if self.is_unread else self.quantity)
 
+    def has_sides_of(self, legs: tuple[Leg, ...]) -> bool:
+        """Whether it trades the contracts of these legs in the same directions, in any quantity."""
+        return {(leg.symbol, leg.action) for leg in self.legs} == {(leg.symbol, leg.action) for leg in legs}
+
 
 def spreads_filled(fills: tuple[Fill, ...], legs: tuple[Leg, ...]) -> int:
     """Return the number of complete spreads in the fills. The least filled leg decides."""
@@ -138,6 +142,11 @@ def spreads_filled(fills: tuple[Fill, ...], legs: tuple[Leg, ...]) -> int:
     for fill in fills:
         filled_by_symbol[fill.symbol] = filled_by_symbol.get(fill.symbol, 0) + fill.quantity
     return min(filled_by_symbol[leg.symbol] // leg.quantity for leg in legs) if legs else 0
+
+
+def invert_legs(legs: tuple[Leg, ...]) -> tuple[Leg, ...]:
+    """Return the legs that close what these open."""
+    return tuple(replace(leg, action=leg.action.closing) for leg in legs)
 
 
 @value
@@ -332,7 +341,7 @@ class Trade:
     @property
     def closing_legs(self) -> tuple[Leg, ...]:
         """The legs of an order that closes the trade."""
-        return tuple(replace(leg, action=leg.action.closing) for leg in self.legs)
+        return invert_legs(self.legs)
 
     @property
     def remaining(self) -> int:

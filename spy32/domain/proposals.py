@@ -133,6 +133,11 @@ def remark(rule: str, message: str, figure: object, limit: object = "") -> Findi
     return Finding(rule=rule, message=message, figure=str(figure), limit=str(limit), blocks=False)
 
 
+def blocking_reasons(findings: tuple[Finding, ...]) -> tuple[str, ...]:
+    """Return the messages of the findings that refuse the trade, each once."""
+    return tuple(dict.fromkeys(finding.message for finding in findings if finding.blocks))
+
+
 @value
 class Sizing:
     """The position size. `bounds` gives, per limit, the contracts that it allows; `binding` names the smallest."""
@@ -166,12 +171,12 @@ class RiskDecision:
     @property
     def is_accepted(self) -> bool:
         """Whether at least one contract is allowed and no finding blocks."""
-        return self.quantity > 0 and not any(finding.blocks for finding in self.findings)
+        return self.quantity > 0 and not self.reasons
 
     @property
     def reasons(self) -> tuple[str, ...]:
         """The messages of the blocking findings."""
-        return tuple(finding.message for finding in self.findings if finding.blocks)
+        return blocking_reasons(self.findings)
 
 
 @value

@@ -2,11 +2,10 @@
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from spy32.domain.orders import Fill, OrderKind, Trade, spreads_filled
+from spy32.domain.orders import Fill, OrderKind, Trade, invert_legs, spreads_filled
 from spy32.domain.proposals import ExitReason, Proposal, ProposalKind
 from spy32.domain.spreads import MULTIPLIER, Leg
 from spy32.domain.value import value
@@ -149,7 +148,7 @@ class Trades(Records):
     def order_legs(self, order: sqlite3.Row) -> tuple[Leg, ...]:
         """Return the legs as the order trades them: a profit target closes what its proposal opens."""
         legs = Proposals(self._core).get(order["proposal_id"]).legs
-        return _closing_legs(legs) if order["kind"] == OrderKind.TARGET else legs
+        return invert_legs(legs) if order["kind"] == OrderKind.TARGET else legs
 
     def update(self, change: WriteTransaction, order: sqlite3.Row, assumption: str = "") -> None:
         """Update and return the trade of an order after its fills or fees changed."""
@@ -207,7 +206,7 @@ class Trades(Records):
         shares and contracts went.
         """
         row = self._core.get_row("trade", trade_id)
-        closing = _closing_legs(decode_trade(row).legs)
+        closing = invert_legs(decode_trade(row).legs)
         fills = self._fills_where(_CLOSINGS, row["proposal_id"], trade_id)
         closed_by_orders = spreads_filled(fills, closing)
         paid_e4 = -premium_e4(fills, closing, closed_by_orders) if closed_by_orders else 0
@@ -258,10 +257,6 @@ class Trades(Records):
     def _fills_where(self, orders: str, *values: object) -> tuple[Fill, ...]:
         query = f"select * from fill where order_id in (select id from broker_order where {orders}) order by id"
         return self._core.select(decode_fill, query, *values)
-
-
-def _closing_legs(legs: tuple[Leg, ...]) -> tuple[Leg, ...]:
-    return tuple(replace(leg, action=leg.action.closing) for leg in legs)
 
 
 def _check_fill_quantities(order: sqlite3.Row, legs: tuple[Leg, ...], fills: Sequence[Fill]) -> None:

@@ -14,8 +14,7 @@ from spy32.render.document_parts import TradeView
 from spy32.render.encoder import Document, Key, Part, to_document
 from spy32.render.formatting import join_lines
 from spy32.trading.execute import ExecutionPreview
-from spy32.trading.history_diff import HistoryDiff
-from spy32.trading.position_diff import AccountDiff, ForeignOrder, PositionDiff
+from spy32.trading.position_diff import AccountDiff, ForeignOrder, HistoryDiff, PositionDiff
 from spy32.trading.reconcile import ReconcileResult
 from spy32.trading.transactions import MissingContracts
 

@@ -24,9 +24,12 @@ from spy32.domain.runs import Cause, Outcome, Run
 from spy32.domain.spreads import MULTIPLIER, Account, Candidate, value_bounds
 from spy32.errors import BadUsage, Refused, Unavailable
 from spy32.lifecycle import ProposalState
+from spy32.rules import plan, pricing, references
+from spy32.rules.dry_run_check import check_dry_run
+from spy32.rules.limits import assess_risk
 from spy32.sessions import market_date, new_york_time
-from spy32.trading.context import TradingContext
-from spy32.trading.review import Review, account_exposure, check_limits, review_draft, review_preview, review_proposal
+from spy32.trading.context import TradingContext, refuse_if_blocked, revoke_ended_approval
+from spy32.trading.review import Review, build_review, candidate_quote, check_limits, review_proposal, run_notes
 
 PERSON = "person"
 
@@ -36,17 +39,21 @@ def load_pending_proposal(context: TradingContext, proposal_id: int) -> Proposal
 
     A proposal whose approval has ended becomes `proposed` again; one whose session has ended is lapsed first.
     """
-    proposal = context.store.proposals.get(proposal_id)
-    now = context.clock()
+    revoke_ended_approval(context, context.store.proposals.get(proposal_id))
+    proposal, now = context.store.proposals.get(proposal_id), context.clock()
     if proposal.state is ProposalState.APPROVED:
         approval = context.store.proposals.latest_approval(proposal_id)
-        if approval is None or approval.is_valid(now):
-            raise Refused(_already_approved_message(proposal_id, approval))
-        _change_state(context, proposal, ProposalState.PROPOSED, f"the approval {approval.invalidity_text(now)}")
-        proposal = context.store.proposals.get(proposal_id)
+        assert approval is not None
+        times = f"at {_format_time(approval.at)}, until {_format_time(approval.until)}"
+        next_steps = f"`spy32 execute P{proposal_id}` sends it, `spy32 approve P{proposal_id} --decline` takes it back"
+        raise Refused(f"P{proposal_id} was approved by {approval.by} {times}; {next_steps}")
     if proposal.state is not ProposalState.PROPOSED:
+        live = context.store.proposals.find_live_close(proposal.trade_id) if proposal.trade_id is not None else None
+        hint = ""
+        if live is not None and live.state is ProposalState.PROPOSED:
+            hint = f"; `spy32 approve P{live.id}` decides about the close in its place"
         status = context.store.proposals.status_text(proposal_id)
-        raise Refused(f"P{proposal_id} waits for no decision: it is {status}{_successor_hint(context, proposal)}")
+        raise Refused(f"P{proposal_id} waits for no decision: it is {status}{hint}")
     if proposal.is_over(now):
         context.store.proposals.lapse_overdue(now)
         raise Refused(
@@ -55,21 +62,12 @@ def load_pending_proposal(context: TradingContext, proposal_id: int) -> Proposal
     return proposal
 
 
-def _successor_hint(context: TradingContext, ended: Proposal) -> str:
-    """Return which close waits in the place of one that has ended; nothing for an opening."""
-    live = context.store.proposals.find_live_close(ended.trade_id) if ended.trade_id is not None else None
-    is_waiting = live is not None and live.state is ProposalState.PROPOSED
-    return f"; `spy32 approve P{live.id}` decides about the close in its place" if live and is_waiting else ""
-
-
 def approve(context: TradingContext, review: Review, *, by: str, note: str = "") -> Approval:
     """Approve exactly the hash that was shown and return the approval.
 
     A draft is checked once more against the market and the limits; it replaces the proposal in the same transaction as
     its approval. When two people decide at once, the second gets `Refused` with who was first and when.
     """
-    from spy32.rules import plan
-
     proposal, draft = _proposal_to_decide(context, review), review.draft
     if plan.proposal_digest(proposal) != proposal.hash:
         raise Refused(
@@ -79,7 +77,7 @@ def approve(context: TradingContext, review: Review, *, by: str, note: str = "")
     if review.current_quote is None or (review.stale_reason is not None and not proposal.is_recorded):
         raise Unavailable(f"{review.name} cannot be approved without quotes: {review.stale_reason}; try again")
     now, message = context.clock(), f"{review.name} was not approved"
-    _refuse_if_blocked(check_limits(context, proposal, context.account.facts(), now), message)
+    refuse_if_blocked(check_limits(context, proposal, context.account.facts()), message)
     if draft is not None:
         _vet_change(context, review, proposal, message)
     terms = ApprovalTerms(
@@ -106,8 +104,13 @@ def decline(context: TradingContext, proposal_id: int, *, by: str, note: str = "
     proposal = context.store.proposals.get(proposal_id)
     if proposal.state is not ProposalState.APPROVED:
         proposal = load_pending_proposal(context, proposal_id)
-    reason = f"declined by {by}" + (f": {note}" if note else "")
-    _change_state(context, proposal, ProposalState.DECLINED, reason)
+    context.store.proposals.move(
+        proposal_id,
+        was=proposal.state,
+        now=ProposalState.DECLINED,
+        at=context.clock(),
+        reason=f"declined by {by}" + (f": {note}" if note else ""),
+    )
     return context.store.proposals.get(proposal_id)
 
 
@@ -116,23 +119,21 @@ def choose_candidate(context: TradingContext, current_review: Review, candidate_
 
     This is also how a person overrides an abstention of the analyst. Raises `Refused` when a rule blocks the candidate.
     """
-    from spy32.rules import plan
-
     candidate = current_review.menu.find(candidate_id)
     if candidate is None:
         raise BadUsage(
             f"{candidate_id!r} is not on this menu; `spy32 show R{current_review.run.id} --candidates "
             "--json` has its ids"
         )
-    stored = _stored_proposal(context, current_review)
-    if current_review.proposal is not None:
-        _check_is_opening(current_review.proposal, "another candidate")
-        if current_review.proposal.candidate_id == candidate_id:
-            raise BadUsage(f"{candidate_id} is the choice already; its quantity and floor can be changed")
+    stored, shown = _stored_proposal(context, current_review), current_review.proposal
+    if shown is not None and shown.kind is not ProposalKind.OPEN:
+        raise Refused(f"this proposal closes T{shown.trade_id} as a whole; another candidate is not for it")
+    if shown is not None and shown.candidate_id == candidate_id:
+        raise BadUsage(f"{candidate_id} is the choice already; its quantity and floor can be changed")
     if stored is not None and stored.candidate_id == candidate_id:
         return review_proposal(context, stored.id)
     ruling, snapshot = vet_candidate(context, current_review, candidate)
-    _refuse_if_blocked(
+    refuse_if_blocked(
         ruling.findings, f"{spread_description(candidate.spread.underlying, candidate.spread.legs)} was not taken"
     )
     proposal = plan.build_proposal(
@@ -146,21 +147,28 @@ def preview(context: TradingContext, shown: Review, candidate: Candidate) -> Rev
 
     If our limits refuse it, the refusal is among the findings and the figures are those of one contract.
     """
-    from spy32.rules import plan
-
     ruling, snapshot = _ruling_now(context, shown, candidate, shown.account)
     sized = replace(ruling, quantity=max(ruling.quantity, 1))
     result = plan.build_proposal(candidate, sized, snapshot, context.settings, run=shown.run, chosen_by=PERSON)
     kept = shown.proposal
     version = kept.replace_terms(result) if isinstance(kept, Proposal) else result
-    draft = Draft(proposal=version, body="", was_hash=_reviewed_hash(shown) if kept is not None else "")
-    return review_preview(shown, draft, candidate, ruling)
+    quote = candidate_quote(shown.view, candidate)
+    return replace(
+        shown,
+        proposal=version,
+        draft=Draft(proposal=version, body="", was_hash=_reviewed_hash(shown) if kept is not None else ""),
+        candidate=candidate,
+        run_quote=quote,
+        current_quote=quote,
+        stale_reason="the quotes of the run; approving asks for new ones",
+        findings=(*ruling.findings, *run_notes(shown.view)),
+        sizing=ruling.sizing,
+        is_preview=True,
+    )
 
 
 def change_quantity(context: TradingContext, review: Review, quantity: int) -> Review:
     """Return the review with another number of contracts, from 1 to what the limits allow at the present floor."""
-    from spy32.rules import plan
-
     return _review_change(
         context, review, plan.change_quantity(_proposal_to_decide(context, review), quantity, context.settings)
     )
@@ -168,8 +176,6 @@ def change_quantity(context: TradingContext, review: Review, quantity: int) -> R
 
 def change_floor(context: TradingContext, review: Review, floor: Decimal) -> Review:
     """Return the review with another floor, between natural price and first limit; every limit is checked at it."""
-    from spy32.rules import plan
-
     proposal = plan.change_floor(_proposal_to_decide(context, review), floor, context.settings)
     low, high = review.floor_range
     if not low <= floor <= high:
@@ -203,8 +209,6 @@ def check_overridable(context: TradingContext, run: Run) -> None:
 
 def vet_candidate(context: TradingContext, review: Review, candidate: Candidate) -> tuple[RiskDecision, MarketSnapshot]:
     """Return the risk decision on a candidate by today's conditions, limits and quotes, like the run's vet step."""
-    from spy32.rules import pricing
-
     ruling, snapshot = _ruling_now(context, review, candidate, context.account.facts())
     price_findings: tuple[Finding, ...] = ()
     if context.market is not None:
@@ -217,14 +221,12 @@ def _ruling_now(
     context: TradingContext, shown: Review, candidate: Candidate, account: Account
 ) -> tuple[RiskDecision, MarketSnapshot]:
     """Return the risk decision of now at the quotes of the run; `Refused` once the run's session is over."""
-    from spy32.rules.limits import assess_risk
-
     now, snapshot = context.clock(), context.store.decisions.snapshot(shown.run.id)
     if market_date(now) != market_date(snapshot.as_of):
         raise Refused(
             f"the session of R{shown.run.id} ({market_date(snapshot.as_of)}) is over; a new run makes a new menu"
         )
-    exposure = account_exposure(context, account, shown.run.id, now, excluding=shown.proposal_id)
+    exposure = context.exposure(account, shown.run.id, excluding=shown.proposal_id)
     return assess_risk(candidate, snapshot, account, exposure, settings=context.settings, now=now), snapshot
 
 
@@ -245,7 +247,7 @@ def _vet_change(context: TradingContext, review: Review, proposal: ProposalTerms
     if review.candidate is None:
         raise Refused("the menu of this proposal is not on record; only approve, decline and leave are left")
     ruling, _ = vet_candidate(context, review, _candidate_at_floor(review.candidate, proposal.floor_price))
-    _refuse_if_blocked(ruling.findings, message)
+    refuse_if_blocked(ruling.findings, message)
     if not proposal.quantity <= ruling.quantity:
         bound = f" ({ruling.sizing.binding.replace('_', ' ')})" if ruling.sizing is not None else ""
         raise Refused(
@@ -262,9 +264,6 @@ def _build_draft_review(
 
     The broker's dry run must accept the draft's order. Nothing is written.
     """
-    from spy32.rules import plan, references
-    from spy32.rules.dry_run_check import check_dry_run
-
     if stored is not None and proposal.hash == stored.hash:
         return review_proposal(context, stored.id)
     reference = references.draft_reference(proposal.run_id)
@@ -272,10 +271,10 @@ def _build_draft_review(
     dry_run = context.orders.dry_run(body)
     if not dry_run.accepted:
         raise Refused(f"the broker's dry run refuses it: {'; '.join(dry_run.errors)}", dry_run.errors)
-    _refuse_if_blocked(check_dry_run(proposal, dry_run, context.settings), "the broker's dry run means another order")
+    refuse_if_blocked(check_dry_run(proposal, dry_run, context.settings), "the broker's dry run means another order")
     version = stored.replace_terms(proposal) if stored is not None else proposal
     draft = Draft(proposal=version, body=body, was_hash=stored.hash if stored is not None else "")
-    return review_draft(context, draft, ruling.sizing)
+    return replace(build_review(context, version, ruling.sizing), draft=draft)
 
 
 def _candidate_at_floor(candidate: Candidate, floor: Decimal) -> Candidate:
@@ -312,29 +311,6 @@ def _reviewed_hash(review: Review) -> str:
     """Return the hash that the stored proposal had when this review was made."""
     assert review.proposal is not None
     return review.draft.was_hash if review.draft is not None else review.proposal.hash
-
-
-def _refuse_if_blocked(findings: tuple[Finding, ...], message: str) -> None:
-    reasons = tuple(finding.message for finding in findings if finding.blocks)
-    if reasons:
-        raise Refused(f"{message}: {'; '.join(reasons)}", reasons)
-
-
-def _check_is_opening(proposal: ProposalTerms, change: str) -> None:
-    if proposal.kind is not ProposalKind.OPEN:
-        raise Refused(f"this proposal closes T{proposal.trade_id} as a whole; {change} is not for it")
-
-
-def _change_state(context: TradingContext, proposal: Proposal, state: ProposalState, reason: str) -> None:
-    context.store.proposals.move(proposal.id, was=proposal.state, now=state, at=context.clock(), reason=reason)
-
-
-def _already_approved_message(proposal_id: int, approval: Approval | None) -> str:
-    if approval is None:
-        return f"P{proposal_id} is approved already, but by nobody on record"
-    times = f"at {_format_time(approval.at)}, until {_format_time(approval.until)}"
-    next_steps = f"`spy32 execute P{proposal_id}` sends it, `spy32 approve P{proposal_id} --decline` takes it back"
-    return f"P{proposal_id} was approved by {approval.by} {times}; {next_steps}"
 
 
 def _format_time(instant: datetime) -> str:

@@ -1,17 +1,19 @@
 """What a trading use case works with."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
+from spy32.domain.exposure import Exposure
 from spy32.domain.market import Dividend
+from spy32.domain.proposals import Finding, Proposal, blocking_reasons
+from spy32.domain.spreads import Account
 from spy32.domain.value import value
-from spy32.errors import NotPermitted
+from spy32.errors import NotPermitted, Refused
+from spy32.lifecycle import ProposalState
 from spy32.ports import AccountGateway, Clock, Locks, Market, OrderGateway, Sleep
+from spy32.sessions import market_date, week_start
 from spy32.settings import Settings
 from spy32.store import Store
-
-
-def _no_dividends(_ticker: str) -> None:
-    """The dividends of a context without sources of them: unknown."""
 
 
 @value
@@ -32,14 +34,46 @@ class TradingContext:
     """Prints a line for the person."""
     show_progress: Callable[[tuple[str, ...]], None]
     """Shows the parts of a progress line, which the next one replaces on a terminal; the first part may be left out."""
-    dividends: Callable[[str], tuple[Dividend, ...] | None] = _no_dividends
+    dividends: Callable[[str], tuple[Dividend, ...] | None]
     """Returns past and coming ex-dates of a ticker; None when no source serves them."""
+
+    def hold_proposal(self, proposal_id: int) -> AbstractContextManager[None]:
+        """Hold the lock of a proposal while the block runs; `LockHeld` when another process has it."""
+        return self.locks.hold(proposal_lock_name(proposal_id))
+
+    def exposure(self, account: Account, run_id: int, *, excluding: int | None = None) -> Exposure:
+        """Return the exposure of our book and of what else the account holds, without the proposal `excluding`."""
+        today = market_date(self.clock())
+        return self.store.risk.exposure(
+            run_id=run_id, today=today, week_start=week_start(today), but=excluding, account=account
+        )
 
     def stop_if_halted(self) -> None:
         """Raise `NotPermitted` while the halt file exists."""
         reason = self.halt_reason()
         if reason is not None:
             raise NotPermitted(f"halted: {reason}; `spy32 resume` lifts it")
+
+
+ContextFor = Callable[[int | None], TradingContext]
+"""Makes the context of a proposal, since a recorded one keeps its own market and clock; of none, a general one."""
+
+
+def revoke_ended_approval(context: TradingContext, proposal: Proposal) -> str:
+    """Let a proposal wait again if its approval is not valid now; return why, or an empty text if nothing changed."""
+    approval, now = context.store.proposals.latest_approval(proposal.id), context.clock()
+    if proposal.state is not ProposalState.APPROVED or approval is None or approval.is_valid(now):
+        return ""
+    reason = f"the approval {approval.invalidity_text(now)}"
+    context.store.proposals.move(proposal.id, was=proposal.state, now=ProposalState.PROPOSED, at=now, reason=reason)
+    return reason
+
+
+def refuse_if_blocked(findings: tuple[Finding, ...], message: str) -> None:
+    """Raise `Refused` with the message and every blocking finding."""
+    reasons = blocking_reasons(findings)
+    if reasons:
+        raise Refused(f"{message}: {'; '.join(reasons)}", reasons)
 
 
 def proposal_lock_name(proposal_id: int) -> str:

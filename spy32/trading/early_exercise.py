@@ -1,12 +1,8 @@
 """Judges with the market of now whether the short legs of a trade may be exercised early."""
 
-from collections.abc import Sequence
-from datetime import date
-
-from spy32.domain.market import Dividend, LegQuotes
+from spy32.domain.market import LegQuotes
 from spy32.domain.orders import Trade
 from spy32.domain.proposals import Proposal
-from spy32.domain.spreads import Leg
 from spy32.errors import Spy32Error
 from spy32.rules import exercise
 from spy32.sessions import market_date
@@ -41,24 +37,13 @@ def check_early_exercise(
     if dividends is None:
         unknown = exercise.ExerciseCheck(eve=None, is_worthwhile=None, message=UNKNOWN)
         return unknown, (*notes, f"{UNKNOWN} ({why})")
-    return _check_calls(context, calls, trade.expiration, dividends, quotes), notes
-
-
-def _check_calls(
-    context: TradingContext,
-    calls: Sequence[Leg],
-    expiration: date,
-    dividends: Sequence[Dividend],
-    quotes: LegQuotes | None,
-) -> exercise.ExerciseCheck | None:
-    """Return the judgement of the call whose exercise pays, if one does; None unless this is the eve of an ex-date."""
-    now, rate = context.clock(), context.settings.market.rate
-    dividend = exercise.next_ex_date(dividends, expiration, market_date(now))
+    dividend = exercise.next_ex_date(dividends, trade.expiration, market_date(now))
     eve = exercise.exercise_eve(dividend) if dividend is not None else None
     if dividend is None or market_date(now) != eve:
-        return None
+        return None, notes
     if quotes is None:
         message = f"NOT JUDGED: ex-date {dividend.ex_date} and no quotes; early assignment possible"
-        return exercise.ExerciseCheck(eve=eve, is_worthwhile=None, message=message)
-    found = [exercise.check_call_exercise(leg, quotes, dividend, rate, now, dividends=dividends) for leg in calls]
-    return max((check for check in found if check is not None), key=lambda check: bool(check.is_worthwhile))
+        return exercise.ExerciseCheck(eve=eve, is_worthwhile=None, message=message), notes
+    # The call whose exercise pays, if one does.
+    checks = [exercise.check_call_exercise(leg, quotes, dividend, rate, now, dividends=dividends) for leg in calls]
+    return max((check for check in checks if check is not None), key=lambda check: bool(check.is_worthwhile)), notes

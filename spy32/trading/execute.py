@@ -1,11 +1,11 @@
 """Send an approved order exactly once: quote again, check again, commit, send, work the price, report."""
 
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date
 
 from spy32.domain.market import LegQuotes
 from spy32.domain.orders import BrokerOrder, DryRun, Order, limit_text
-from spy32.domain.proposals import Approval, Finding, Proposal
+from spy32.domain.proposals import Approval, Finding, Proposal, blocking_reasons
 from spy32.domain.spreads import Mode
 from spy32.domain.value import value
 from spy32.errors import (
@@ -18,14 +18,14 @@ from spy32.errors import (
     Unavailable,
     Unresolved,
 )
-from spy32.lifecycle import EndedBy, OrderState, ProposalState, TradeState
+from spy32.lifecycle import EndedBy, OrderState, ProposalState
+from spy32.records.trades import OPEN_STATES
 from spy32.rules import dry_run_check, limits, plan, price_guard
-from spy32.sessions import market_date, week_start
+from spy32.sessions import market_date
 from spy32.trading import order_adoption, order_state, profit_target, transactions
-from spy32.trading.context import TradingContext, proposal_lock_name
-from spy32.trading.duplicate_orders import check_duplicates_with_retry
+from spy32.trading.context import TradingContext, refuse_if_blocked, revoke_ended_approval
 from spy32.trading.order_book import OrderBook, load_order_book
-from spy32.trading.price_walk import cancel_and_conclude, walk_price
+from spy32.trading.price_walk import cancel_and_conclude, check_duplicates_with_retry, walk_price
 
 SUBMIT_LOCK = "submits"
 SUBMIT_LOCK_SECONDS = 30.0
@@ -47,14 +47,16 @@ def preview_execution(context: TradingContext, proposal_id: int) -> ExecutionPre
     _stop_if_edited(context)
     proposal = context.store.proposals.get(proposal_id)
     approval = _require_approval(context, proposal)
-    ticket = OrderBook(context, proposal).first_ticket(approval, context.clock())
+    ticket = OrderBook(context, proposal).first_ticket(approval)
     account_findings = _check_account(context, proposal)
     dry_run = context.orders.dry_run(ticket.body)
-    check = _start_pre_trade_check(context, proposal, approval)
-    held_findings = limits.check_held_contracts(proposal, context.account.positions())
-    findings, quotes = (*check.findings(), *account_findings, *held_findings), check.quotes
-    if dry_run.accepted:
-        findings = (*findings, *dry_run_check.check_dry_run(proposal, dry_run, context.settings))
+    quotes = _fetch_quotes(context, proposal)
+    findings = (
+        *_check_now(context, proposal, approval, quotes),
+        *account_findings,
+        *limits.check_held_contracts(proposal, context.account.positions()),
+        *(dry_run_check.check_dry_run(proposal, dry_run, context.settings) if dry_run.accepted else ()),
+    )
     return ExecutionPreview(proposal=proposal, body=ticket.body, quotes=quotes, findings=findings, dry_run=dry_run)
 
 
@@ -65,7 +67,7 @@ def execute(context: TradingContext, proposal_id: int, *, wait: bool = True) -> 
     proposal's lock, the recovery of orders in flight, and the compare-and-set of `Orders.begin`.
     """
     context.store.proposals.get(proposal_id)
-    with context.locks.hold(proposal_lock_name(proposal_id)):
+    with context.hold_proposal(proposal_id):
         try:
             return _execute(context, proposal_id, wait=wait)
         except TERMINATIONS:
@@ -98,7 +100,6 @@ def _execute(context: TradingContext, proposal_id: int, *, wait: bool) -> Propos
         context.report(f"P{proposal_id} is done already; nothing was sent")
         # The process that filled it, or `reconcile`, may have ended before it placed the profit target.
         _settle_fill(context, proposal_id)
-        order_adoption.stop_if_unreviewed(context, proposal_id)
         return proposal
     # An earlier command may have handed over a working order; our own goes before an adopted one.
     order = max(book.working_orders, key=lambda working: (not working.is_adopted, working.id), default=None)
@@ -117,8 +118,8 @@ def _stop_if_past_deadline(context: TradingContext, proposal_id: int) -> bool:
     return whether it has."""
     book = load_order_book(context, proposal_id)
     is_past = bool(book.orders) and context.clock() >= book.deadline(book.orders[-1].approval_id)
-    if is_past:
-        order_state.try_cancel_working(context, proposal_id)
+    for error in order_state.cancel_working_orders(context, proposal_id) if is_past else ():
+        context.report(error.message)
     return is_past
 
 
@@ -127,7 +128,7 @@ def end_abandoned(context: TradingContext, proposal_id: int) -> bool:
 
     Raises `LockHeld` while a process works it, `Unresolved` when its legs filled unevenly.
     """
-    with context.locks.hold(proposal_lock_name(proposal_id)):
+    with context.hold_proposal(proposal_id):
         is_past = _stop_if_past_deadline(context, proposal_id)
         if is_past:
             reason = "no process worked it, and the deadline of its price plan had passed"
@@ -155,110 +156,85 @@ def _require_approval(context: TradingContext, proposal: Proposal) -> Approval:
     return approval
 
 
-def _revoke_if_expired(context: TradingContext, proposal_id: int) -> None:
-    """Set the proposal back to `proposed` and raise `Refused` if its approval is not valid now."""
-    approval = context.store.proposals.latest_approval(proposal_id)
-    is_approved = context.store.proposals.get(proposal_id).state is ProposalState.APPROVED
-    now = context.clock()
-    if is_approved and approval is not None and not approval.is_valid(now):
-        invalidity = approval.invalidity_text(now)
-        _revoke_approval(context, proposal_id, f"the approval {invalidity}")
-        raise Refused(f"the approval of P{proposal_id} {invalidity}; approve it again")
-
-
 def _revoke_approval(context: TradingContext, proposal_id: int, reason: str) -> None:
     context.store.proposals.move(
         proposal_id, was=ProposalState.APPROVED, now=ProposalState.PROPOSED, at=context.clock(), reason=reason
     )
 
 
-@value
-class PreTradeCheck:
-    """Quotes of one moment, and the checks on them, which can be repeated as time passes."""
-
-    trading_context: TradingContext
-    proposal: Proposal
-    approval: Approval
-    quotes: LegQuotes
-
-    def findings(self) -> tuple[Finding, ...]:
-        """Return the findings of everything that depends on the time: the approval, age and drift of the quotes, the
-        session, the two clocks. It makes no request."""
-        now, settings = self.trading_context.clock(), self.trading_context.settings
-        return (
-            *price_guard.check(self.proposal, self.approval, self.quotes, settings, now),
-            *limits.check_time(self.proposal, settings, now),
-            *limits.check_clock(self.trading_context.account.clock_ahead(), self.proposal.mode),
-        )
-
-
-def _start_pre_trade_check(context: TradingContext, proposal: Proposal, approval: Approval) -> PreTradeCheck:
+def _fetch_quotes(context: TradingContext, proposal: Proposal) -> LegQuotes:
     assert context.market is not None
-    quotes = context.market.quotes(proposal.underlying, proposal.legs)
-    return PreTradeCheck(trading_context=context, proposal=proposal, approval=approval, quotes=quotes)
+    return context.market.quotes(proposal.underlying, proposal.legs)
+
+
+def _check_now(
+    context: TradingContext, proposal: Proposal, approval: Approval, quotes: LegQuotes
+) -> tuple[Finding, ...]:
+    """Return the findings of everything that depends on the time: the approval, age and drift of the quotes, the
+    session, the two clocks. It makes no request, so it can be repeated as time passes."""
+    now, settings = context.clock(), context.settings
+    return (
+        *price_guard.check(proposal, approval, quotes, settings, now),
+        *limits.check_time(proposal, settings, now),
+        *limits.check_clock(context.account.clock_ahead(), proposal.mode),
+    )
 
 
 def _check_account(context: TradingContext, proposal: Proposal) -> tuple[Finding, ...]:
     """Return the findings of the account, our limits and today's orders at the broker."""
     account = context.account.facts()
-    now = context.clock()
-    today = market_date(now)
-    exposure = context.store.risk.exposure(
-        run_id=proposal.run_id, today=today, week_start=week_start(today), but=proposal.id, account=account
-    )
+    exposure = context.exposure(account, proposal.run_id, excluding=proposal.id)
     return (
-        *limits.check_proposal(proposal, account, exposure, context.settings, now),
+        *limits.check_proposal(proposal, account, exposure, context.settings, context.clock()),
         *limits.check_price_step(proposal),
         *limits.check_orders_on_legs(proposal, _other_orders(context, proposal)),
-        *limits.check_absent_orders(_absent_orders(context, proposal, today), proposal.mode),
+        *check_absences(context, proposal),
     )
 
 
-def _absent_orders(context: TradingContext, proposal: Proposal, day: date) -> tuple[Order, ...]:
-    """Return the orders of a day that were not found at the broker and may double this one when they arrive."""
-    found = context.store.found_orders
-    if proposal.trade_id is None:
-        return found.absent_entries(day)
-    return found.absent_exits(day, proposal.trade_id)
+def check_absences(context: TradingContext, proposal: Proposal) -> tuple[Finding, ...]:
+    """Return the findings of today's orders that were not found at the broker and may double this one when they
+    arrive."""
+    today, found = market_date(context.clock()), context.store.found_orders
+    trade_id = proposal.trade_id
+    absent = found.absent_entries(today) if trade_id is None else found.absent_exits(today, trade_id)
+    return tuple(limits.check_absent_orders(absent, proposal.mode))
 
 
 def _other_orders(context: TradingContext, proposal: Proposal) -> tuple[BrokerOrder, ...]:
     """Return today's orders at the broker, ours and manual ones. The profit target of the trade that this proposal
     closes is left out, because it is cancelled before anything is sent."""
-    trade = context.store.trades.get(proposal.trade_id) if proposal.trade_id is not None else None
-    target_order = load_order_book(context, trade.proposal_id).live_target if trade is not None else None
-    target_ids = (target_order.broker_id, target_order.reference) if target_order is not None else ()
-    return tuple(
-        broker_order
-        for broker_order in context.orders.todays_orders()
-        if broker_order.broker_id not in target_ids and broker_order.reference not in target_ids
-    )
+    orders = context.orders.todays_orders()
+    if proposal.trade_id is None:
+        return orders
+    target = load_order_book(context, context.store.trades.get(proposal.trade_id).proposal_id).live_target
+    target_ids = {target.broker_id, target.reference} if target is not None else set()
+    return tuple(order for order in orders if not {order.broker_id, order.reference} & target_ids)
 
 
 def _submit_first_order(context: TradingContext, proposal_id: int) -> Order:
     """Commit and send the first order of the approval. Raises before sending when any check refuses it."""
-    _revoke_if_expired(context, proposal_id)
     proposal = context.store.proposals.get(proposal_id)
+    reason = revoke_ended_approval(context, proposal)
+    if reason:
+        raise Refused(f"P{proposal_id} was not sent: {reason}; approve it again")
     approval = _require_approval(context, proposal)
     # Limits count over all proposals, so they are checked and used up under one lock.
     with context.locks.hold(SUBMIT_LOCK, wait_seconds=SUBMIT_LOCK_SECONDS):
-        committed, check = _commit_first_order(context, proposal, approval)
-    order = order_state.send_order(context, committed, lambda: _submit_if_current(committed, check))
+        committed, quotes = _commit_first_order(context, proposal, approval)
+
+    def submit_if_current() -> BrokerOrder:
+        reasons = blocking_reasons(_check_now(context, proposal, approval, quotes))
+        if reasons:  # the commit took too long
+            raise Refused(reasons[0], reasons)
+        return context.orders.submit(committed.body)
+
+    order = order_state.send_order(context, committed, submit_if_current)
     context.report(f"{order.reference}: {order.state} at {limit_text(order.limit)}")
-    if order.state is OrderState.UNKNOWN:
-        order = order_state.resolve_unknown(context, order)
     return order
 
 
-def _submit_if_current(order: Order, check: PreTradeCheck) -> BrokerOrder:
-    """Submit the order and return the broker's answer; `Refused` if the commit took so long that a check now fails."""
-    reasons = _blocking_reasons(check.findings())
-    if reasons:
-        raise Refused(reasons[0], reasons)
-    return check.trading_context.orders.submit(order.body)
-
-
-def _commit_first_order(context: TradingContext, proposal: Proposal, approval: Approval) -> tuple[Order, PreTradeCheck]:
+def _commit_first_order(context: TradingContext, proposal: Proposal, approval: Approval) -> tuple[Order, LegQuotes]:
     """Store the first order as `submitting`, after every check and the broker's dry run.
 
     Account requests and dry runs may take seconds. So the market is asked once more after them, and only the commit
@@ -266,9 +242,9 @@ def _commit_first_order(context: TradingContext, proposal: Proposal, approval: A
     """
     proposal_id = proposal.id
     account_findings = _check_account(context, proposal)
-    _refuse_if_blocked(
-        context, proposal_id, (*_start_pre_trade_check(context, proposal, approval).findings(), *account_findings)
-    )
+    quotes = _fetch_quotes(context, proposal)
+    findings = (*_check_now(context, proposal, approval, quotes), *account_findings)
+    _refuse_if_blocked(context, proposal_id, findings)
     held = None
     if proposal.trade_id is not None:
         context.stop_if_halted()
@@ -277,7 +253,7 @@ def _commit_first_order(context: TradingContext, proposal: Proposal, approval: A
             reason = f"T{proposal.trade_id} holds nothing any more"
             context.store.proposals.lapse(proposal_id, was=proposal.state, at=context.clock(), reason=reason)
             raise Refused(f"P{proposal_id} was not sent: {reason}; `spy32 show T{proposal.trade_id}` says why")
-    ticket = OrderBook(context, proposal).first_ticket(approval, context.clock(), held=held)
+    ticket = OrderBook(context, proposal).first_ticket(approval, held=held)
     as_sent = replace(proposal, quantity=ticket.quantity)
     if proposal.trade_id is not None:
         # After the cancel, since what the target filled before it is not held any more.
@@ -295,25 +271,19 @@ def _commit_first_order(context: TradingContext, proposal: Proposal, approval: A
     if not ticket.quantity <= remaining:
         raise Refused(f"P{proposal_id} was not sent: only {remaining} of {ticket.quantity} contracts may still be sent")
     order_adoption.stop_if_already_sent(context, proposal_id)
-    check = _start_pre_trade_check(context, proposal, approval)
+    quotes = _fetch_quotes(context, proposal)
     context.stop_if_halted()
-    _refuse_if_blocked(context, proposal_id, check.findings())
+    _refuse_if_blocked(context, proposal_id, _check_now(context, proposal, approval, quotes))
     committed = context.store.orders.begin(ticket, at=context.clock())
     context.report(f"{committed.reference}: submitting at {limit_text(committed.limit)}")
-    return committed, check
+    return committed, quotes
 
 
 def _refuse_if_blocked(context: TradingContext, proposal_id: int, findings: tuple[Finding, ...]) -> None:
     """Raise `Refused` with every blocking finding. The approval is revoked when the market has moved."""
-    reasons = _blocking_reasons(findings)
-    if reasons:
-        if any(finding.rule in price_guard.WITHDRAWING_RULES for finding in findings if finding.blocks):
-            _revoke_approval(context, proposal_id, f"drifted: {reasons[0]}")
-        raise Refused(f"P{proposal_id} was not sent: {'; '.join(reasons)}", reasons)
-
-
-def _blocking_reasons(findings: tuple[Finding, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(finding.message for finding in findings if finding.blocks))
+    if any(finding.rule in price_guard.WITHDRAWING_RULES for finding in findings if finding.blocks):
+        _revoke_approval(context, proposal_id, f"drifted: {blocking_reasons(findings)[0]}")
+    refuse_if_blocked(findings, f"P{proposal_id} was not sent")
 
 
 def _cancel_target(context: TradingContext, trade_id: int) -> int:
@@ -321,25 +291,22 @@ def _cancel_target(context: TradingContext, trade_id: int) -> int:
 
     Returns the spreads still held; what the target filled meanwhile is recorded.
     """
-    with context.locks.hold(proposal_lock_name(context.store.trades.get(trade_id).proposal_id)):
+    with context.hold_proposal(context.store.trades.get(trade_id).proposal_id):
         profit_target.cancel_target(context, trade_id)
     trade = context.store.trades.get(trade_id)
-    return trade.remaining if trade.state in (TradeState.OPEN, TradeState.CLOSING) else 0
+    return trade.remaining if trade.state in OPEN_STATES else 0
 
 
 def _conclude(context: TradingContext, proposal_id: int, last: Order) -> Proposal:
     """Conclude the proposal and return it if anything was filled; otherwise raise how it ended."""
     last = check_duplicates_with_retry(context, last)
-    live_orders = load_order_book(context, proposal_id).live_orders
-    if live_orders:
-        raise Unresolved(f"order {live_orders[-1].reference} is {live_orders[-1].state}; run `spy32 reconcile`")
+    load_order_book(context, proposal_id).stop_if_live()
     filled = order_state.conclude_proposal(context, proposal_id, reason=last.reason)
     proposal = context.store.proposals.get(proposal_id)
     if filled > proposal.quantity:
         raise Unresolved(f"{filled} spreads of P{proposal_id} were filled and {proposal.quantity} approved")
     if filled > 0:
         _settle_fill(context, proposal_id)
-        order_adoption.stop_if_unreviewed(context, proposal_id)
         return proposal
     order_adoption.stop_if_unreviewed(context, proposal_id)
     halt_reason = context.halt_reason()
@@ -351,23 +318,26 @@ def _conclude(context: TradingContext, proposal_id: int, last: Order) -> Proposa
 def _settle_fill(context: TradingContext, proposal_id: int) -> None:
     """Record the broker's fees and place the approved profit target. A second call does only what is still missing.
 
-    Raises `Unresolved` at the end while a fill beyond the approved price is not acknowledged.
+    Raises `Unresolved` at the end while a fill beyond the approved price, or an order of ours that was found at the
+    broker, is not acknowledged.
     """
     transactions.settle_fees(context, proposal_id)
     profit_target.place_target(context, proposal_id)
     error = order_state.unreviewed_price_error(context, proposal_id)
     if error is not None:
         raise error
+    order_adoption.stop_if_unreviewed(context, proposal_id)
 
 
 def _not_filled_error(proposal_id: int, last: Order) -> Spy32Error:
     hint = f"P{proposal_id} is proposed again, and a new approval counts against the submits of its run and day"
-    if last.ended_by is EndedBy.TOO_LATE:
-        return Refused(f"{last.reference} was not sent: {last.reason}; {hint}")
-    if last.ended_by is EndedBy.HALT:
-        return NotPermitted(f"{last.reference}: {last.reason}; {hint}")
-    if last.ended_by is EndedBy.NOT_SENT:
-        return Unavailable(f"{last.reference}: {last.reason}; {hint}")
+    not_sent: Mapping[EndedBy | None, type[Spy32Error]] = {
+        EndedBy.TOO_LATE: Refused,
+        EndedBy.HALT: NotPermitted,
+        EndedBy.NOT_SENT: Unavailable,
+    }
+    if last.ended_by in not_sent:
+        return not_sent[last.ended_by](f"{last.reference} was not sent: {last.reason}; {hint}")
     if last.state in (OrderState.REFUSED, OrderState.REJECTED):
         return BrokerRefused(f"the broker said no to {last.reference}: {last.reason}; {hint}")
     if last.state is OrderState.ABSENT:

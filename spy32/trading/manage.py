@@ -5,17 +5,19 @@ lets one start at a time through. A close is a proposal like any other: a person
 unless the approval of the opening covers its exits. Nothing here can open a trade.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from math import isfinite
 
 from spy32.domain.market import LegQuotes
 from spy32.domain.marks import Mark
 from spy32.domain.orders import OrderKind, Trade
-from spy32.domain.proposals import CLOCK_TOLERANCE, ExitReason, Proposal, ProposalTerms
+from spy32.domain.proposals import CLOCK_TOLERANCE, ApprovalTerms, ExitReason, Proposal, ProposalTerms
+from spy32.domain.spreads import ExitAuthority
 from spy32.errors import LockHeld, Refused, Spy32Error, Unavailable
 from spy32.lifecycle import ProposalState, TradeState
+from spy32.records.trades import OPEN_STATES
 from spy32.rules import exercise, plan, references, trade_notices
 from spy32.rules.assignment import assignment_notes
 from spy32.rules.closing import closing_proposal, is_outdated, trade_exits
@@ -23,10 +25,10 @@ from spy32.rules.exits import ExitCheck, ExitInput, check_exits
 from spy32.rules.marks import mark_trade
 from spy32.rules.settlement import has_expired_leg
 from spy32.sessions import is_option_session, market_date, next_session
-from spy32.trading import plan_approval, settle
-from spy32.trading.context import TradingContext
+from spy32.trading import reconcile
+from spy32.trading.context import ContextFor, TradingContext, revoke_ended_approval
 from spy32.trading.early_exercise import check_early_exercise
-from spy32.trading.execute import end_abandoned, execute
+from spy32.trading.execute import check_absences, end_abandoned, execute
 from spy32.trading.managed_trade import URGENT, ManagedTrade
 from spy32.trading.order_book import load_order_book
 
@@ -37,8 +39,6 @@ MARKS_READ = 100
 """Newest marks that the exits are judged by: more than three sessions at one a quarter of an hour."""
 UNMARKED = "unmarked"
 """Kind of the attention item for a trade that has had no usable mark for a whole session."""
-ContextFor = Callable[[int | None], TradingContext]
-"""Makes the context of a proposal, since a recorded one keeps its own market and clock; of none, a general one."""
 
 
 def manage(context_for: ContextFor, trade_id: int | None = None) -> tuple[ManagedTrade, ...]:
@@ -50,13 +50,13 @@ def manage(context_for: ContextFor, trade_id: int | None = None) -> tuple[Manage
     store = base.store
     with base.locks.hold(MANAGE_LOCK, wait_seconds=LOCK_SECONDS):
         states = {trade.id: trade.state for trade in base.store.trades.select()}
-        ended = settle.settle_ended(context_for, reads_positions=True)
-        settle.raise_differences(base, ended)
+        ended = reconcile.settle_ended(context_for, reads_positions=True)
+        reconcile.raise_differences(base, ended)
         store.proposals.lapse_overdue(base.clock())
         if trade_id is not None:
             numbers = [trade_id]
         else:
-            going = store.trades.select(TradeState.OPEN, TradeState.CLOSING, TradeState.ASSIGNED)
+            going = store.trades.select(*OPEN_STATES, TradeState.ASSIGNED)
             # The trade of a close may have ended in another command, by its target or at the broker, or in a start that
             # died after the fill.
             live = store.proposals.select(ProposalState.PROPOSED, ProposalState.APPROVED, ProposalState.SENT)
@@ -68,7 +68,7 @@ def manage(context_for: ContextFor, trade_id: int | None = None) -> tuple[Manage
 
 
 def _manage_trade(
-    context_for: ContextFor, base: TradingContext, trade_id: int, ended: settle.SettledTrades
+    context_for: ContextFor, base: TradingContext, trade_id: int, ended: reconcile.SettledTrades
 ) -> ManagedTrade:
     store = base.store
     trade = store.trades.get(trade_id)
@@ -77,25 +77,17 @@ def _manage_trade(
     state = ManagedTrade(trade=trade, opening=store.proposals.get(trade.proposal_id), at=base.clock())
     try:
         context = context_for(trade.proposal_id)
-        warnings += settle.settle_orders(context, trade)
-        _revoke_ended_approval(context, trade_id)
+        warnings += reconcile.settle_orders(context, trade)
+        close = store.proposals.find_live_close(trade_id)
+        if close is not None:
+            # One whose approval has ended waits again, so that another close may take its place.
+            revoke_ended_approval(context, close)
         state = _tell_unmarked(context, _judge(context, trade_id))
         # Our book is not what the broker holds, and what closes the one may open or reverse the other.
-        state = _act(context, state) if not is_gone else _only_tell(context, state)
+        state = _act(context, state, is_gone=is_gone)
     except Spy32Error as error:
         state = replace(state, trade=store.trades.get(trade_id), error=error)
     return replace(state, warnings=tuple(dict.fromkeys((*warnings, *state.warnings))))
-
-
-def _revoke_ended_approval(context: TradingContext, trade_id: int) -> None:
-    """Let a close whose approval has ended wait again, so that another one may take its place."""
-    close = context.store.proposals.find_live_close(trade_id)
-    approval = context.store.proposals.latest_approval(close.id) if close is not None else None
-    now = context.clock()
-    if close is None or approval is None or close.state is not ProposalState.APPROVED or approval.is_valid(now):
-        return
-    reason = f"the approval {approval.invalidity_text(now)}"
-    context.store.proposals.move(close.id, was=close.state, now=ProposalState.PROPOSED, at=now, reason=reason)
 
 
 def judge_trade(context: TradingContext, trade_id: int) -> ManagedTrade:
@@ -105,37 +97,37 @@ def judge_trade(context: TradingContext, trade_id: int) -> ManagedTrade:
     close = context.store.proposals.find_live_close(trade_id)
     state = ManagedTrade(trade=trade, opening=opening, at=context.clock(), proposal=close)
     if trade.state is TradeState.ASSIGNED:
-        return replace(state, warnings=_assignment_notes(context, trade, opening))
-    if trade.state not in (TradeState.OPEN, TradeState.CLOSING):
+        # What an assigned trade holds and risks, and the ticket that ends it.
+        position = context.store.adoptions.position(trade.id)
+        dividends = context.dividends(opening.underlying) if position.shares_held < 0 else None
+        return state.with_warnings(*assignment_notes(position, market_date(context.clock()), dividends))
+    if trade.state not in OPEN_STATES:
         return state
     if has_expired_leg(trade.legs, context.clock()):
-        return replace(state, warnings=(f"T{trade.id} trades no more: no close, it waits for its settlement",))
+        return state.with_warnings(f"T{trade.id} trades no more: no close, it waits for its settlement")
     quotes, warnings = _fetch_quotes(context, trade, opening)
-    mark = (
-        mark_trade(trade, quotes, context.settings, context.clock(), is_recorded=opening.is_recorded)
-        if quotes is not None
-        else None
-    )
+    mark: Mark | None = None
+    marks: tuple[Mark, ...] = ()
+    if quotes is not None:
+        mark = mark_trade(trade, quotes, context.settings, context.clock(), is_recorded=opening.is_recorded)
+        marks = (*context.store.marks.select(trade_id, newest=MARKS_READ), mark)
+        if not mark.is_usable:
+            flags = ", ".join(flag.replace("_", "-") for flag in mark.flags) or "without a mid"
+            warnings = (f"the mark is {flags}: kept, and no price decides by it",)
     check, exercise_notes = check_early_exercise(context, trade, opening, quotes)
-    given = ExitInput(
-        trade=trade,
-        plan=trade_exits(opening, trade),
-        marks=(*context.store.marks.select(trade_id, newest=MARKS_READ), *([mark] if mark is not None else [])),
-        now=context.clock(),
-        exercise=check,
-        has_resting_target=load_order_book(context, opening.id).live_target is not None,
+    checks = check_exits(
+        ExitInput(
+            trade=trade,
+            plan=trade_exits(opening, trade),
+            marks=marks,
+            now=context.clock(),
+            exercise=check,
+            has_resting_target=load_order_book(context, opening.id).live_target is not None,
+        )
     )
-    checks = check_exits(given if mark is not None else replace(given, marks=()))
     unjudged = [check.message for check in checks if check.is_unknown and check.day is not None]
-    notes = (*warnings, *exercise_notes, *_mark_warnings(mark), *unjudged)
-    return replace(state, mark=mark, checks=checks, warnings=notes, needs_person=bool(unjudged))
-
-
-def _assignment_notes(context: TradingContext, trade: Trade, opening: Proposal) -> tuple[str, ...]:
-    """Return what an assigned trade holds and risks, and the ticket that ends it."""
-    position = context.store.adoptions.position(trade.id)
-    dividends = context.dividends(opening.underlying) if position.shares_held < 0 else None
-    return assignment_notes(position, market_date(context.clock()), dividends)
+    state = replace(state, mark=mark, checks=checks, needs_person=bool(unjudged))
+    return state.with_warnings(*warnings, *exercise_notes, *unjudged)
 
 
 def _judge(context: TradingContext, trade_id: int) -> ManagedTrade:
@@ -155,18 +147,18 @@ def _judge(context: TradingContext, trade_id: int) -> ManagedTrade:
 
 def _tell_unmarked(context: TradingContext, state: ManagedTrade) -> ManagedTrade:
     """Raise an attention item once a whole session has passed without a usable mark, by which no price could decide."""
+    trade, now = state.trade, context.clock()
     is_marked = state.mark is not None and state.mark.is_usable
-    is_open = state.trade.state in (TradeState.OPEN, TradeState.CLOSING)
-    is_open = is_open and not has_expired_leg(state.trade.legs, context.clock())
-    if is_marked or not is_open or not is_option_session(context.clock()):
+    is_open = trade.state in OPEN_STATES and not has_expired_leg(trade.legs, now)
+    if is_marked or not is_open or not is_option_session(now):
         return state
-    last = context.store.marks.latest_usable(state.trade.id)
-    since = market_date(last.at if last is not None else state.trade.opened_at)
-    if market_date(context.clock()) <= next_session(since).day:
+    last = context.store.marks.latest_usable(trade.id)
+    since = market_date(last.at if last is not None else trade.opened_at)
+    if market_date(now) <= next_session(since).day:
         return state
-    message = f"T{state.trade.id} has had no usable mark since {since}, so no price decides its exits"
-    is_new = context.store.attention.raise_change(f"T{state.trade.id}", UNMARKED, message, context.clock())
-    return replace(state, warnings=(*state.warnings, message), needs_person=state.needs_person or is_new)
+    message = f"T{trade.id} has had no usable mark since {since}, so no price decides its exits"
+    is_new = context.store.attention.raise_change(f"T{trade.id}", UNMARKED, message, now)
+    return replace(state.with_warnings(message), needs_person=state.needs_person or is_new)
 
 
 def _fetch_quotes(context: TradingContext, trade: Trade, opening: Proposal) -> tuple[LegQuotes | None, tuple[str, ...]]:
@@ -185,32 +177,24 @@ def _fetch_quotes(context: TradingContext, trade: Trade, opening: Proposal) -> t
     return quotes, ()
 
 
-def _mark_warnings(mark: Mark | None) -> tuple[str, ...]:
-    if mark is None or mark.is_usable:
-        return ()
-    flags = ", ".join(flag.replace("_", "-") for flag in mark.flags) or "without a mid"
-    return (f"the mark is {flags}: kept, and no price decides by it",)
-
-
 # Closing.
 
 
-def _act(context: TradingContext, state: ManagedTrade) -> ManagedTrade:
-    """Make the close that is due, and send it when the approval of the opening covers it."""
-    if state.trade.state not in (TradeState.OPEN, TradeState.CLOSING):
-        return _lapse_idle_close(context, state)
+def _act(context: TradingContext, state: ManagedTrade, *, is_gone: bool) -> ManagedTrade:
+    """Make the close that is due, and send it when the approval of the opening covers it.
+
+    Of a trade that `is_gone` at the broker nothing is sent: a person must look.
+    """
     live = state.proposal
+    if is_gone:
+        state = replace(state, needs_person=True)
+    elif state.trade.state not in OPEN_STATES:
+        return _lapse_idle_close(context, state)
     if live is not None and live.state is ProposalState.SENT:
         # Its order works at the broker although the start that sent it has ended.
-        is_by_plan = plan_approval.is_by_plan(context, state.opening, live)
-        return _send_by_plan(context, state, live) if is_by_plan else _end_abandoned(context, state, live)
-    return _make_close(context, state, state.due) if state.due is not None else state
-
-
-def _only_tell(context: TradingContext, state: ManagedTrade) -> ManagedTrade:
-    """Send nothing, and end a sent close that no process works."""
-    state, live = replace(state, needs_person=True), state.proposal
-    return _end_abandoned(context, state, live) if live is not None and live.state is ProposalState.SENT else state
+        can_send = not is_gone and is_by_plan(context, state.opening, live)
+        return _send_by_plan(context, state, live) if can_send else _end_abandoned(context, state, live)
+    return _make_close(context, state, state.due) if state.due is not None and not is_gone else state
 
 
 def _end_abandoned(context: TradingContext, state: ManagedTrade, close: Proposal) -> ManagedTrade:
@@ -221,13 +205,13 @@ def _end_abandoned(context: TradingContext, state: ManagedTrade, close: Proposal
         return state
     name = f"P{close.id}, whose process has ended,"
     note = f"{name} is past its deadline: what worked of it is cancelled" if is_ended else f"{name} works without steps"
-    return replace(
-        state,
-        trade=context.store.trades.get(state.trade.id),
-        proposal=context.store.proposals.get(close.id),
-        warnings=(*state.warnings, note),
-        needs_person=True,
-    )
+    return replace(_reload(context, state, close).with_warnings(note), needs_person=True)
+
+
+def _reload(context: TradingContext, state: ManagedTrade, close: Proposal) -> ManagedTrade:
+    """Return the state with the trade and its close as they are stored now."""
+    trade, proposal = context.store.trades.get(state.trade.id), context.store.proposals.get(close.id)
+    return replace(state, trade=trade, proposal=proposal)
 
 
 def _make_close(context: TradingContext, state: ManagedTrade, due: ExitCheck) -> ManagedTrade:
@@ -235,38 +219,28 @@ def _make_close(context: TradingContext, state: ManagedTrade, due: ExitCheck) ->
     try:
         close = _propose(context, state, due.reason)
     except (Refused, Unavailable) as error:
-        return replace(state, warnings=(*state.warnings, f"{due.message}, and {error.message}"))
+        return state.with_warnings(f"{due.message}, and {error.message}")
     if close is None:
-        note = f"{due.message}: a person declined this close today; it is proposed again with the next session"
-        return replace(state, warnings=(*state.warnings, note))
-    known = state.proposal
-    is_new = state.proposal is None or state.proposal.id != close.id
+        note = "a person declined this close today; it is proposed again with the next session"
+        return state.with_warnings(f"{due.message}: {note}")
+    is_new = waiting is None or waiting.id != close.id
     state = replace(state, proposal=close, is_new_close=is_new)
     if waiting is not None and is_new and waiting.reason is ExitReason.PERSON:
-        note = f"P{waiting.id}, a person's draft, gave way: {due.message}"
-        state = replace(state, warnings=(*state.warnings, note))
-    is_by_person = close.state is ProposalState.APPROVED and not plan_approval.is_by_plan(context, state.opening, close)
-    if is_by_person or not plan_approval.is_covered(context, state.opening, close, state.trade.width):
-        if not is_by_person:
-            _queue_notice(context, state, known, due.message)
+        state = state.with_warnings(f"P{waiting.id}, a person's draft, gave way: {due.message}")
+    if close.state is ProposalState.APPROVED and not is_by_plan(context, state.opening, close):
         return state
-    if not context.settings.enable_automation or context.store.flags.get("paused") is not None:
-        _queue_notice(context, state, known, due.message)
+    is_plan_close = is_covered(context, state.opening, close, state.trade.width)
+    is_paused = not context.settings.enable_automation or context.store.flags.get("paused") is not None
+    if not is_plan_close or is_paused:
+        if waiting is None or waiting.reason is not close.reason:
+            text = trade_notices.exit_due_notice(state.trade, close, due.message)
+            context.store.notices.add(text, context.clock(), run_id=close.run_id)
         note = f"paused: P{close.id} waits for a person, or until `spy32 resume`"
-        return replace(state, warnings=(*state.warnings, note))
-    absences = plan_approval.check_absent_closes(context, close)
+        return state.with_warnings(note) if is_plan_close else state
+    absences = check_absences(context, close)
     if absences:
-        messages = (finding.message for finding in absences)
-        return replace(state, warnings=(*state.warnings, *messages), needs_person=True)
+        return replace(state.with_warnings(*(finding.message for finding in absences)), needs_person=True)
     return _send_by_plan(context, state, close, note=due.message)
-
-
-def _queue_notice(context: TradingContext, state: ManagedTrade, known: Proposal | None, message: str) -> None:
-    """Queue the notice of a close that waits for a person, unless one for the same reason was `known` before."""
-    close = state.proposal
-    if close is not None and (known is None or known.reason is not close.reason):
-        text = trade_notices.exit_due_notice(state.trade, close, message)
-        context.store.notices.add(text, context.clock(), run_id=close.run_id)
 
 
 def _lapse_idle_close(context: TradingContext, state: ManagedTrade) -> ManagedTrade:
@@ -286,7 +260,7 @@ def propose_close(context: TradingContext, trade_id: int, price: Decimal | None 
     """
     with context.locks.hold(MANAGE_LOCK, wait_seconds=LOCK_SECONDS):
         state = _judge(context, trade_id)
-        if state.trade.state not in (TradeState.OPEN, TradeState.CLOSING):
+        if state.trade.state not in OPEN_STATES:
             raise Refused(f"T{trade_id} is {state.trade.state}; there is nothing to close")
         if state.mark is None:
             raise Unavailable("; ".join(state.warnings))
@@ -304,7 +278,7 @@ def _propose(context: TradingContext, state: ManagedTrade, reason: ExitReason) -
     live = state.proposal
     if live is not None and live.state is not ProposalState.PROPOSED:
         return live
-    is_declined = plan_approval.was_declined(context, state.trade.id, reason)
+    is_declined = was_declined(context, state.trade.id, reason)
     if live is None and reason not in URGENT and is_declined:
         return None
     if state.mark is None:
@@ -342,9 +316,67 @@ def _send_by_plan(context: TradingContext, state: ManagedTrade, close: Proposal,
     try:
         if close.state is ProposalState.PROPOSED and state.mark is not None:
             context.stop_if_halted()
-            plan_approval.approve_by_plan(context, state.opening, close, state.mark, note=note)
+            approve_by_plan(context, state.opening, close, state.mark, note=note)
         execute(context, close.id)
     except Spy32Error as error:
         state = replace(state, error=error)
-    trade = context.store.trades.get(state.trade.id)
-    return replace(state, trade=trade, proposal=context.store.proposals.get(close.id))
+    return _reload(context, state, close)
+
+
+# The approval of an opening that covers the closes of its plan.
+
+
+def plan_name(opening_id: int) -> str:
+    """Return who approves a close that the approval of its opening covers."""
+    return f"the plan of P{opening_id}"
+
+
+def is_covered(context: TradingContext, opening: Proposal, close: ProposalTerms, width: Decimal) -> bool:
+    """Return whether the approval of the opening covers this close: its plan and the present settings say so, no person
+    declined such a close today, and the price is in bounds."""
+    approval = context.store.proposals.latest_approval(opening.id)
+    return (
+        opening.exit.authority is plan.exit_authority(context.settings) is ExitAuthority.PLAN
+        and close.reason is not None
+        and close.reason is not ExitReason.PERSON
+        and approval is not None
+        and approval.hash == opening.hash == plan.proposal_digest(opening)
+        and close.trade_id is not None
+        and not was_declined(context, close.trade_id, close.reason)
+        and -close.floor_price <= width
+    )
+
+
+def is_by_plan(context: TradingContext, opening: Proposal, close: Proposal) -> bool:
+    """Return whether the newest approval of a close was given by the plan and not by a person."""
+    approval = context.store.proposals.latest_approval(close.id)
+    return approval is not None and approval.by == plan_name(opening.id)
+
+
+def was_declined(context: TradingContext, trade_id: int, reason: ExitReason | None) -> bool:
+    """Return whether a person declined a close for this reason in today's session."""
+    today = market_date(context.clock())
+    return any(
+        close.state is ProposalState.DECLINED and close.reason is reason and market_date(close.lapses_at) == today
+        for close in context.store.proposals.select_closes(trade_id)
+    )
+
+
+def approve_by_plan(context: TradingContext, opening: Proposal, close: Proposal, mark: Mark, *, note: str) -> None:
+    """Approve a close in the name of the opening's approval, at the prices of this mark."""
+    assert mark.mid is not None and mark.natural is not None
+    now = context.clock()
+    context.store.proposals.approve(
+        ApprovalTerms(
+            proposal_id=close.id,
+            hash=close.hash,
+            by=plan_name(opening.id),
+            at=now,
+            until=now + timedelta(minutes=context.settings.execution.approval_minutes),
+            spot=mark.spot,
+            mid=-mark.mid,
+            natural=-mark.natural,
+            short_delta=max((abs(leg.delta) for leg in mark.legs if leg.delta is not None), default=0.0),
+            note=note,
+        )
+    )

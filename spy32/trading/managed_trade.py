@@ -1,5 +1,6 @@
 """What a start of `manage` says of one trade."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from spy32.domain.marks import Mark
@@ -39,6 +40,9 @@ class ManagedTrade:
     """One of the warnings is for a person to look at now."""
     error: Spy32Error | None = None
     """Why this trade could not be managed to the end."""
+
+    def with_warnings(self, *warnings: str) -> "ManagedTrade":
+        return replace(self, warnings=(*self.warnings, *warnings))
 
     @property
     def due(self) -> ExitCheck | None:

@@ -5,24 +5,23 @@ absent. An adopted order is followed: its fills are recorded, and no other order
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
-from datetime import date, timedelta
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import NamedTuple
 
 from spy32.domain.codec import digest
 from spy32.domain.orders import Order, OrderKind, OrderTicket
 from spy32.domain.proposals import Approval, ProposalKind
-from spy32.domain.value import value
 from spy32.errors import Refused, Spy32Error, Unavailable, Unresolved, Unusable
 from spy32.lifecycle import IN_FLIGHT, NEVER_AT_BROKER, OrderState
 from spy32.records.found_orders import OrderAlert
 from spy32.rules.references import parse_reference, reference_stem
 from spy32.sessions import market_date
 from spy32.trading import order_state
-from spy32.trading.context import TradingContext, proposal_lock_name
+from spy32.trading.context import TradingContext
 from spy32.trading.order_book import load_order_book
-from spy32.trading.order_chains import OrderChain, arrival_key, build_order_chains
-from spy32.trading.order_lookup import READ_ERRORS
+from spy32.trading.order_lookup import READ_ERRORS, OrderChain, arrival_key, build_order_chains
 
 SECOND_ORDER, LATE_ORDER, FOUND_ORDER, OTHER_BOOK_ORDER = (
     "second order",
@@ -48,12 +47,12 @@ class OrderClaim(NamedTuple):
         return self.order.proposal_id
 
 
-@value
+@dataclass(slots=True)
 class AdoptionResult:
     """Each adopted order before and after, and the errors of those that could not be settled."""
 
-    orders: tuple[tuple[Order, Order], ...] = ()
-    errors: tuple[Spy32Error, ...] = ()
+    orders: list[tuple[Order, Order]] = field(default_factory=list)
+    errors: list[Spy32Error] = field(default_factory=list)
 
 
 # Ownership.
@@ -72,11 +71,19 @@ def find_claim(context: TradingContext, chain: OrderChain) -> OrderClaim | None:
     orders = stored_orders(context, chain)
     if any(order.state in IN_FLIGHT for order in orders):
         return None
-    if orders and all(order.state in NEVER_AT_BROKER for order in orders):
-        return _late_claim(chain, orders[-1])
     if orders:
-        return _missing_fill_claim(context, chain, orders)
-    return next((claim for claim in _claims_by_reference(context, chain) if claim is not None), None)
+        is_late = all(order.state in NEVER_AT_BROKER for order in orders)
+        return _late_claim(chain, orders[-1]) if is_late else _missing_fill_claim(context, chain, orders)
+    for broker_order in chain.orders:
+        order = context.store.orders.find(reference=broker_order.reference)
+        if order is not None and order.state in IN_FLIGHT and order.broker_id is None:
+            return None
+        if order is not None and order.state in NEVER_AT_BROKER:
+            return _late_claim(chain, order)
+        approval = _find_approval(context, broker_order.reference, order)
+        if approval is not None:
+            return _new_order_claim(context, chain, broker_order.reference, approval, order)
+    return None
 
 
 def stored_orders(context: TradingContext, chain: OrderChain) -> list[Order]:
@@ -101,11 +108,9 @@ def has_spy32_reference(chain: OrderChain) -> bool:
 def _late_claim(chain: OrderChain, order: Order) -> OrderClaim:
     message = (
         f"order {chain.last_order.broker_id} ({order.reference}) is at the broker, and this book had it as "
-        f"{order.state}"
+        f"{order.state}: it arrived late and was adopted; look at it there"
     )
-    return OrderClaim(
-        chain, order, OrderAlert(LATE_ORDER, f"{message}: it arrived late and was adopted; look at it there")
-    )
+    return OrderClaim(chain, order, OrderAlert(LATE_ORDER, message))
 
 
 def _missing_fill_claim(context: TradingContext, chain: OrderChain, orders: list[Order]) -> OrderClaim | None:
@@ -115,24 +120,11 @@ def _missing_fill_claim(context: TradingContext, chain: OrderChain, orders: list
         if any(fill.fill_id not in known_fills for fill in broker_order.fills):
             order = next((order for order in orders if order.broker_id == broker_order.broker_id), orders[-1])
             message = (
-                f"the broker shows more filled of order {broker_order.broker_id} ({order.reference}) than this book had"
+                f"the broker shows more filled of order {broker_order.broker_id} ({order.reference}) than this book "
+                "had: it was recorded; look at it there"
             )
-            return OrderClaim(chain, order, OrderAlert(LATE_ORDER, f"{message}: it was recorded; look at it there"))
+            return OrderClaim(chain, order, OrderAlert(LATE_ORDER, message))
     return None
-
-
-def _claims_by_reference(context: TradingContext, chain: OrderChain) -> Iterator[OrderClaim | None]:
-    """Yield the claims that the references of a chain give, oldest first; None if an order in flight will find it."""
-    for broker_order in chain.orders:
-        order = context.store.orders.find(reference=broker_order.reference)
-        if order is not None and order.state in IN_FLIGHT and order.broker_id is None:
-            yield None
-            return
-        if order is not None and order.state in NEVER_AT_BROKER:
-            yield _late_claim(chain, order)
-        approval = _find_approval(context, broker_order.reference, order)
-        if approval is not None:
-            yield _new_order_claim(context, chain, broker_order.reference, approval, order)
 
 
 def _find_approval(context: TradingContext, reference: str, order: Order | None) -> Approval | None:
@@ -148,49 +140,35 @@ def _new_order_claim(
     context: TradingContext, chain: OrderChain, reference: str, approval: Approval, stored: Order | None
 ) -> OrderClaim:
     """Return the claim on a chain that our book has no order for."""
-    kind = stored.kind if stored is not None else _order_kind(context, approval, reference)
-    others = [other for other in context.store.orders.select_by_proposal(approval.proposal_id) if (other.kind is kind)]
-    is_second = stored is not None or any(other.state in IN_FLIGHT or other.filled for other in others)
-    order = _build_order(
-        context, chain, approval, reference if stored is None else f"{reference}/{chain.first_order.broker_id}", kind
-    )
-    message = (
-        f"order {chain.last_order.broker_id} at the broker bears the name of the approval of P{approval.proposal_id}"
-    )
-    if is_second:
-        return OrderClaim(
-            chain, order, OrderAlert(SECOND_ORDER, f"{message} ({reference}) beside another one; look at both there")
-        )
-    reason = "this book had not sent it (a copy of this home did, or a state of it that a restore has undone)"
-    return OrderClaim(chain, order, OrderAlert(FOUND_ORDER, f"{message} ({reference}), and {reason}; it was adopted"))
-
-
-def _order_kind(context: TradingContext, approval: Approval, reference: str) -> OrderKind:
-    name = parse_reference(reference)
-    if name is not None and name.is_target:
-        return OrderKind.TARGET
     proposal = context.store.proposals.get(approval.proposal_id)
-    return OrderKind.ENTRY if proposal.kind is ProposalKind.OPEN else OrderKind.EXIT
-
-
-def _build_order(
-    context: TradingContext, chain: OrderChain, approval: Approval, reference: str, kind: OrderKind
-) -> OrderTicket:
-    """Return the ticket of the order to add. Its body is empty, since this book did not send it."""
-    proposal = context.store.proposals.get(approval.proposal_id)
-    return OrderTicket(
-        proposal_id=approval.proposal_id,
+    parsed = parse_reference(reference)
+    kind = OrderKind.ENTRY if proposal.kind is ProposalKind.OPEN else OrderKind.EXIT
+    if stored is not None:
+        kind = stored.kind
+    elif parsed is not None and parsed.is_target:
+        kind = OrderKind.TARGET
+    order = OrderTicket(
+        proposal_id=proposal.id,
         approval_id=approval.id,
-        reference=reference,
+        reference=reference if stored is None else f"{reference}/{chain.first_order.broker_id}",
         kind=kind,
         mode=proposal.mode,
         account=proposal.account,
-        body="",
+        body="",  # this book did not send it
         body_hash=digest(""),
         limit=chain.last_order.limit,
         quantity=max(broker_order.quantity for broker_order in chain.orders),
         created_at=chain.first_order.placed_at or context.clock(),
     )
+    others = [other for other in context.store.orders.select_by_proposal(proposal.id) if other.kind is kind]
+    name = f"the name of the approval of P{proposal.id} ({reference})"
+    message = f"order {chain.last_order.broker_id} at the broker bears {name}"
+    if stored is not None or any(other.state in IN_FLIGHT or other.filled for other in others):
+        alert = OrderAlert(SECOND_ORDER, f"{message} beside another one; look at both there")
+    else:
+        reason = "this book had not sent it (a copy of this home did, or a state of it that a restore has undone)"
+        alert = OrderAlert(FOUND_ORDER, f"{message}, and {reason}; it was adopted")
+    return OrderClaim(chain, order, alert)
 
 
 # Adoption.
@@ -204,44 +182,39 @@ def adopt_orders(
     `locked_proposal_id` is a proposal whose lock the caller holds. When more of a proposal is filled and alive than was
     approved, its youngest working order is cancelled.
     """
-    orders: list[tuple[Order, Order]] = []
-    errors: list[Spy32Error] = []
+    result = AdoptionResult()
     for proposal_id in dict.fromkeys(claim.proposal_id for claim in find_claims(context, chains)):
         try:
-            if proposal_id == locked_proposal_id:
-                adopted = _adopt_for_proposal(context, chains, proposal_id)
-            else:
-                with context.locks.hold(proposal_lock_name(proposal_id)):
-                    adopted = _adopt_for_proposal(context, chains, proposal_id)
+            with nullcontext() if proposal_id == locked_proposal_id else context.hold_proposal(proposal_id):
+                _adopt_for_proposal(context, chains, proposal_id, result)
         except Unavailable as busy:
-            errors.append(busy)
-        else:
-            orders += adopted.orders
-            errors += adopted.errors
-    return AdoptionResult(orders=tuple(orders), errors=tuple(errors))
+            result.errors.append(busy)
+    return result
 
 
-def _adopt_for_proposal(context: TradingContext, chains: tuple[OrderChain, ...], proposal_id: int) -> AdoptionResult:
+def _adopt_for_proposal(
+    context: TradingContext, chains: tuple[OrderChain, ...], proposal_id: int, result: AdoptionResult
+) -> None:
     """Adopt the chains of one proposal: its orders first, then its target, which needs the trade that they open."""
-    orders: list[tuple[Order, Order]] = []
-    errors: list[Spy32Error] = []
     for is_target in (False, True):
+        adopted = []
         for claim in find_claims(context, chains):
             if claim.proposal_id == proposal_id and (claim.order.kind is OrderKind.TARGET) is is_target:
                 try:
-                    orders.append(_adopt_order(context, claim))
+                    adopted.append(_adopt_order(context, claim))
                 except Spy32Error as error:
-                    errors.append(error)
-                if claim.attention.kind in BLOCKING_KINDS:
-                    errors.append(_unreviewed_error(proposal_id, claim.attention.message))
-        if orders and not is_target:
+                    result.errors.append(error)
+        if adopted and not is_target:
             try:
                 cancel_excess(context, proposal_id, chains)
                 order_state.conclude_proposal(context, proposal_id, reason="settled by reading at the broker")
                 order_state.report_overfill(context, load_order_book(context, proposal_id))
             except Spy32Error as error:
-                errors.append(error)
-    return AdoptionResult(orders=tuple(orders), errors=tuple(errors))
+                result.errors.append(error)
+        result.orders += adopted
+    unreviewed = find_unreviewed_error(context, proposal_id)
+    if unreviewed is not None:
+        result.errors.append(unreviewed)
 
 
 def _adopt_order(context: TradingContext, claim: OrderClaim) -> tuple[Order, Order]:
@@ -274,25 +247,14 @@ def cancel_excess(context: TradingContext, proposal_id: int, chains: Iterable[Or
 # Use by `execute` and `reconcile`.
 
 
-def load_order_chains(context: TradingContext, since: date) -> tuple[OrderChain, ...]:
-    """Return the chains of all orders since a day, from today's list and the search."""
-    broker_orders = {broker_order.broker_id: broker_order for broker_order in context.orders.search(since)}
-    return build_order_chains(
-        (
-            broker_orders | {broker_order.broker_id: broker_order for broker_order in context.orders.todays_orders()}
-        ).values()
-    )
-
-
 def adopt_before_sending(context: TradingContext, proposal_id: int) -> bool:
     """Return whether an order of this proposal was at the broker already. Orders of other proposals are adopted too, so
     that every limit counts them. The caller holds the proposal's lock."""
     approval = context.store.proposals.latest_approval(proposal_id)
     if not context.orders.is_shared or approval is None:
         return False
-    adopted = adopt_orders(
-        context, load_order_chains(context, market_date(approval.at)), locked_proposal_id=proposal_id
-    )
+    chains = build_order_chains((*context.orders.search(market_date(approval.at)), *context.orders.todays_orders()))
+    adopted = adopt_orders(context, chains, locked_proposal_id=proposal_id)
     return any(before.proposal_id == proposal_id for before, _ in adopted.orders)
 
 
@@ -308,64 +270,52 @@ def stop_if_already_sent(context: TradingContext, proposal_id: int) -> None:
     for claim in find_claims(context, chains):
         if claim.proposal_id == proposal_id:
             raise Refused(f"P{proposal_id} was not sent: {claim.attention.message}; the next `spy32 execute` adopts it")
-    legs = {(leg.symbol, leg.action) for leg in context.store.proposals.get(proposal_id).legs}
-    for chain in chains:
-        may_have_filled = chain.is_alive or any(broker_order.fills for broker_order in chain.orders)
-        has_same_legs = {(leg.symbol, leg.action) for leg in chain.last_order.legs} == legs
-        if may_have_filled and has_same_legs and has_spy32_reference(chain) and is_foreign(context, chain):
-            _raise_other_book_order(context, chain)
-            _stop_if_other_book_order(context, chain.first_order.broker_id.upper(), proposal_id)
-
-
-def _stop_if_other_book_order(context: TradingContext, subject: str, proposal_id: int) -> None:
-    for item in context.store.attention.open_items():
-        if (item.subject, item.kind) == (subject, OTHER_BOOK_ORDER):
-            hint = f"`spy32 status --ack {subject}` says that you have looked"
-            raise Unresolved(f"P{proposal_id} was not sent: {item.message}; {hint}")
+    legs = context.store.proposals.get(proposal_id).legs
+    for chain in _raise_other_book_orders(context, (chain for chain in chains if chain.last_order.has_sides_of(legs))):
+        error = order_state.unreviewed_error(context, _subject(chain), OTHER_BOOK_ORDER)
+        if error is not None:
+            raise Unresolved(f"P{proposal_id} was not sent: {error.message}")
 
 
 def adopt_missing(context: TradingContext) -> AdoptionResult:
-    """Adopt every order of ours that our book lacks, from the last week or since a restored backup was made.
+    """Adopt every order of ours that our book lacks, from the last week or since the last write before a restore in it.
 
     An order of an approval that this book does not have raises one attention item.
     """
     if not context.orders.is_shared:
         return AdoptionResult()
+    since = market_date(context.clock()) - timedelta(days=LOOK_BACK_DAYS)
+    restore = context.store.audit.last_write_before_restore()
+    if restore is not None and market_date(restore[1]) >= since:
+        since = min(since, market_date(restore[0]))
     try:
-        chains = load_order_chains(context, _search_start(context))
+        chains = build_order_chains((*context.orders.search(since), *context.orders.todays_orders()))
     except READ_ERRORS as error:
-        return AdoptionResult(errors=(error,))
+        return AdoptionResult(errors=[error])
     adopted = adopt_orders(context, chains)
-    for chain in chains:
-        if (
-            has_spy32_reference(chain)
-            and (chain.is_alive or any(broker_order.fills for broker_order in chain.orders))
-            and is_foreign(context, chain)
-        ):
-            _raise_other_book_order(context, chain)
+    _raise_other_book_orders(context, chains)
     return adopted
 
 
-def _search_start(context: TradingContext) -> date:
-    """Return the first day to search: a week ago, or the last write before a restore of the last week."""
-    earliest = market_date(context.clock()) - timedelta(days=LOOK_BACK_DAYS)
-    restore = context.store.audit.last_write_before_restore()
-    return (
-        min(earliest, market_date(restore[0]))
-        if restore is not None and market_date(restore[1]) >= earliest
-        else earliest
-    )
+def _raise_other_book_orders(context: TradingContext, chains: Iterable[OrderChain]) -> list[OrderChain]:
+    """Return the chains that spy32 sent for an approval that this book lacks; each raises one attention item."""
+    found = [
+        chain for chain in chains if has_spy32_reference(chain) and chain.may_have_filled and is_foreign(context, chain)
+    ]
+    for chain in found:
+        message = (
+            f"order {chain.last_order.broker_id} ({chain.first_order.reference}, {chain.last_order.status}) was sent "
+            "by spy32 for an approval that this book does not have: by another home, or after the backup that was "
+            "restored"
+        )
+        if not context.store.attention.was_raised(_subject(chain), OTHER_BOOK_ORDER):
+            context.store.attention.raise_item(_subject(chain), OTHER_BOOK_ORDER, message, context.clock())
+    return found
 
 
-def _raise_other_book_order(context: TradingContext, chain: OrderChain) -> None:
-    subject = chain.first_order.broker_id.upper()
-    message = (
-        f"order {chain.last_order.broker_id} ({chain.first_order.reference}, {chain.last_order.status}) was "
-        "sent by spy32 for an approval "
-        "that this book does not have: by another home, or after the backup that was restored"
-    )
-    if not context.store.attention.was_raised(subject, OTHER_BOOK_ORDER):
-        context.store.attention.raise_item(subject, OTHER_BOOK_ORDER, message, context.clock())
+def _subject(chain: OrderChain) -> str:
+    """Of the attention item about a chain that is not in our book."""
+    return chain.first_order.broker_id.upper()
 
 
 def stop_if_unreviewed(context: TradingContext, proposal_id: int) -> None:
@@ -377,11 +327,4 @@ def stop_if_unreviewed(context: TradingContext, proposal_id: int) -> None:
 
 def find_unreviewed_error(context: TradingContext, proposal_id: int) -> Unresolved | None:
     """Return the error to raise while a blocking attention item of this proposal is open; None otherwise."""
-    for item in context.store.attention.open_items():
-        if item.subject == f"P{proposal_id}" and item.kind in BLOCKING_KINDS:
-            return _unreviewed_error(proposal_id, item.message)
-    return None
-
-
-def _unreviewed_error(proposal_id: int, message: str) -> Unresolved:
-    return Unresolved(f"P{proposal_id}: {message}; then `spy32 status --ack P{proposal_id}`")
+    return order_state.unreviewed_error(context, f"P{proposal_id}", *BLOCKING_KINDS)

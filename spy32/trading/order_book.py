@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from spy32.domain.codec import digest
-from spy32.domain.orders import Fill, Order, OrderKind, OrderTicket, Trade, spreads_filled
+from spy32.domain.orders import Fill, Order, OrderKind, OrderTicket, Trade, invert_legs, spreads_filled
 from spy32.domain.proposals import Approval, Proposal, ProposalKind
 from spy32.domain.spreads import Leg
-from spy32.errors import Refused
+from spy32.errors import Refused, Unresolved
 from spy32.lifecycle import IN_FLIGHT, OrderState
 from spy32.rules import plan, references
 from spy32.trading.context import TradingContext
@@ -22,6 +22,7 @@ class OrderBook:
 
     def __init__(self, context: TradingContext, proposal: Proposal) -> None:
         rows = context.store.orders.select_by_proposal(proposal.id)
+        self._clock = context.clock
         self.proposal = proposal
         self.orders = tuple(order for order in rows if order.kind is not OrderKind.TARGET)
         """The orders that open or close the proposal, oldest first."""
@@ -36,6 +37,11 @@ class OrderBook:
     def live_orders(self) -> tuple[Order, ...]:
         """The orders that may still fill, without the target."""
         return tuple(order for order in self.orders if order.state in IN_FLIGHT)
+
+    def stop_if_live(self) -> None:
+        """Raise `Unresolved` while an order may still fill."""
+        for order in reversed(self.live_orders):
+            raise Unresolved(f"order {order.reference} is {order.state}; run `spy32 reconcile`")
 
     @property
     def working_orders(self) -> tuple[Order, ...]:
@@ -72,7 +78,7 @@ class OrderBook:
 
     # New orders. A ticket is not stored yet: `store.orders.begin` checks and stores it.
 
-    def first_ticket(self, approval: Approval, at: datetime, *, held: int | None = None) -> OrderTicket:
+    def first_ticket(self, approval: Approval, *, held: int | None = None) -> OrderTicket:
         """The order that opens or closes by this approval, at its first limit.
 
         A close is for no more than the spreads still `held`, which a profit target may have reduced since.
@@ -80,29 +86,27 @@ class OrderBook:
         kind = OrderKind.ENTRY if self.proposal.kind is ProposalKind.OPEN else OrderKind.EXIT
         quantity = self.proposal.quantity if held is None else min(self.proposal.quantity, held)
         reference = references.order_reference(approval, attempt=1)
-        return self._ticket(approval.id, reference, kind, self.proposal.limit_price, quantity, at)
+        return self._ticket(approval.id, reference, kind, self.proposal.limit_price, quantity)
 
-    def next_ticket(self, order: Order, price: Decimal, at: datetime) -> OrderTicket:
+    def next_ticket(self, order: Order, price: Decimal) -> OrderTicket:
         """The order that replaces `order` at another price; `Refused` when it would be more than was approved."""
         # The number follows the newest order, because a replacement that never arrived has used its own.
         newest = [other for other in self.orders if not other.is_adopted][-1]
         reference, remaining = references.next_reference(newest.reference), self.remaining(excluding=order.id)
         if not order.quantity <= remaining:
             raise Refused(f"order {reference} would be for {order.quantity}, only {remaining} may still be sent")
-        ticket = self._ticket(order.approval_id, reference, order.kind, price, order.quantity, at)
+        ticket = self._ticket(order.approval_id, reference, order.kind, price, order.quantity)
         return replace(ticket, replaces=order.id)
 
-    def target_ticket(self, trade: Trade, at: datetime) -> OrderTicket:
+    def target_ticket(self, trade: Trade) -> OrderTicket:
         """The resting order at the approved target for what the trade holds; it belongs to the entry's approval."""
         entry = self.orders[-1]
         stem, _, _ = entry.reference.rpartition("-")
         limit = -(trade.exits or self.proposal.exit).profit_target
         reference = f"{stem}-t{len(self.targets) + 1}"
-        return self._ticket(entry.approval_id, reference, OrderKind.TARGET, limit, trade.remaining, at)
+        return self._ticket(entry.approval_id, reference, OrderKind.TARGET, limit, trade.remaining)
 
-    def _ticket(
-        self, approval_id: int, reference: str, kind: OrderKind, limit: Decimal, quantity: int, at: datetime
-    ) -> OrderTicket:
+    def _ticket(self, approval_id: int, reference: str, kind: OrderKind, limit: Decimal, quantity: int) -> OrderTicket:
         proposal = self.proposal
         body = plan.order_body(order_legs(proposal, kind), quantity, limit, reference, kind=kind)
         return OrderTicket(
@@ -116,7 +120,7 @@ class OrderBook:
             body_hash=digest(body),
             limit=limit,
             quantity=quantity,
-            created_at=at,
+            created_at=self._clock(),
         )
 
 
@@ -127,9 +131,12 @@ def load_order_book(context: TradingContext, proposal_id: int) -> OrderBook:
 
 def order_legs(proposal: Proposal, kind: OrderKind) -> tuple[Leg, ...]:
     """The legs as an order of this kind trades them: a profit target closes what its proposal opens."""
-    if kind is OrderKind.TARGET:
-        return tuple(replace(leg, action=leg.action.closing) for leg in proposal.legs)
-    return proposal.legs
+    return invert_legs(proposal.legs) if kind is OrderKind.TARGET else proposal.legs
+
+
+def load_order_legs(context: TradingContext, order: Order) -> tuple[Leg, ...]:
+    """The legs as this order of ours trades them."""
+    return order_legs(context.store.proposals.get(order.proposal_id), order.kind)
 
 
 def is_uneven_fill(fills: tuple[Fill, ...], legs: tuple[Leg, ...]) -> bool:

@@ -1,17 +1,19 @@
-"""Look up an order at the broker: with its replacements, or by its reference when we have no broker id."""
+"""Look up orders at the broker: one with its replacements or by its reference, or all of them as chains."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import NamedTuple
 
-from spy32.domain.orders import BrokerOrder, Fill, Order, limit_text, spreads_filled
+from spy32.domain.orders import BrokerOrder, Order, limit_text, spreads_filled
 from spy32.domain.proposals import CLOCK_TOLERANCE
 from spy32.domain.spreads import Leg
 from spy32.errors import BrokerRefused, NotPermitted, ServiceGone, Unavailable, Unresolved, Unusable
-from spy32.lifecycle import FINAL, IN_FLIGHT, NEVER_AT_BROKER, OrderState, TradeState
+from spy32.lifecycle import FINAL, NEVER_AT_BROKER, OrderState
+from spy32.records.trades import OPEN_STATES
 from spy32.sessions import market_date
 from spy32.trading.context import TradingContext
-from spy32.trading.order_book import order_legs
-from spy32.trading.order_chains import arrival_key
+from spy32.trading.order_book import load_order_legs
 
 READ_ERRORS = (Unavailable, Unresolved, Unusable, ServiceGone, NotPermitted, BrokerRefused)
 """Errors of a read. None of them proves that an order is not at the broker."""
@@ -45,7 +47,7 @@ def follow_replacements(context: TradingContext, order: Order, broker_order: Bro
         if any(successor.broker_id == link.broker_id for link in chain):
             raise Unresolved(f"the broker shows order {successor.broker_id} as its own successor")
         chain.append(successor)
-    return _merge_chain(chain, order_legs(context.store.proposals.get(order.proposal_id), order.kind))
+    return _merge_chain(chain, load_order_legs(context, order))
 
 
 def _other_orders(context: TradingContext, order: Order) -> tuple[Order, ...]:
@@ -59,11 +61,10 @@ def _predecessors(
 ) -> list[BrokerOrder]:
     """Return the orders that this one replaced at the broker, oldest first, without those of other rows of ours."""
     predecessors: list[BrokerOrder] = []
-    our_ids = {stored.broker_id for stored in other_orders}
-    visited = {broker_order.broker_id}
+    known_ids = {broker_order.broker_id, *(stored.broker_id for stored in other_orders)}
     previous_id = broker_order.replaces
-    while previous_id is not None and previous_id not in our_ids and previous_id not in visited:
-        visited.add(previous_id)
+    while previous_id is not None and previous_id not in known_ids:
+        known_ids.add(previous_id)
         predecessors.insert(0, _load_linked_order(context, previous_id))
         previous_id = predecessors[0].replaces
     return predecessors
@@ -76,11 +77,8 @@ def _successor(
 
     `Unresolved` when the broker says that it was replaced and not by what: that order may be alive.
     """
-    if any(
-        stored.replaces == order.id and stored.state in IN_FLIGHT and stored.broker_id is None
-        for stored in other_orders
-    ):
-        # The answer to our own replacement never came: the successor belongs to that row.
+    if any(stored.replaces == order.id and stored.state not in NEVER_AT_BROKER for stored in other_orders):
+        # An order is replaced once: the successor is our own replacement, or one of its successors.
         return None
     successor_id = replaced.replaced_by
     if successor_id is None and replaced.state in REPLACEABLE_STATES:
@@ -90,21 +88,11 @@ def _successor(
             (broker_order.broker_id for broker_order in todays_orders if broker_order.replaces == replaced.broker_id),
             None,
         )
-    replacements = [
-        stored for stored in other_orders if stored.replaces == order.id and stored.state not in NEVER_AT_BROKER
-    ]
-    if successor_id is None:
-        if replaced.state is OrderState.REPLACED and not replacements:
-            raise Unresolved(f"order {replaced.broker_id} was replaced, and the broker does not show by what")
+    if successor_id is None and replaced.state is OrderState.REPLACED:
+        raise Unresolved(f"order {replaced.broker_id} was replaced, and the broker does not show by what")
+    if successor_id is None or any(stored.broker_id == successor_id for stored in other_orders):
         return None
-    if any(stored.broker_id is not None for stored in replacements) or any(
-        stored.broker_id == successor_id for stored in other_orders
-    ):
-        # An order is replaced once: the successor is our own replacement, or one of its successors.
-        return None
-    broker_order = _load_linked_order(context, successor_id)
-    # A reference counts only for rows that replace this one; a broker may carry older references on.
-    return None if any(stored.reference == broker_order.reference for stored in replacements) else broker_order
+    return _load_linked_order(context, successor_id)
 
 
 def _load_linked_order(context: TradingContext, broker_id: str) -> BrokerOrder:
@@ -128,22 +116,12 @@ def _merge_chain(chain: list[BrokerOrder], legs: tuple[Leg, ...]) -> BrokerOrder
     return replace(
         last,
         state=OrderState.WORKING if is_working else end_state,
-        fills=tuple(_chain_fills(chain)),
+        fills=tuple(fill for broker_order in chain for fill in broker_order.fills),
         fees=sum(fees[1:], fees[0]) if fees else None,
         is_replaced_by_hand=True,
-        reason=_words_by_hand(
-            f"{chain[0].broker_id} gave way to {last.broker_id}, for {last.quantity} at {limit_text(last.limit)}"
-        ),
+        reason=f"replaced at the broker: {chain[0].broker_id} gave way to {last.broker_id}, for {last.quantity} at "
+        f"{limit_text(last.limit)}",
     )
-
-
-def _words_by_hand(how: str) -> str:
-    return f"replaced at the broker: {how}"
-
-
-def _chain_fills(chain: list[BrokerOrder]) -> Iterator[Fill]:
-    for broker_order in chain:
-        yield from broker_order.fills
 
 
 # An order without a broker id.
@@ -185,9 +163,8 @@ def _mark_manual_edit(order: Order, broker_order: BrokerOrder) -> BrokerOrder:
         or broker_order.is_replaced_by_hand
     ):
         return broker_order
-    words = _words_by_hand(
-        f"{broker_order.broker_id} stands at {limit_text(broker_order.limit)}, not at {limit_text(order.limit)}"
-    )
+    prices = f"at {limit_text(broker_order.limit)}, not at {limit_text(order.limit)}"
+    words = f"replaced at the broker: {broker_order.broker_id} stands {prices}"
     return replace(broker_order, is_replaced_by_hand=True, reason=words)
 
 
@@ -197,60 +174,102 @@ def _matching_orders(
     """Return the orders with our reference or that replaced our original, only the last of each chain."""
     other_orders = _other_orders(context, order)
     other_ids = {stored.broker_id for stored in other_orders}
-    original = next((stored for stored in other_orders if stored.id == order.replaces), None)
+    original_ids = {stored.broker_id for stored in other_orders if stored.id == order.replaces} - {None}
     # A broker may carry the first reference through all replacements of a chain, or drop it.
     references = {"", *(stored.reference for stored in other_orders)}
     matches = [
         broker_order
         for broker_order in broker_orders
         if broker_order.broker_id not in other_ids
-        and (broker_order.reference == order.reference or _is_successor(broker_order, original, references))
+        and (
+            broker_order.reference == order.reference
+            or (broker_order.replaces in original_ids and broker_order.reference in references)
+        )
     ]
     replaced_ids = {broker_order.replaces for broker_order in matches}
     return [broker_order for broker_order in matches if broker_order.broker_id not in replaced_ids]
 
 
-def _is_successor(broker_order: BrokerOrder, original: Order | None, references: set[str]) -> bool:
-    if original is None or original.broker_id is None:
-        return False
-    return broker_order.replaces == original.broker_id and broker_order.reference in references
-
-
-def find_traces(context: TradingContext, order: Order) -> tuple[str, ...]:
-    """Return why an unlisted order may exist all the same: an order just like it, or positions beyond our book."""
-    legs = order_legs(context.store.proposals.get(order.proposal_id), order.kind)
-    return (*_lookalike_orders(context, order, legs), *_unexplained_positions(context, legs))
-
-
-def _lookalike_orders(context: TradingContext, order: Order, legs: tuple[Leg, ...]) -> Iterator[str]:
-    sides = {(leg.symbol, leg.action) for leg in legs}
+def find_traces(context: TradingContext, order: Order) -> Iterator[str]:
+    """Yield why an unlisted order may exist all the same: an order just like it, or positions beyond our book."""
+    legs = load_order_legs(context, order)
     for broker_order in context.orders.search(market_date(order.created_at)):
         is_alive = broker_order.state not in FINAL or bool(broker_order.fills) or broker_order.is_unread
         is_later = broker_order.placed_at is None or broker_order.placed_at >= order.created_at - CLOCK_TOLERANCE
-        may_match = {(leg.symbol, leg.action) for leg in broker_order.legs} == sides or (
-            broker_order.is_unread and not broker_order.legs
-        )
+        may_match = broker_order.has_sides_of(legs) or (broker_order.is_unread and not broker_order.legs)
         if not (is_alive and is_later and may_match):
             continue
         if context.store.orders.find(broker_id=broker_order.broker_id, reference=broker_order.reference) is None:
-            verb, terms = (
-                ("may have", broker_order.unread)
-                if broker_order.is_unread
-                else ("has", f"{broker_order.quantity} at {limit_text(broker_order.limit)}")
-            )
+            terms = broker_order.unread or f"{broker_order.quantity} at {limit_text(broker_order.limit)}"
+            verb = "may have" if broker_order.is_unread else "has"
             yield f"order {broker_order.broker_id} {verb} the same legs ({broker_order.status}, {terms})"
-
-
-def _unexplained_positions(context: TradingContext, legs: tuple[Leg, ...]) -> Iterator[str]:
-    """Yield each leg that the broker holds beyond our book, in the direction in which this order would move it."""
-    book_quantities: dict[str, int] = {}
-    for trade in context.store.trades.select(TradeState.OPEN, TradeState.CLOSING):
-        for leg in trade.legs:
-            book_quantities[leg.symbol] = (
-                book_quantities.get(leg.symbol, 0) - leg.action.sign * leg.quantity * trade.remaining
-            )
-    broker_quantities = {position.symbol: position.quantity for position in context.account.positions()}
+    # Each leg that the broker holds beyond our book, in the direction in which this order would move it.
+    book = book_positions(context)
+    held = Counter({position.symbol: position.quantity for position in context.account.positions()})
     for leg in legs:
-        broker_quantity, book_quantity = broker_quantities.get(leg.symbol, 0), book_quantities.get(leg.symbol, 0)
-        if (broker_quantity - book_quantity) * -leg.action.sign > 0:
-            yield f"the broker holds {broker_quantity} of {leg.symbol}, our book {book_quantity}"
+        if (held[leg.symbol] - book[leg.symbol]) * -leg.action.sign > 0:
+            yield f"the broker holds {held[leg.symbol]} of {leg.symbol}, our book {book[leg.symbol]}"
+
+
+def book_positions(context: TradingContext) -> Counter[str]:
+    """Return the contracts of our open trades by symbol, negative when short."""
+    book = Counter[str]()
+    for trade in context.store.trades.select(*OPEN_STATES):
+        for leg in trade.legs:
+            book[leg.symbol] -= leg.action.sign * leg.quantity * trade.remaining
+    return book
+
+
+# Chains: an order and its replacements. The broker lists each of them as a separate order.
+
+ArrivalKey = tuple[int, str]
+
+
+def arrival_key(broker_id: str) -> ArrivalKey:
+    """Return a sort key that orders broker ids by number, oldest first: a broker numbers orders as they arrive."""
+    return len(broker_id), broker_id
+
+
+class OrderChain(NamedTuple):
+    """An order at the broker with its replacements, oldest first."""
+
+    orders: tuple[BrokerOrder, ...]
+    """The orders of the chain that the broker listed."""
+    ids: frozenset[str]
+    """All broker ids of the chain, with those that are only named by a link."""
+
+    @property
+    def first_order(self) -> BrokerOrder:
+        return self.orders[0]
+
+    @property
+    def last_order(self) -> BrokerOrder:
+        return self.orders[-1]
+
+    @property
+    def arrival(self) -> ArrivalKey:
+        """Arrival of the first order, so a new price does not make a chain younger."""
+        return min(arrival_key(broker_id) for broker_id in self.ids)
+
+    @property
+    def is_alive(self) -> bool:
+        return any(broker_order.state not in FINAL for broker_order in self.orders)
+
+    @property
+    def may_have_filled(self) -> bool:
+        return self.is_alive or any(broker_order.fills for broker_order in self.orders)
+
+
+def build_order_chains(broker_orders: Iterable[BrokerOrder]) -> tuple[OrderChain, ...]:
+    """Return the chains that the listed orders form, oldest first."""
+    orders = {broker_order.broker_id: broker_order for broker_order in broker_orders}
+    groups: dict[str, frozenset[str]] = {}
+    for broker_order in orders.values():
+        linked_ids = set(filter(None, (broker_order.broker_id, broker_order.replaces, broker_order.replaced_by)))
+        merged_ids = frozenset(linked_ids.union(*(groups.get(broker_id, ()) for broker_id in linked_ids)))
+        groups.update(dict.fromkeys(merged_ids, merged_ids))
+    chains = (
+        OrderChain(tuple(orders[broker_id] for broker_id in sorted(ids & orders.keys(), key=arrival_key)), ids)
+        for ids in set(groups.values())
+    )
+    return tuple(sorted(chains, key=lambda chain: chain.arrival))

@@ -4,10 +4,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
-from decimal import Decimal
 
 from spy32.domain.orders import BrokerOrder, Order, OrderKind, spreads_filled
-from spy32.domain.proposals import ExitPlan, Proposal, ProposalKind
+from spy32.domain.proposals import Proposal, ProposalKind
 from spy32.domain.spreads import Mode
 from spy32.errors import BrokerRefused, Refused, Spy32Error, Unavailable, Unresolved
 from spy32.lifecycle import FINAL, IN_FLIGHT, ORDER_TRANSITIONS, EndedBy, OrderState, ProposalState
@@ -16,7 +15,7 @@ from spy32.records.trades import OPEN_STATES
 from spy32.rules import plan
 from spy32.trading import order_lookup
 from spy32.trading.context import TradingContext
-from spy32.trading.order_book import OrderBook, is_uneven_fill, load_order_book, order_legs, uneven_fill_text
+from spy32.trading.order_book import OrderBook, is_uneven_fill, load_order_book, load_order_legs, uneven_fill_text
 from spy32.trading.order_lookup import READ_ERRORS
 
 ABSENCE_READS = 3
@@ -34,27 +33,30 @@ OVERFILL = "beyond approval"
 
 
 def send_order(context: TradingContext, order: Order, request: Callable[[], BrokerOrder]) -> Order:
-    """Make the one request for an order that is stored as `submitting`; return it as accepted, refused or unknown."""
+    """Make the one request for an order that is stored as `submitting`; return it as accepted or refused.
+
+    An unknown outcome is settled by reading.
+    """
     halt_reason = context.halt_reason()
     if halt_reason is not None:
         # The last check before the request; nothing was sent.
-        return _record_refusal(context, order, EndedBy.HALT, f"halted: {halt_reason}")
-    try:
-        broker_order = request()
-    except BrokerRefused as refusal:
-        return _record_refusal(context, order, EndedBy.BROKER, refusal.message)
-    except Refused as late:
-        return _record_refusal(context, order, EndedBy.TOO_LATE, f"too late: {late.message}")
-    except Unavailable as error:
-        # The request did not leave this machine, so the order counts as refused and a person may approve again.
-        return _record_refusal(context, order, EndedBy.NOT_SENT, f"not sent: {error.message}")
-    except Unresolved as doubt:
-        return _change_state(context, order, OrderState.UNKNOWN, reason=doubt.message)
-    return apply_broker_order(context, order, broker_order)
-
-
-def _record_refusal(context: TradingContext, order: Order, by: EndedBy, words: str) -> Order:
-    return context.store.orders.refuse(order.id, was=order.state, by=by, reason=words, at=context.clock())
+        refused_by, words = EndedBy.HALT, f"halted: {halt_reason}"
+    else:
+        try:
+            broker_order = request()
+        except BrokerRefused as refusal:
+            refused_by, words = EndedBy.BROKER, refusal.message
+        except Refused as late:
+            refused_by, words = EndedBy.TOO_LATE, f"too late: {late.message}"
+        except Unavailable as error:
+            # The request did not leave this machine, so the order counts as refused and a person may approve again.
+            refused_by, words = EndedBy.NOT_SENT, f"not sent: {error.message}"
+        except Unresolved as doubt:
+            order = _change_state(context, order, OrderState.UNKNOWN, reason=doubt.message)
+            return resolve_unknown(context, order)
+        else:
+            return apply_broker_order(context, order, broker_order)
+    return context.store.orders.refuse(order.id, was=order.state, by=refused_by, reason=words, at=context.clock())
 
 
 def apply_broker_order(context: TradingContext, order: Order, broker_order: BrokerOrder) -> Order:
@@ -62,15 +64,15 @@ def apply_broker_order(context: TradingContext, order: Order, broker_order: Brok
 
     `Unresolved` when the broker's view contradicts the order; the order stays in flight, with the reason.
     """
+    _record_fills(context, context.store.orders.get(order.id), broker_order)
     order = context.store.orders.get(order.id)
-    _record_fills(context, order, broker_order)
     if order.state in FINAL:
-        return context.store.orders.get(order.id)
+        return order
     if broker_order.is_replaced_by_hand and not (
         order.is_replaced_by_hand and broker_order.broker_id == order.broker_id
     ):
         context.report(f"{order.reference}: {broker_order.reason}; its price is not worked any more")
-    legs = order_legs(context.store.proposals.get(order.proposal_id), order.kind)
+    legs = load_order_legs(context, order)
     state = broker_order.state
     if order_lookup.has_unlisted_fills(broker_order, legs):
         state = OrderState.WORKING
@@ -84,47 +86,49 @@ def apply_broker_order(context: TradingContext, order: Order, broker_order: Brok
         broker_order = replace(broker_order, reason=unevenness)
         context.report(f"LOOK AT THIS: {order.reference} is {broker_order.status} with an {unevenness}")
     if order.matches(broker_order, state):
-        return context.store.orders.get(order.id)
+        return order
     if state not in ORDER_TRANSITIONS[order.state] and state is not order.state:
         if OrderState.UNKNOWN not in ORDER_TRANSITIONS[order.state]:
             raise _flag_contradiction(
                 context, order, broker_order, f"the broker calls it {broker_order.status} ({state})"
             )
         order = _change_state(context, order, OrderState.UNKNOWN, broker_order=broker_order)
-    return _change_state(context, context.store.orders.get(order.id), state, broker_order=broker_order)
+    return _change_state(context, order, state, broker_order=broker_order)
 
 
 def _record_fills(context: TradingContext, order: Order, broker_order: BrokerOrder) -> None:
     if not broker_order.fills:
         return
-    assumption = context.orders.assumption
     proposal = context.store.proposals.get(order.proposal_id)
-
-    def exits_at_credit(credit: Decimal) -> ExitPlan:
-        return plan.reprice_exits(proposal.exit, plan.proposal_spread(proposal), credit, context.settings)
-
     try:
         context.store.trades.record_fills(
             order.id,
             broker_order.fills,
             fees=broker_order.fees,
             at=context.clock(),
-            assumption=assumption,
-            exits=exits_at_credit,
+            assumption=context.orders.assumption,
+            exits=lambda credit: plan.reprice_exits(
+                proposal.exit, plan.proposal_spread(proposal), credit, context.settings
+            ),
         )
     except Refused as refusal:
         raise _flag_contradiction(context, order, broker_order, refusal.message) from refusal
 
 
+def unreviewed_error(context: TradingContext, subject: str, *kinds: str) -> Unresolved | None:
+    """Return the error to raise while an attention item of these kinds is open for the subject; None otherwise."""
+    for item in context.store.attention.open_items():
+        if item.subject == subject and item.kind in kinds:
+            return Unresolved(
+                f"LOOK AT THIS: {item.message}; compare with the broker, then `spy32 status --ack {subject}`"
+            )
+    return None
+
+
 def unreviewed_price_error(context: TradingContext, proposal_id: int) -> Unresolved | None:
     """Return the error to raise while a fill beyond the approved price is not acknowledged; None otherwise."""
     trade = context.store.trades.find_by_proposal(proposal_id)
-    for item in context.store.attention.open_items():
-        if trade is not None and (item.subject, item.kind) == (f"T{trade.id}", ATTENTION_PRICE):
-            return Unresolved(
-                f"LOOK AT THIS: {item.message}; compare with the broker, then `spy32 status --ack {item.subject}`"
-            )
-    return None
+    return unreviewed_error(context, f"T{trade.id}", ATTENTION_PRICE) if trade is not None else None
 
 
 def _flag_contradiction(
@@ -159,22 +163,16 @@ def refresh_order(context: TradingContext, order: Order) -> Order:
     assert order.broker_id is not None
     try:
         broker_order = order_lookup.load_broker_order(context, order)
+        legs = load_order_legs(context, order)
         for wait in FILL_WAITS:
-            if not _is_incomplete(context, order, broker_order):
+            is_uneven = broker_order.state in FINAL and is_uneven_fill(broker_order.fills, legs)
+            if not is_uneven and not order_lookup.has_unlisted_fills(broker_order, legs):
                 break
             context.sleep(wait)
             broker_order = order_lookup.load_broker_order(context, order)
     except BrokerRefused:
         return resolve_unknown(context, order)
     return apply_broker_order(context, order, broker_order)
-
-
-def _is_incomplete(context: TradingContext, order: Order, broker_order: BrokerOrder) -> bool:
-    """Return whether the order has ended and fills are missing, of the order or of one leg."""
-    legs = order_legs(context.store.proposals.get(order.proposal_id), order.kind)
-    return order_lookup.has_unlisted_fills(broker_order, legs) or (
-        broker_order.state in FINAL and is_uneven_fill(broker_order.fills, legs)
-    )
 
 
 def try_refresh_order(context: TradingContext, order: Order) -> Order:
@@ -186,9 +184,9 @@ def try_refresh_order(context: TradingContext, order: Order) -> Order:
         return context.store.orders.get(order.id)
 
 
-def wait_until_final(context: TradingContext, order: Order, waits: tuple[float, ...] = CANCEL_WAITS) -> Order:
+def wait_until_final(context: TradingContext, order: Order) -> Order:
     """Refresh the order with growing pauses until it is final. Returns it as last read if it does not end."""
-    for wait in waits:
+    for wait in CANCEL_WAITS:
         order = try_refresh_order(context, order)
         if order.state in FINAL:
             return order
@@ -234,7 +232,7 @@ def _mark_absent(context: TradingContext, order: Order) -> Order:
         if original is not None and original.state is OrderState.WORKING:
             # Record the fills of the old order first, so they do not count as traces of the new one.
             refresh_order(context, original)
-        traces = order_lookup.find_traces(context, order)
+        traces = tuple(order_lookup.find_traces(context, order))
     except READ_ERRORS as error:
         raise _unreadable_error(order, error) from error
     if traces:
@@ -262,11 +260,6 @@ def _check_absence_delay(context: TradingContext, order: Order, original: Order 
         )
 
 
-def mark_unknown(context: TradingContext, order: Order) -> Order:
-    """Mark a `submitting` order of a dead process as `unknown`."""
-    return _change_state(context, order, OrderState.UNKNOWN, reason="the process that sent it ended before the answer")
-
-
 def cancel_order(context: TradingContext, order: Order) -> Order:
     """Request a cancel and return the order once the broker confirms its end, which may be a fill."""
     assert order.broker_id is not None
@@ -286,14 +279,16 @@ def cancel_order(context: TradingContext, order: Order) -> Order:
     raise Unresolved(f"order {order.reference} was asked to be cancelled and is still {order.broker_status}{reason}")
 
 
-def try_cancel_working(context: TradingContext, proposal_id: int) -> None:
-    """Cancel every working order of the proposal, target included; a failure is reported and the rest goes on."""
+def cancel_working_orders(context: TradingContext, proposal_id: int) -> list[Spy32Error]:
+    """Cancel and confirm every working order of the proposal, target included; return what could not be confirmed."""
+    errors: list[Spy32Error] = []
     for order in context.store.orders.select_by_proposal(proposal_id):
         if order.state is OrderState.WORKING:
             try:
                 cancel_order(context, order)
             except Spy32Error as error:
-                context.report(error.message)
+                errors.append(error)
+    return errors
 
 
 # The proposal.
@@ -357,12 +352,11 @@ def report_overfill(context: TradingContext, book: OrderBook) -> str:
 def settle_order(context: TradingContext, order: Order) -> Order:
     """Settle one order in flight that no process works; return it as read at the broker."""
     if order.state is OrderState.SUBMITTING:
-        order = mark_unknown(context, order)
+        words = "the process that sent it ended before the answer"
+        order = _change_state(context, order, OrderState.UNKNOWN, reason=words)
     if order.state is OrderState.UNKNOWN:
-        order = resolve_unknown(context, order)
-    elif order.state is OrderState.WORKING:
-        order = refresh_order(context, order)
-    return order
+        return resolve_unknown(context, order)
+    return refresh_order(context, order) if order.state is OrderState.WORKING else order
 
 
 def recover_orders(context: TradingContext, proposal_id: int) -> list[Spy32Error]:

@@ -10,9 +10,6 @@ from spy32.trading.order_book import load_order_book
 
 NO_TARGET = "no target"
 """Kind of the attention item."""
-RETRYABLE_STATES = (OrderState.REFUSED,)
-"""A refused target never was at the broker, so a later start may place it again. An absent one may still arrive, and a
-second one beside it would buy back more than is held."""
 
 
 def place_target(context: TradingContext, proposal_id: int) -> Order | None:
@@ -23,39 +20,35 @@ def place_target(context: TradingContext, proposal_id: int) -> Order | None:
     person or by the broker, is not placed again. The caller holds the proposal's lock.
     """
     book = load_order_book(context, proposal_id)
-    proposal, earlier_targets = book.proposal, book.targets
     trade = context.store.trades.find_by_proposal(proposal_id)
-    if (
-        proposal.kind is not ProposalKind.OPEN
-        or not proposal.exit.rests_target
-        or proposal.state is not ProposalState.DONE
-    ):
+    is_filled_opening = book.proposal.kind is ProposalKind.OPEN and book.proposal.state is ProposalState.DONE
+    has_open_trade = trade is not None and trade.state is TradeState.OPEN
+    if trade is None or not (is_filled_opening and has_open_trade and book.proposal.exit.rests_target):
         return None
-    if trade is None or trade.state is not TradeState.OPEN:
-        return None
-    if earlier_targets and earlier_targets[-1].state not in RETRYABLE_STATES:
-        message = (
-            f"the target of T{trade.id} is not left again: {earlier_targets[-1].reference} is "
-            f"{earlier_targets[-1].state}"
-        )
-        context.report(message)
+    earlier = book.targets[-1] if book.targets else None
+    # A refused target never was at the broker, so a later start may place it again. An absent one may still arrive, and
+    # a second one beside it would buy back more than is held.
+    if earlier is not None and earlier.state is not OrderState.REFUSED:
         subject = f"T{trade.id}"
-        if earlier_targets[-1].state is OrderState.ABSENT and not context.store.attention.was_raised(
-            subject, NO_TARGET
-        ):
-            context.store.attention.raise_item(
-                subject, NO_TARGET, f"{message}; no profit target rests", context.clock()
-            )
-        return earlier_targets[-1]
+        message = f"the target of {subject} is not left again: {earlier.reference} is {earlier.state}"
+        context.report(message)
+        if earlier.state is OrderState.ABSENT and not context.store.attention.was_raised(subject, NO_TARGET):
+            message += "; no profit target rests"
+            context.store.attention.raise_item(subject, NO_TARGET, message, context.clock())
+        return earlier
     try:
-        order = context.store.orders.begin(book.target_ticket(trade, context.clock()), at=context.clock())
+        order = context.store.orders.begin(book.target_ticket(trade), at=context.clock())
     except (Refused, NotPermitted) as refusal:
         context.report(f"no target is left for T{trade.id}: {refusal.message}")
         return None
-    placed = _submit_target(context, order)
-    reason = f": {placed.reason}" if placed.reason else ""
-    context.report(f"{placed.reference}: target of T{trade.id} {placed.state} at {-placed.limit}{reason}")
-    return placed
+    try:
+        order = order_state.send_order(context, order, lambda: context.orders.submit(order.body))
+    except Spy32Error as error:
+        context.report(f"{order.reference}: {error.message}")
+        order = context.store.orders.get(order.id)
+    reason = f": {order.reason}" if order.reason else ""
+    context.report(f"{order.reference}: target of T{trade.id} {order.state} at {-order.limit}{reason}")
+    return order
 
 
 def cancel_target(context: TradingContext, trade_id: int) -> Order | None:
@@ -90,21 +83,16 @@ def refresh_targets(context: TradingContext, proposal_id: int) -> list[Spy32Erro
     if target.state not in IN_FLIGHT:
         trade = context.store.trades.find_by_proposal(proposal_id)
         assert trade is not None
-        consequence = f"; T{trade.id} is {trade.state}" + (
-            "" if trade.state is not TradeState.OPEN else " without a target"
-        )
+        state = "open without a target" if trade.state is TradeState.OPEN else trade.state
         reason = f" ({target.reason})" if target.reason else ""
-        context.report(
-            f"{target.reference}: {target.state}{reason}, {target.filled} of {target.quantity} filled{consequence}"
-        )
+        filled = f"{target.filled} of {target.quantity} filled"
+        context.report(f"{target.reference}: {target.state}{reason}, {filled}; T{trade.id} is {state}")
     return []
 
 
-def _submit_target(context: TradingContext, order: Order) -> Order:
-    """Make the target's one request and return it; an error is reported, and the stored order returned."""
-    try:
-        submitted = order_state.send_order(context, order, lambda: context.orders.submit(order.body))
-        return order_state.resolve_unknown(context, submitted) if submitted.state is OrderState.UNKNOWN else submitted
-    except Spy32Error as error:
-        context.report(f"{order.reference}: {error.message}")
-        return context.store.orders.get(order.id)
+def settle_proposal(context: TradingContext, proposal_id: int) -> list[Spy32Error]:
+    """Settle the orders of a proposal that no process works, then its target; return what could not be settled.
+
+    The caller holds the proposal's lock.
+    """
+    return [*order_state.recover_orders(context, proposal_id), *refresh_targets(context, proposal_id)]

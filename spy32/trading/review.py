@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from spy32.domain.book import BookPosition, proposed_position
 from spy32.domain.exposure import Exposure
@@ -16,7 +16,6 @@ from spy32.domain.proposals import (
     ProposalKind,
     ProposalTerms,
     Recommendation,
-    RiskDecision,
     Sizing,
 )
 from spy32.domain.run_view import MarketSummary, RunView
@@ -24,7 +23,7 @@ from spy32.domain.runs import Run
 from spy32.domain.spreads import CENT, MULTIPLIER, Account, Candidate, Leg, Menu, Spread
 from spy32.domain.value import value
 from spy32.errors import BadUsage, Unavailable, Unusable
-from spy32.sessions import market_date, week_start
+from spy32.rules import limits, pricing
 from spy32.settings import Settings
 from spy32.settings.model import Drift
 from spy32.trading.context import TradingContext
@@ -75,25 +74,37 @@ class Review:
     current_quote: SpreadQuote | None = None
     """The quotes shown: fresh, or those of the run when `stale_reason` says why."""
     stale_reason: str | None = None
-    scenarios: tuple[PriceScenario, ...] = ()
     exposure: Exposure
     """Exposure of our book without this proposal."""
-    open_limit: Decimal
-    """Limit on the maximum loss of all open trades, dollars."""
     is_preview: bool = False
     """Another candidate at the quotes of the run, checked by our limits only; it cannot be approved as it is."""
     findings: tuple[Finding, ...] = ()
     """Today's limits on the proposal, and the notes of the run."""
     sizing: Sizing | None = None
     """The bounds of the quantity, when this candidate has been sized."""
-    trade: Trade | None = None
-    """The trade that a `close` proposal would close."""
     managed: "ManagedTrade | None" = None
-    """That trade with its mark of now and its exits."""
+    """The trade that a `close` proposal would close, with its mark of now and its exits."""
     book: tuple[BookPosition, ...] = ()
     """What is held now, each position with its newest mark."""
     settings: Settings
     """Of the profile, for the limits and the rate that the book is valued by."""
+
+    @property
+    def trade(self) -> Trade | None:
+        """The trade that a `close` proposal would close."""
+        return self.managed.trade if self.managed is not None else None
+
+    @property
+    def open_limit(self) -> Decimal:
+        """Limit on the maximum loss of all open trades, dollars."""
+        return self.settings.limits.open_risk * self.account.net_liquidation
+
+    @property
+    def scenarios(self) -> tuple[PriceScenario, ...]:
+        """What the proposal earns at expiration; none without quotes."""
+        if self.proposal is None or self.current_quote is None:
+            return ()
+        return expiration_scenarios(self.proposal, self.current_quote.spot)
 
     @property
     def added_position(self) -> BookPosition | None:
@@ -146,8 +157,7 @@ class Review:
     def floor_range(self) -> tuple[Decimal, Decimal]:
         """Lowest and highest price that may be set as the floor: never below the natural, never above the start."""
         assert self.proposal is not None
-        quote = self.current_quote or self.run_quote
-        highest, tick = self.proposal.limit_price, self.proposal.plan.tick
+        quote, highest, tick = self.current_quote, self.proposal.limit_price, self.proposal.plan.tick
         lowest = (quote.natural / tick).to_integral_value(ROUND_CEILING) * tick if quote is not None else highest
         return min(lowest, highest), highest
 
@@ -157,107 +167,65 @@ def review_proposal(context: TradingContext, proposal_id: int) -> Review:
 
     The sizing is the run's own if it is of this candidate.
     """
-    return _build_review(context, context.store.proposals.get(proposal_id))
+    return build_review(context, context.store.proposals.get(proposal_id))
 
 
-def review_draft(context: TradingContext, draft: Draft, sizing: Sizing | None) -> Review:
-    """Return the review of a draft; `sizing` is the one that the change was checked by."""
-    return replace(_build_review(context, draft.proposal, sizing), draft=draft)
+def build_review(context: TradingContext, proposal: ProposalTerms, sizing: Sizing | None = None) -> Review:
+    """Return the review of a proposal or a draft; `sizing` is the one that a change was checked by."""
+    shown, managed = _start_review(context, proposal.run_id, proposal), None
+    if proposal.trade_id is not None:  # an opening pays for none of it
+        from spy32.trading.manage import judge_trade
 
-
-def review_preview(shown: Review, draft: Draft, candidate: Candidate, ruling: RiskDecision) -> Review:
-    """Return the review of another candidate at the run's quotes; no request is made, and it cannot be approved."""
-    then = _run_quote(shown.view, candidate)
-    return replace(
-        shown,
-        proposal=draft.proposal,
-        draft=draft,
-        candidate=candidate,
-        run_quote=then,
-        current_quote=then,
-        stale_reason="the quotes of the run; approving asks for new ones",
-        scenarios=expiration_scenarios(draft.proposal, then.spot) if then is not None else (),
-        findings=(*ruling.findings, *_run_notes(shown.view, candidate)),
-        sizing=ruling.sizing,
-        is_preview=True,
-    )
-
-
-def _build_review(context: TradingContext, proposal: ProposalTerms, sizing: Sizing | None = None) -> Review:
-    view = context.store.history.view(proposal.run_id)
-    candidate = view.menu.find(proposal.candidate_id) if view.menu is not None else None
+        managed = judge_trade(context, proposal.trade_id)
+    view = shown.view
+    candidate = shown.menu.find(proposal.candidate_id)
     if candidate is not None and candidate.spread.legs != proposal.legs:
         candidate = None
-    now = context.clock()
-    run_quote = _run_quote(view, candidate)
+    chosen = view.recommendation
+    is_run_choice = candidate is not None and chosen is not None and candidate.id == chosen.candidate_id
+    run_quote = candidate_quote(view, candidate)
     current_quote, stale_reason = _fetch_quote(
         context, proposal.underlying, proposal.legs, opens=proposal.kind is ProposalKind.OPEN
     )
     quote = current_quote or run_quote
-    account = context.account.facts()
-    trade = context.store.trades.get(proposal.trade_id) if proposal.trade_id is not None else None
-    return _assemble_review(
-        context,
-        view,
-        account,
-        now,
-        proposal=proposal,
+    return replace(
+        shown,
         candidate=candidate,
         run_quote=run_quote,
         current_quote=quote,
         stale_reason=stale_reason,
-        scenarios=expiration_scenarios(proposal, quote.spot) if quote is not None else (),
         findings=(
-            *check_limits(context, proposal, account, now),
+            *check_limits(context, proposal, shown.account),
             *changes_since_run(proposal, run_quote, quote, context.settings.drift),
-            *_run_notes(view, candidate),
+            *(run_notes(view) if candidate is not None else ()),
         ),
-        sizing=sizing or _run_sizing(view, candidate),
-        trade=trade,
-        managed=_judge_closing(context, trade),
+        sizing=sizing or (view.ruling.sizing if is_run_choice and view.ruling is not None else None),
+        managed=managed,
     )
-
-
-def _judge_closing(context: TradingContext, trade: Trade | None) -> "ManagedTrade | None":
-    """Return the trade that would be closed with its mark and exits; an opening pays for none of it."""
-    if trade is None:
-        return None
-    from spy32.trading.manage import judge_trade
-
-    return judge_trade(context, trade.id)
 
 
 def review_run(context: TradingContext, run_id: int) -> Review:
     """Return the review of a run without a proposal: its menu, and why nothing was chosen."""
-    found = context.store.history.view(run_id)
-    rules = tuple(answer for answer in found.shadows if answer.is_of_rule)
-    view = replace(found, shadows=rules, hides_models=True)
-    if view.menu is None or not view.menu.candidates:
+    shown = _start_review(context, run_id)
+    if not shown.menu.candidates:
         raise BadUsage(f"R{run_id} has no menu to choose from; `spy32 show R{run_id}` says why")
-    return _assemble_review(context, view, context.account.facts(), context.clock())
+    rules = tuple(answer for answer in shown.view.shadows if answer.is_of_rule)
+    return replace(shown, view=replace(shown.view, shadows=rules, hides_models=True))
 
 
-def _assemble_review(
-    context: TradingContext,
-    view: RunView,
-    account: Account,
-    at: datetime,
-    *,
-    proposal: ProposalTerms | None = None,
-    **fields: Any,
-) -> Review:
+def _start_review(context: TradingContext, run_id: int, proposal: ProposalTerms | None = None) -> Review:
+    """Return the review with the run, the account and our book."""
+    view, account = context.store.history.view(run_id), context.account.facts()
     if view.market is None:
-        raise Unusable(f"R{view.run.id} has no market on record, so there is nothing to decide on")
+        raise Unusable(f"R{run_id} has no market on record, so there is nothing to decide on")
     return Review(
         view=view,
         account=account,
-        at=at,
-        exposure=account_exposure(context, account, view.run.id, at, excluding=_stored_id(proposal)),
-        open_limit=context.settings.limits.open_risk * account.net_liquidation,
+        at=context.clock(),
+        proposal=proposal,
+        exposure=context.exposure(account, run_id, excluding=_stored_id(proposal)),
         book=context.store.risk.positions(),
         settings=context.settings,
-        proposal=proposal,
-        **fields,
     )
 
 
@@ -274,8 +242,6 @@ def _fetch_quote(
     """Return the quote of now, or None with the reason why there is none."""
     if context.market is None:
         return None, "no market at hand"
-    from spy32.rules import pricing
-
     try:
         quotes = context.market.quotes(underlying, legs)
     except (Unavailable, Unusable) as error:
@@ -293,7 +259,7 @@ def _fetch_quote(
     return quote, "recorded market: the stored quotes, nothing newer exists" if context.market.is_recorded else None
 
 
-def _run_quote(view: RunView, candidate: Candidate | None) -> SpreadQuote | None:
+def candidate_quote(view: RunView, candidate: Candidate | None) -> SpreadQuote | None:
     if candidate is None or view.market is None:
         return None
     market = view.market
@@ -329,27 +295,13 @@ def expiration_scenarios(proposal: ProposalTerms, spot: float) -> tuple[PriceSce
 # Limits.
 
 
-def account_exposure(
-    context: TradingContext, account: Account, run_id: int, now: datetime, *, excluding: int | None = None
-) -> Exposure:
-    """Return the exposure of our book and of what else the account holds, without the proposal `excluding`."""
-    today = market_date(now)
-    return context.store.risk.exposure(
-        run_id=run_id, today=today, week_start=week_start(today), but=excluding, account=account
-    )
-
-
-def check_limits(
-    context: TradingContext, proposal: ProposalTerms, account: Account, now: datetime
-) -> tuple[Finding, ...]:
+def check_limits(context: TradingContext, proposal: ProposalTerms, account: Account) -> tuple[Finding, ...]:
     """Check the limits, our clock against the broker's, and whether the choice may become an order in this mode.
 
     Read the account first: its answer carries the broker's time."""
-    from spy32.rules import limits
-
-    exposure = account_exposure(context, account, proposal.run_id, now, excluding=_stored_id(proposal))
+    exposure = context.exposure(account, proposal.run_id, excluding=_stored_id(proposal))
     findings = (
-        *limits.check_proposal(proposal, account, exposure, context.settings, now),
+        *limits.check_proposal(proposal, account, exposure, context.settings, context.clock()),
         *limits.check_held_contracts(proposal, account.positions),
         *limits.check_clock(context.account.clock_ahead(), proposal.mode),
         *limits.check_price_step(proposal),
@@ -364,8 +316,6 @@ def changes_since_run(
     proposal: ProposalTerms, run_quote: SpreadQuote | None, quote: SpreadQuote | None, drift: Drift
 ) -> Iterator[Finding]:
     """Yield how far the market has moved from the run's quotes. These are notes: an approval covers what is shown."""
-    from spy32.rules import pricing
-
     if quote is None:
         return
     findings: list[Finding] = []
@@ -374,20 +324,10 @@ def changes_since_run(
         findings += pricing.check_credit_fall(run_quote.mid, quote.mid, drift)
     findings += pricing.check_price_collar(proposal.limit_price, quote.natural, quote.mid, proposal.plan.tick, drift)
     for finding in findings:
-        message = finding.message
-        if finding.rule == "limit_price":
-            message = f"{message}: `execute` would refuse it at these quotes"
-        yield replace(finding, message=message, blocks=False)
+        hint = ": `execute` would refuse it at these quotes" if finding.rule == "limit_price" else ""
+        yield replace(finding, message=f"{finding.message}{hint}", blocks=False)
 
 
-def _run_notes(view: RunView, candidate: Candidate | None) -> tuple[Finding, ...]:
+def run_notes(view: RunView) -> tuple[Finding, ...]:
     """Return the notes of the run's risk decision."""
-    if view.ruling is None or candidate is None:
-        return ()
-    return tuple(finding for finding in view.ruling.findings if not finding.blocks)
-
-
-def _run_sizing(view: RunView, candidate: Candidate | None) -> Sizing | None:
-    chosen = view.recommendation.candidate_id if view.recommendation is not None else None
-    same = candidate is not None and candidate.id == chosen
-    return view.ruling.sizing if same and view.ruling is not None else None
+    return tuple(finding for finding in view.ruling.findings if not finding.blocks) if view.ruling is not None else ()

@@ -1,12 +1,12 @@
 """Read the broker's transactions: final fees, and what became of contracts that are gone."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 
-from spy32.domain.orders import Adoption, Disposal, Trade, Transaction, TransactionKind
+from spy32.domain.orders import DELIVERIES, Adoption, Disposal, Order, Trade, Transaction, TransactionKind
 from spy32.domain.spreads import Leg, Mode
 from spy32.domain.value import value
 from spy32.errors import Spy32Error
@@ -15,53 +15,10 @@ from spy32.rules.assignment import AssignedPosition, assigned_position, undelive
 from spy32.sessions import market_date, new_york_time
 from spy32.trading.context import TradingContext
 
-CLOSING_KINDS = (TransactionKind.ASSIGNMENT, TransactionKind.EXERCISE, TransactionKind.EXPIRATION)
+CLOSING_KINDS = (*DELIVERIES, TransactionKind.EXPIRATION)
 """Transactions that remove a contract without an order."""
 
 # Fees.
-
-
-@value
-class OrderFees:
-    """Fees of one order from the broker's transactions, dollars."""
-
-    order_id: int
-    reference: str
-    amount: Decimal
-    is_complete: bool
-    """Every fill in our book has its transaction."""
-    is_final: bool
-    """No transaction marks its fees as estimated."""
-    transaction_ids: tuple[str, ...]
-    """Ids of the transactions."""
-    estimate: Decimal
-    """Fees in our book."""
-
-
-def load_order_fees(context: TradingContext, trade: Trade) -> tuple[OrderFees, ...]:
-    """Return the broker's fees of each order of the trade whose fees are not final in our book."""
-    unsettled = context.store.adoptions.orders_with_estimated_fees(trade.id)
-    if not unsettled:
-        return ()
-    transactions = context.account.transactions(market_date(trade.opened_at))
-    order_fees = []
-    for order, estimate in unsettled:
-        own_transactions = tuple(
-            transaction for transaction in transactions if _belongs_to_order(transaction, order.broker_id)
-        )
-        contracts = sum((abs(transaction.quantity) for transaction in own_transactions), Decimal(0))
-        order_fees.append(
-            OrderFees(
-                order_id=order.id,
-                reference=order.reference,
-                amount=sum((transaction.fees for transaction in own_transactions), Decimal(0)),
-                is_complete=contracts == sum(fill.quantity for fill in context.store.orders.fills(order.id)),
-                is_final=all(transaction.is_final for transaction in own_transactions),
-                transaction_ids=tuple(transaction.id for transaction in own_transactions),
-                estimate=estimate,
-            )
-        )
-    return tuple(order_fees)
 
 
 def settle_fees(context: TradingContext, proposal_id: int) -> Trade | None:
@@ -74,33 +31,31 @@ def settle_fees(context: TradingContext, proposal_id: int) -> Trade | None:
     if trade is None or trade.mode is Mode.PAPER:
         return trade
     try:
-        for fees in load_order_fees(context, trade):
-            _record_fees(context, fees)
+        unsettled = context.store.adoptions.orders_with_estimated_fees(trade.id)
+        lines = context.account.transactions(market_date(trade.opened_at)) if unsettled else ()
+        for order, estimate in unsettled:
+            trades = [line for line in lines if line.kind is TransactionKind.TRADE and line.order_id is not None]
+            own = [line for line in trades if line.order_id == order.broker_id]
+            _settle_order_fees(context, order, estimate, own)
     except Spy32Error as error:
         context.report(f"fees of T{trade.id} stay an estimate: {error.message}")
     return context.store.trades.get(trade.id)
 
 
-def _record_fees(context: TradingContext, fees: OrderFees) -> None:
-    if fees.is_complete and fees.is_final:
-        context.store.adoptions.settle_fees(
-            fees.order_id, fees.amount, is_final=True, at=context.clock(), transactions=fees.transaction_ids
-        )
-        context.report(f"fees of {fees.reference}: ${fees.amount:,.2f}, final")
-        return
-    estimate = fees.estimate
-    if fees.is_complete and not estimate:
+def _settle_order_fees(context: TradingContext, order: Order, estimate: Decimal, lines: Sequence[Transaction]) -> None:
+    """Record what the transactions of an order say of its fees; `estimate` is what our book has, dollars."""
+    amount = sum((line.fees for line in lines), Decimal(0))
+    filled = sum(fill.quantity for fill in context.store.orders.fills(order.id))
+    is_complete = sum(abs(line.quantity) for line in lines) == filled
+    is_final = is_complete and all(line.is_final for line in lines)
+    if is_complete and (is_final or not estimate):
         # The broker's estimate is better than no fees in our book.
-        context.store.adoptions.settle_fees(
-            fees.order_id, fees.amount, is_final=False, at=context.clock(), transactions=fees.transaction_ids
-        )
-        estimate = fees.amount
-    reason = "the broker calls its own an estimate" if fees.is_complete else "the broker has not booked every fill yet"
-    context.report(f"fees of {fees.reference}: ${estimate:,.2f} is an estimate, since {reason}")
-
-
-def _belongs_to_order(transaction: Transaction, broker_id: str | None) -> bool:
-    return transaction.kind is TransactionKind.TRADE and broker_id is not None and transaction.order_id == broker_id
+        ids = tuple(line.id for line in lines)
+        context.store.adoptions.settle_fees(order.id, amount, is_final=is_final, at=context.clock(), transactions=ids)
+        estimate = amount
+    reason = "the broker calls its own an estimate" if is_complete else "the broker has not booked every fill yet"
+    end = ", final" if is_final else f" is an estimate, since {reason}"
+    context.report(f"fees of {order.reference}: ${estimate:,.2f}{end}")
 
 
 # Missing contracts.
@@ -150,30 +105,31 @@ class UnmatchedTransactions:
             if transaction.symbol == symbol and transaction.at >= since and transaction.quantity > 0
         )
 
-    def take(self, transaction: Transaction, quantity: Decimal) -> Transaction:
-        """Return the part of a transaction for `quantity`; the rest stays for other trades."""
-        part = _partial_transaction(transaction, quantity)
-        remainder = replace(
-            transaction,
-            quantity=transaction.quantity - quantity,
-            net_value=transaction.net_value - part.net_value,
-            fees=transaction.fees - part.fees,
-        )
-        self.transactions[self.transactions.index(transaction)] = remainder
-        return part
+    def take(self, lines: Iterable[Transaction], quantity: Decimal) -> tuple[Transaction, ...]:
+        """Return the parts of these lines that make up the quantity, oldest first; the rest stays for other trades."""
+        parts = []
+        for line in tuple(lines):
+            if quantity > 0:
+                part = _partial_transaction(line, min(quantity, line.quantity))
+                self.transactions[self.transactions.index(line)] = replace(
+                    line,
+                    quantity=line.quantity - part.quantity,
+                    net_value=line.net_value - part.net_value,
+                    fees=line.fees - part.fees,
+                )
+                quantity -= part.quantity
+                parts.append(part)
+        return tuple(parts)
 
 
 def _partial_transaction(transaction: Transaction, quantity: Decimal) -> Transaction:
-    def prorate(amount: Decimal) -> Decimal:
-        return (
-            amount
-            if quantity == transaction.quantity
-            else (amount * quantity / transaction.quantity).quantize(Decimal("0.0001"))
-        )
-
-    return replace(
-        transaction, quantity=quantity, net_value=prorate(transaction.net_value), fees=prorate(transaction.fees)
+    if quantity == transaction.quantity:
+        return transaction
+    net_value, fees = (
+        (amount * quantity / transaction.quantity).quantize(Decimal("0.0001"))
+        for amount in (transaction.net_value, transaction.fees)
     )
+    return replace(transaction, quantity=quantity, net_value=net_value, fees=fees)
 
 
 def load_unmatched(context: TradingContext, since: date) -> UnmatchedTransactions:
@@ -205,27 +161,22 @@ def find_missing_contracts(
     """
     results = []
     for trade in trades:
-        missing = {}
+        missing, explained, reasons = Counter[str](), Counter[str](), {}
         for leg in trade.legs:
             count = min(shortfall.get(leg.symbol, 0), leg.quantity * trade.remaining)
             if count:
-                missing[leg.symbol] = count
                 shortfall[leg.symbol] -= count
+                lines = tuple(_closing_transactions(leg, trade, unmatched))
+                missing[leg.symbol] = count
+                explained[leg.symbol] = min(int(sum(line.quantity for line in lines)), count)
+                reasons[leg.symbol] = _describe_closing(leg.symbol, count, lines)
         if missing:
-            results.append(_explain_missing(trade, missing, unmatched))
+            adoption = _decide_adoption(trade, explained, unmatched, "; ".join(reasons.values()))
+            found = MissingContracts(
+                trade=trade, missing=tuple(missing.items()), reasons=tuple(reasons.items()), adoption=adoption
+            )
+            results.append(found)
     return tuple(results)
-
-
-def _explain_missing(trade: Trade, missing: dict[str, int], unmatched: UnmatchedTransactions) -> MissingContracts:
-    closings = {
-        leg.symbol: tuple(_closing_transactions(leg, trade, unmatched)) for leg in trade.legs if leg.symbol in missing
-    }
-    counts = {
-        leg.symbol: min(_contract_count(closings.get(leg.symbol, ())), missing.get(leg.symbol, 0)) for leg in trade.legs
-    }
-    reasons = tuple((symbol, _describe_closing(symbol, count, closings[symbol])) for symbol, count in missing.items())
-    adoption = _decide_adoption(trade, counts, unmatched, "; ".join(reason for _, reason in reasons))
-    return MissingContracts(trade=trade, missing=tuple(missing.items()), reasons=reasons, adoption=adoption)
 
 
 def _closing_transactions(leg: Leg, trade: Trade, unmatched: UnmatchedTransactions) -> Iterator[Transaction]:
@@ -236,23 +187,15 @@ def _closing_transactions(leg: Leg, trade: Trade, unmatched: UnmatchedTransactio
             yield transaction
 
 
-def _contract_count(transactions: Sequence[Transaction]) -> int:
-    return int(sum((transaction.quantity for transaction in transactions), Decimal(0)))
-
-
-def _describe_closing(symbol: str, missing: int, transactions: Sequence[Transaction]) -> str:
-    if not transactions:
+def _describe_closing(symbol: str, missing: int, lines: Sequence[Transaction]) -> str:
+    if not lines:
         return f"{missing} x {symbol} gone, and the broker's transactions do not say why"
-    names = {TransactionKind.TRADE: "closed by hand"}
-    parts = [
-        f"{names.get(transaction.kind, transaction.kind.value)} {new_york_time(transaction.at):%Y-%m-%d}"
-        + (
-            f" at {transaction.price}"
-            if transaction.kind is TransactionKind.TRADE and transaction.price is not None
-            else ""
-        )
-        for transaction in transactions
-    ]
+    parts = []
+    for line in lines:
+        is_trade = line.kind is TransactionKind.TRADE
+        price = f" at {line.price}" if is_trade and line.price is not None else ""
+        name = "closed by hand" if is_trade else line.kind.value
+        parts.append(f"{name} {new_york_time(line.at):%Y-%m-%d}{price}")
     return f"{missing} x {symbol} gone: {', '.join(dict.fromkeys(parts))}"
 
 
@@ -311,14 +254,11 @@ def _take_contracts(
     trade: Trade, counts: Mapping[str, int], unmatched: UnmatchedTransactions
 ) -> tuple[Transaction, ...]:
     """Take the transactions that removed so many contracts by symbol, oldest first."""
-    parts = []
-    for leg in trade.legs:
-        remaining = Decimal(counts.get(leg.symbol, 0))
-        for transaction in tuple(_closing_transactions(leg, trade, unmatched)):
-            if remaining > 0:
-                parts.append(unmatched.take(transaction, min(remaining, transaction.quantity)))
-                remaining -= parts[-1].quantity
-    return tuple(parts)
+    return tuple(
+        part
+        for leg in trade.legs
+        for part in unmatched.take(_closing_transactions(leg, trade, unmatched), Decimal(counts.get(leg.symbol, 0)))
+    )
 
 
 def _take_deliveries(
@@ -339,16 +279,15 @@ def _take_deliveries(
             taken = sum((line.quantity for line in shares if (line.signed_quantity > 0) is comes_in), Decimal(0))
             remaining = min(remaining, most[comes_in] - taken)
         strike = next((leg.strike for leg in trade.legs if leg.symbol == delivery.symbol), None)
-        for line in tuple(unmatched.matching(delivery.ticker, trade.opened_at)):
-            is_delivery = (
-                line.kind is not TransactionKind.TRADE
-                and market_date(line.at) == market_date(delivery.at)
-                and line.signed_quantity * delivery.delivered_shares > 0
-                and line.price in (None, strike)
-            )
-            if is_delivery and remaining > 0:
-                shares.append(unmatched.take(line, min(remaining, line.quantity)))
-                remaining -= shares[-1].quantity
+        lines = (
+            line
+            for line in unmatched.matching(delivery.ticker, trade.opened_at)
+            if line.kind is not TransactionKind.TRADE
+            and market_date(line.at) == market_date(delivery.at)
+            and line.signed_quantity * delivery.delivered_shares > 0
+            and line.price in (None, strike)
+        )
+        shares += unmatched.take(lines, remaining)
     return tuple(shares)
 
 
@@ -366,10 +305,13 @@ def find_disposal(position: AssignedPosition, unmatched: UnmatchedTransactions) 
     deliveries = _take_deliveries(trade, position.awaited, unmatched, missing)
     deliveries += _take_deliveries(trade, taken, unmatched)
     shares = position.shares + sum((line.signed_quantity for line in deliveries), Decimal(0))
-    sales = []
-    for line in tuple(unmatched.matching(position.ticker, position.since)):
-        if line.kind is TransactionKind.TRADE and line.signed_quantity * shares < 0:
-            sales.append(unmatched.take(line, min(abs(shares), line.quantity)))
-            shares += sales[-1].signed_quantity
+    sales = unmatched.take(
+        (
+            line
+            for line in unmatched.matching(position.ticker, position.since)
+            if line.kind is TransactionKind.TRADE and line.signed_quantity * shares < 0
+        ),
+        abs(shares),
+    )
     lines = (*taken, *deliveries, *sales)
     return Disposal(trade_id=trade.id, transactions=lines) if lines else None

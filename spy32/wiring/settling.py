@@ -17,10 +17,10 @@ def settle_ended(app: "AppBase", store: Store, build_context: "Callable[[], Trad
     """Settle trades that have expired, and what became of assigned ones; warn of what cannot be settled yet."""
     if not store.trades.select_expired(app.clock()) and not store.trades.select(TradeState.ASSIGNED):
         return
-    from spy32.trading import settle
+    from spy32.trading import reconcile
 
     try:
-        settled = settle.settle_ended(lambda _: build_context())
+        settled = reconcile.settle_ended(lambda _: build_context())
     except Spy32Error as error:
         app.warn(f"trades that have ended are not settled: {error.message}")
         return

@@ -36,8 +36,7 @@ class TastytradeConnection:
     @cached_property
     def session(self) -> "OAuthSession":
         """`BadSettings` when a credential is missing; the log-in itself comes with the first question."""
-        from spy32.clients.tastytrade.login_refusals import LoginRefusals
-        from spy32.clients.tastytrade.oauth_session import OAuthSession
+        from spy32.clients.tastytrade.oauth_session import LoginRefusals, OAuthSession
         from spy32.settings.addresses import foreign_tastytrade
         from spy32.settings.checks import broker_secrets
 

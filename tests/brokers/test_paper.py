@@ -101,7 +101,7 @@ def test_an_expiration_on_a_closed_day_ends_with_its_last_trading_day() -> None:
     broker = paper(clock=clock, settings=Settings())
     saturday = datetime(2025, 11, 8).date()
     legs = tuple(replace(leg, action=leg.action.closing, expiration=saturday) for leg in builders.spread().legs)
-    order = broker._ledger.place(broker_order(legs), clock())
+    order = broker.ledger.place(broker_order(legs), clock())
     clock.at = LAST.replace(minute=14)
     assert broker.order(order.broker_id).state is OrderState.WORKING
     clock.at = LAST

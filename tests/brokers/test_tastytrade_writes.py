@@ -10,7 +10,7 @@ import pytest
 
 from spy32.brokers.tastytrade import MAX_MESSAGE_LENGTH, TastytradeBroker
 from spy32.clients.http import HttpClient
-from spy32.clients.tastytrade.one_shot import OneShotSession, WithdrawableBody
+from spy32.clients.tastytrade.rest import OneShotSession, WithdrawableBody
 from spy32.errors import (
     BrokerRefused,
     Unavailable,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from spy32.clients.tastytrade.login_refusals import LoginRefusals
+from spy32.clients.tastytrade.oauth_session import LoginRefusals
 from spy32.errors import NotPermitted, Unavailable
 from spy32.settings.knob import Secret
 

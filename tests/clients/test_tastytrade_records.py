@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spy32.clients.tastytrade import accounts, orders, transactions
+from spy32.clients.tastytrade import accounts, orders
 from spy32.clients.tastytrade.wire import (
     parse_id,
     parse_label,
@@ -112,11 +112,10 @@ def test_a_level_that_is_not_known_is_left_to_the_dry_run(level: str, permits: b
 
 
 def test_the_options_level_is_the_brokers_word() -> None:
-    assert (
-        accounts.parse_options_level({"options-level": "Covered And Cash Secured"}, clean) == "Covered And Cash Secured"
-    )
-    assert accounts.parse_options_level({"options-level": None}, clean) == ""
-    assert accounts.parse_options_level({}, clean) == ""
+    level = "Covered And Cash Secured"
+    assert parse_text({"options-level": level}, "options-level", clean) == level
+    assert parse_text({"options-level": None}, "options-level", clean) == ""
+    assert parse_text({}, "options-level", clean) == ""
 
 
 def test_positions_are_signed_by_their_direction() -> None:
@@ -159,7 +158,7 @@ def test_accounts_are_read_wrapped_and_bare_and_show_their_ending_only() -> None
         [{"account": {"account-number": NUMBER}}, {"account-number": "5WX05678", "is-closed": True}]
     )
     assert [(each.number, each.is_closed) for each in listed] == [(NUMBER, False), ("5WX05678", True)]
-    assert repr(listed[0]) == "Held(…1234)"
+    assert repr(listed[0]) == "AccountRef(…1234)"
     for bad in (
         7,
         {},
@@ -175,7 +174,7 @@ def test_accounts_are_read_wrapped_and_bare_and_show_their_ending_only() -> None
 
 
 def past(**over: Any) -> Any:
-    return transactions.parse_transaction(line(**over), NUMBER, clean)
+    return accounts.parse_transaction(line(**over), NUMBER, clean)
 
 
 def test_a_trade_in_the_history_is_read_whole() -> None:
@@ -288,7 +287,7 @@ READERS: list[tuple[str, Row, Callable[[Any], object]]] = [
     ("dry run accepted", dry_row(), lambda row: orders.parse_dry_run(row, NUMBER, clean)),
     ("balances", {"items": [balance()]}, lambda row: accounts.parse_balances(row, NUMBER)),
     ("position", position(), lambda row: accounts.parse_positions([row], NUMBER)),
-    ("line", line(), lambda row: transactions.parse_transaction(row, NUMBER, clean)),
+    ("line", line(), lambda row: accounts.parse_transaction(row, NUMBER, clean)),
     (
         "account",
         {"account": {"account-number": NUMBER, "is-closed": False}},

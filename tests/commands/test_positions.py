@@ -258,7 +258,8 @@ def test_an_order_that_bears_our_reference_is_named_as_such(desk: TradingDesk) -
     assert (foreign["our_state"], foreign["whose"]) == ("absent", "ours")
     text = run(desk, "reconcile", code=11)
     assert "spy32-P1-A1-abcdef-t1: absent before, working now, 0 of 2 filled" in text
-    assert "NOT SETTLED: P1: order 480002 (spy32-P1-A1-abcdef-t1) is at the broker" in text
+    assert "NOT SETTLED: LOOK AT THIS: order 480002 (spy32-P1-A1-abcdef-t1) is at the broker" in text
+    assert "`spy32 status --ack P1`" in text
     found = document(desk, "reconcile")
     assert (found["foreign_orders"], [row["reference"] for row in found["targets"]]) == ([], [target.reference])
 

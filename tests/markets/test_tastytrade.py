@@ -446,7 +446,7 @@ def test_a_listing_that_contradicts_itself_is_refused(
 
 def test_a_quote_that_was_not_asked_for_is_refused(server: TastytradeServer, market: TastytradeMarket) -> None:
     server.edit = each(with_(symbol="SPY   261225P00111000"), where=lambda row: row["symbol"] == leg("640").symbol)
-    unusable(lambda: market.chain("SPY", [TARGET]), "'SPY   261225P00111000', which was not asked for")
+    unusable(lambda: market.chain("SPY", [TARGET]), "'SPY   261225P00111000' came, which was not asked for")
     unusable(lambda: market.quotes("SPY", [leg("640")]), "not asked for")
     server.edit = each(with_(symbol="QQQ"), where=lambda row: row["symbol"] == "SPY")
     unusable(lambda: market.chain("SPY", [TARGET]), "'QQQ'")
@@ -611,7 +611,7 @@ def test_metrics_that_are_missing_or_no_fraction_say_so(server: TastytradeServer
 def test_metrics_of_another_symbol_are_refused(server: TastytradeServer, market: TastytradeMarket) -> None:
     items = [{**server.metrics, "symbol": "QQQ"}]
     server.faults[METRICS] = [web.changed(lambda _: Reply(body={"data": {"items": items}}))]
-    unusable(lambda: market.metrics("SPY"), "those of 'QQQ' came")
+    unusable(lambda: market.metrics("SPY"), "market metrics of 'QQQ' came")
     assert market.metrics("IWM") == {}
     assert market.dividends("IWM") is None
 

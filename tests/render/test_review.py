@@ -14,7 +14,7 @@ from rich.cells import cell_len
 from spy32 import track_record
 from spy32.domain.events import EventKind, ScheduledEvent
 from spy32.domain.outlook import Outlook
-from spy32.domain.proposals import Citation, Decision, Finding, Recommendation
+from spy32.domain.proposals import Citation, Decision, Finding, Proposal, Recommendation
 from spy32.domain.spreads import Candidate, ExitAuthority, Mode
 from spy32.render.candidates import sorted_menu, spread_words
 from spy32.render.output import print_page
@@ -30,6 +30,7 @@ from spy32.render.review import (
 )
 from spy32.render.run_documents import approval_document, run_document
 from spy32.trading.approve import choose_candidate, preview
+from spy32.trading.managed_trade import ManagedTrade
 from spy32.trading.review import Review, review_proposal, review_run
 from tests.support import builders as b
 from tests.support import outlooks, run_views
@@ -483,7 +484,10 @@ def test_another_choice_names_what_the_analyst_had_chosen(desk: ApprovalDesk) ->
 
 def test_a_closing_shows_what_it_would_leave_of_the_trade(desk: ApprovalDesk) -> None:
     made = replace(b.close_proposal(5), id=32, max_profit=Decimal("50.96"))
-    closing = replace(seen(desk), proposal=made, candidate=None, scenarios=(), run_quote=None, trade=run_views.trade())
+    what = seen(desk)
+    assert isinstance(what.proposal, Proposal)
+    managed = ManagedTrade(trade=run_views.trade(), opening=what.proposal, at=what.at)
+    closing = replace(what, proposal=made, candidate=None, run_quote=None, managed=managed)
     text = drawn(closing, 100)
     assert "BUY TO CLOSE 2 SPY 7 Nov 640/635 put spread @ 0.30 db (ceiling 0.34)" in text
     # (0.58 - 0.30) x 100 x 2 - 4.52 - 0.52 of fees, and with 0.34.

@@ -37,10 +37,8 @@ from spy32.settings import Settings
 from spy32.store import Store
 from spy32.trading.context import TradingContext
 from spy32.trading.execute import execute
-from spy32.trading.manage import manage, propose_close
-from spy32.trading.plan_approval import plan_name
-from spy32.trading.reconcile import ReconcileResult, cancel_proposal, reconcile
-from spy32.trading.settle import settle_ended
+from spy32.trading.manage import manage, plan_name, propose_close
+from spy32.trading.reconcile import ReconcileResult, cancel_proposal, reconcile, settle_ended
 from tests.support import builders
 from tests.support.fakes import FakeLocks, FakeMarket, ManualClock
 from tests.support.simulated_broker import LIVE, MAY_FILL, Answer, Broker, Crash, Ticket, body_by_hand, watched
@@ -167,6 +165,7 @@ class OrderMachine(RuleBasedStateMachine):
             halt_reason=lambda: self.halt,
             report=self.said.append,
             show_progress=lambda line: None,
+            dividends=lambda ticker: None,
         )
 
     def reached(self, word: str) -> None:

@@ -42,6 +42,7 @@ class TradingDesk:
             halt_reason=lambda: self.halt,
             report=self.said.append,
             show_progress=lambda line: None,
+            dividends=lambda ticker: None,
         )
 
     def proposed(self, **over: object) -> Proposal:

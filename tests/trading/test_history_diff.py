@@ -18,10 +18,8 @@ from spy32.lifecycle import TradeState
 from spy32.store import Store
 from spy32.trading import order_state
 from spy32.trading.context import TradingContext
-from spy32.trading.history_diff import HistoryDiff, compare_history
-from spy32.trading.position_diff import add_history, compare_with_broker
-from spy32.trading.reconcile import adopt_trades, adoptable_contracts, reconcile
-from spy32.trading.settle import settle_ended
+from spy32.trading.position_diff import HistoryDiff, compare_history, compare_with_broker
+from spy32.trading.reconcile import adopt_trades, reconcile, settle_ended
 from tests.support import builders
 from tests.support.fakes import FakeMarket, ManualClock
 from tests.support.open_trades import LONG, SHORT, bought_back, entered, held, live_desk
@@ -105,7 +103,7 @@ def test_an_adopted_line_that_has_gone_or_changed_is_named(desk: TradingDesk, or
     held(desk)
     lines(desk, order)
     bought_back(desk)
-    adopt_trades(desk.trading_context, adoptable_contracts(compare_with_broker(desk.trading_context)))
+    adopt_trades(desk.trading_context, compare_with_broker(desk.trading_context).adoptable)
     assert compared(desk) == []
     first, second = desk.account.history[2:]
     desk.account.history = (*desk.account.history[:2], replace(first, net_value=D("-999.00")))
@@ -119,7 +117,7 @@ def test_a_line_that_was_taken_over_in_part_is_no_difference(desk: TradingDesk, 
     held(desk, short=-1, long=1)
     lines(desk, order)
     bought_back(desk)
-    (trade,) = adopt_trades(desk.trading_context, adoptable_contracts(compare_with_broker(desk.trading_context)))
+    (trade,) = adopt_trades(desk.trading_context, compare_with_broker(desk.trading_context).adoptable)
     assert trade.remaining == 1
     assert compared(desk) == []
 
@@ -135,7 +133,7 @@ def test_a_history_that_cannot_be_read_is_told_and_stops_nothing(desk: TradingDe
 
     held(desk, short=-2, long=2)
     desk.account.transactions = down  # type: ignore[method-assign]
-    view = add_history(desk.trading_context, compare_with_broker(desk.trading_context))
+    view = compare_with_broker(desk.trading_context)
     assert (view.history, view.troubles) == ((), ())
     assert desk.said[-1] == "our book was not compared with the broker's history: the history is down"
     assert reconcile(lambda _: desk.trading_context).worst_error is None

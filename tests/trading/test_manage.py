@@ -18,7 +18,7 @@ from spy32.errors import BadUsage, Refused, Unavailable, Unusable
 from spy32.lifecycle import OrderState, ProposalState, TradeState
 from spy32.ops.locks import FileLocks
 from spy32.rules.exercise import parity_leg
-from spy32.trading import settle
+from spy32.trading import reconcile
 from spy32.trading.context import TradingContext, proposal_lock_name
 from spy32.trading.early_exercise import check_early_exercise
 from spy32.trading.execute import execute
@@ -524,8 +524,8 @@ def test_what_has_just_been_settled_is_managed_with_its_notes(
     opened(desk)
     opened(desk, legs=builders.spread("630", "625").legs)
     expired = move_trade(desk.store, 1, now=TradeState.EXPIRED, at=desk.clock())
-    settled = settle.SettledTrades(trades=(expired,), warnings={1: ("settled at 700",), 2: ("look here",)})
-    monkeypatch.setattr(settle, "settle_ended", lambda context_for, *, reads_positions: settled)
+    settled = reconcile.SettledTrades(trades=(expired,), warnings={1: ("settled at 700",), 2: ("look here",)})
+    monkeypatch.setattr(reconcile, "settle_ended", lambda context_for, *, reads_positions: settled)
     first, second = desk.manage()
     assert (first.trade, first.warnings) == (expired, ("settled at 700",))
     assert (second.trade.id, second.warnings) == (2, ("look here",))

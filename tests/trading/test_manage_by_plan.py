@@ -19,8 +19,7 @@ from spy32.trading import order_state
 from spy32.trading.approve import decline
 from spy32.trading.context import proposal_lock_name
 from spy32.trading.execute import execute
-from spy32.trading.manage import propose_close
-from spy32.trading.plan_approval import is_covered, plan_name
+from spy32.trading.manage import is_covered, plan_name, propose_close
 from spy32.trading.reconcile import reconcile, settle_by_person
 from tests.support import builders
 from tests.support.fakes import TIMED_OUT

@@ -42,7 +42,7 @@ def test_the_first_ticket_is_the_approved_order_and_has_no_id_before_it_is_begun
     assert approval is not None
     book = load_order_book(desk.trading_context, proposal)
     assert (book.orders, book.fills, book.filled_quantity, book.remaining()) == ((), (), 0, 2)
-    ticket = book.first_ticket(approval, desk.clock())
+    ticket = book.first_ticket(approval)
     assert (ticket.kind, ticket.limit, ticket.quantity) == (OrderKind.ENTRY, book.proposal.limit_price, 2)
     assert (ticket.reference, ticket.approval_id) == (references.order_reference(approval, attempt=1), approval.id)
     assert (ticket.body_hash, parse_order_body(ticket.body).limit) == (digest(ticket.body), ticket.limit)
@@ -54,7 +54,7 @@ def test_the_first_ticket_is_the_approved_order_and_has_no_id_before_it_is_begun
 
 def test_the_next_ticket_replaces_the_order_under_the_next_number(desk: TradingDesk) -> None:
     book, order = working(desk)
-    ticket = book.next_ticket(order, order.limit - CENT, desk.clock())
+    ticket = book.next_ticket(order, order.limit - CENT)
     assert (ticket.replaces, ticket.limit, ticket.quantity) == (order.id, order.limit - CENT, 2)
     assert ticket.reference == references.next_reference(order.reference)
     assert parse_order_body(ticket.body).limit == ticket.limit
@@ -64,7 +64,7 @@ def test_the_next_ticket_replaces_the_order_under_the_next_number(desk: TradingD
 def test_no_next_ticket_is_for_more_than_may_still_be_sent(desk: TradingDesk) -> None:
     book, order = working(desk)
     with pytest.raises(Refused, match="would be for 3, only 2"):
-        book.next_ticket(replace(order, quantity=3), order.limit - CENT, desk.clock())
+        book.next_ticket(replace(order, quantity=3), order.limit - CENT)
 
 
 def test_a_ticket_has_the_terms_that_were_checked_whatever_the_row_says_by_then(desk: TradingDesk) -> None:
@@ -74,9 +74,7 @@ def test_a_ticket_has_the_terms_that_were_checked_whatever_the_row_says_by_then(
         "update proposal set body = (select body from proposal where id = ?) where id = ?", (other.id, book.proposal.id)
     )
     again = OrderBook(desk.trading_context, book.proposal)
-    symbols = {
-        leg.symbol for leg in parse_order_body(again.next_ticket(order, order.limit - CENT, desk.clock()).body).legs
-    }
+    symbols = {leg.symbol for leg in parse_order_body(again.next_ticket(order, order.limit - CENT).body).legs}
     assert symbols == {leg.symbol for leg in book.proposal.legs}
 
 
@@ -85,7 +83,7 @@ def test_the_target_ticket_closes_what_the_trade_holds_at_the_approved_price(des
     book = load_order_book(desk.trading_context, trade.proposal_id)
     (target,) = book.targets
     assert (book.live_target, book.live_orders) == (target, ())
-    ticket = book.target_ticket(trade, desk.clock())
+    ticket = book.target_ticket(trade)
     assert (ticket.kind, ticket.quantity, ticket.limit) == (OrderKind.TARGET, trade.remaining, target.limit)
     assert (target.reference[-3:], ticket.reference[-3:]) == ("-t1", "-t2")
     assert all(leg.action.opens is False for leg in parse_order_body(ticket.body).legs)

@@ -9,7 +9,8 @@ from spy32.domain.spreads import Position
 from spy32.errors import Refused, Unavailable, Unresolved
 from spy32.lifecycle import OrderState, ProposalState
 from spy32.trading.execute import execute
-from spy32.trading.reconcile import PositionDiff, cancel_proposal, compare_positions, reconcile
+from spy32.trading.position_diff import PositionDiff, compare_positions
+from spy32.trading.reconcile import cancel_proposal, reconcile
 from tests.support import builders
 from tests.support.trading import TradingDesk
 

@@ -18,8 +18,7 @@ from spy32.lifecycle import OrderState, ProposalState, TradeState
 from spy32.trading.context import TradingContext
 from spy32.trading.manage import manage
 from spy32.trading.profit_target import place_target
-from spy32.trading.reconcile import adopt_trades, adoptable_contracts, reconcile
-from spy32.trading.settle import SettledTrades, settle_ended
+from spy32.trading.reconcile import SettledTrades, adopt_trades, reconcile, settle_ended
 from tests.contract.test_broker import paper
 from tests.support import builders
 from tests.support.broker_desk import AFTER_EXPIRATION, BrokerDesk, broker_desk
@@ -251,7 +250,7 @@ def test_what_a_person_closed_is_never_adopted_without_asking(desk: TradingDesk)
     found = settle(desk, builders.later(days=4), reads_positions=True)
     assert found.trades == ()
     assert only_warning(found).endswith("`spy32 reconcile --adopt` takes it over")
-    (after,) = adopt_trades(desk.trading_context, adoptable_contracts(reconcile(lambda _: desk.trading_context).view))
+    (after,) = adopt_trades(desk.trading_context, reconcile(lambda _: desk.trading_context).view.adoptable)
     assert (after.state, after.exit_reason) == (TradeState.CLOSED, ExitReason.BY_HAND)
 
 
@@ -438,7 +437,7 @@ def test_a_database_restored_to_before_the_close_asks_a_person_and_comes_out_rig
     assert found.trades == ()
     assert only_warning(found).endswith("takes it over")
     view = reconcile(at_broker.context_for).view
-    adopt_trades(at_broker.desk.trading_context, adoptable_contracts(view))
+    adopt_trades(at_broker.desk.trading_context, view.adoptable)
     trade = finished(at_broker, TradeState.CLOSED, ExitReason.BY_HAND)
     assert trade.result == CREDIT - 60 - trade.fees
 

@@ -20,8 +20,7 @@ from spy32.trading import order_state
 from spy32.trading.execute import execute
 from spy32.trading.manage import manage
 from spy32.trading.order_book import load_order_book
-from spy32.trading.reconcile import reconcile
-from spy32.trading.settle import settle_ended
+from spy32.trading.reconcile import reconcile, settle_ended
 from tests.support import builders
 from tests.support.broker_desk import AFTER_EXPIRATION, BrokerDesk, broker_desk
 from tests.support.strategies import OTHERS, PaperLife, approved, chosen, paper_life, terms_of
@@ -182,7 +181,7 @@ def sent(found: BrokerDesk, strategy: Strategy) -> Trade:
     found.server.at = desk.clock.at
     proposal, yes = desk.store.proposals.get(number), desk.store.proposals.latest_approval(number)
     assert yes is not None
-    ticket = load_order_book(desk.trading_context, number).first_ticket(yes, desk.clock())
+    ticket = load_order_book(desk.trading_context, number).first_ticket(yes)
     dry_run = desk.orders.dry_run(ticket.body)
     assert dry_run.accepted
     assert check_dry_run(proposal, dry_run, desk.settings) == ()

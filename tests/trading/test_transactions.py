@@ -14,7 +14,7 @@ from spy32.lifecycle import TradeState
 from spy32.rules.assignment import assigned_position
 from spy32.trading import transactions
 from spy32.trading.position_diff import compare_with_broker
-from spy32.trading.transactions import MissingContracts, load_order_fees, settle_fees
+from spy32.trading.transactions import MissingContracts, settle_fees
 from tests.support import builders
 from tests.support.open_trades import EXPIRED, LONG, SHORT, D, bought_back, entered, held, line, live_desk, number
 from tests.support.trading import TradingDesk
@@ -51,9 +51,9 @@ def test_fees_are_those_of_the_lines_of_our_own_orders(desk: TradingDesk, trade:
     booked(desk, trade)
     booked(desk, trade, "9.00", order_id="900001")
     desk.account.history += (line(3, SHORT, OVER, fees=D(5), order_id=desk.store.orders.get(1).broker_id),)
-    (fees,) = load_order_fees(desk.trading_context, trade)
-    assert (fees.amount, fees.is_complete, fees.is_final, fees.estimate) == (D("4.60"), True, True, D("4.52"))
-    assert fees.transaction_ids == ("1", "2")
+    assert trade.fees == D("4.52")
+    after = settle_fees(desk.trading_context, trade.proposal_id)
+    assert after is not None and (after.fees, after.fees_final) == (D("4.60"), True)
 
 
 def test_final_fees_take_the_place_of_the_estimate(desk: TradingDesk, trade: Trade) -> None:
@@ -62,7 +62,7 @@ def test_final_fees_take_the_place_of_the_estimate(desk: TradingDesk, trade: Tra
     assert after is not None
     assert (after.fees, after.fees_final) == (D("4.60"), True)
     assert desk.said[-1].endswith("$4.60, final")
-    assert load_order_fees(desk.trading_context, after) == ()
+    assert desk.store.adoptions.orders_with_estimated_fees(after.id) == ()
 
 
 def test_an_estimate_of_the_broker_leaves_ours_and_says_so(desk: TradingDesk, trade: Trade) -> None:
@@ -144,9 +144,8 @@ def only(desk: TradingDesk) -> MissingContracts:
     return found
 
 
-def test_where_all_is_there_nothing_is_gone_and_no_history_is_read(desk: TradingDesk, trade: Trade) -> None:
+def test_where_all_is_there_nothing_is_gone(desk: TradingDesk, trade: Trade) -> None:
     held(desk, short=-2, long=2)
-    desk.account.transactions = None  # type: ignore[assignment, method-assign]
     assert gone(desk) == ()
 
 

@@ -1,19 +1,31 @@
-"""Accounts of a log-in, and what one of them holds and may do."""
+"""Accounts of a log-in: what one of them holds and may do, and its history, one line a leg and fill."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from spy32.clients.tastytrade.market import Fields, parse_amount, parse_optional_flag, read_ticker, require_fields
+from spy32.clients.tastytrade.market import (
+    Fields,
+    parse_amount,
+    parse_optional_flag,
+    parse_timestamp,
+    read_ticker,
+    require_fields,
+)
 from spy32.clients.tastytrade.wire import (
     Sanitiser,
     field_error,
+    parse_action,
+    parse_id,
     parse_label,
+    parse_signed_amount,
     parse_text,
     require_amount,
     require_own_account,
 )
+from spy32.domain.orders import Transaction, TransactionKind
+from spy32.domain.sanitize import MOST
 from spy32.domain.spreads import Position
 from spy32.domain.value import value
 from spy32.errors import Unusable
@@ -42,12 +54,8 @@ class AccountRef:
     is_closed: bool
 
     def __repr__(self) -> str:
-        return f"Held({self.ending})"
-
-    @property
-    def ending(self) -> str:
-        """The only form that is ever shown."""
-        return "…" + self.number[-4:]
+        """Its ending is the only form that is ever shown."""
+        return f"AccountRef(…{self.number[-4:]})"
 
 
 NO_SPREADS = frozenset({"covered and cash secured", "covered", "none", "no options"})
@@ -88,11 +96,6 @@ def parse_balances(data: Any, number: str) -> tuple[Decimal, Decimal]:
     return require_amount(fields, "net-liquidating-value"), require_amount(fields, "derivative-buying-power")
 
 
-def parse_options_level(status: Fields, clean: Sanitiser) -> str:
-    """In the broker's words; empty when it is not told."""
-    return parse_text(status, "options-level", clean)
-
-
 def permits_spreads(level: str) -> bool | None:
     """Whether an options level permits credit spreads; None without one.
 
@@ -104,23 +107,18 @@ def permits_spreads(level: str) -> bool | None:
 
 def restrictions(status: Fields, account: Fields) -> tuple[str, ...]:
     """Why nothing may be opened, in words. A flag that the broker does not state is a restriction too."""
-    return tuple(dict.fromkeys(_find_restrictions(status, account)))
-
-
-def _find_restrictions(status: Fields, account: Fields) -> Iterator[str]:
-    for key, meaning in RESTRICTION_FLAGS.items():
-        flag = parse_optional_flag(status, key)
+    flags = {key: parse_optional_flag(status, key) for key in RESTRICTION_FLAGS}
+    flags["is-closed"] = flags["is-closed"] or parse_optional_flag(account, "is-closed")
+    found = []
+    for key, flag in flags.items():
         if flag:
-            yield meaning
+            found.append(RESTRICTION_FLAGS[key])
         elif flag is None and key in REQUIRED_FLAGS:
-            yield f"{NOT_STATED} {meaning}"
-    if parse_optional_flag(account, "is-closed"):
-        yield RESTRICTION_FLAGS["is-closed"]
+            found.append(f"{NOT_STATED} {RESTRICTION_FLAGS[key]}")
     kind = account.get("margin-or-cash")
-    if kind not in ("Margin", "Cash"):
-        yield f"{NOT_STATED} a cash account"
-    elif kind == "Cash":
-        yield "cash account"
+    if kind != "Margin":
+        found.append("cash account" if kind == "Cash" else f"{NOT_STATED} a cash account")
+    return tuple(found)
 
 
 def parse_positions(items: Sequence[Any], number: str) -> tuple[Position, ...]:
@@ -142,3 +140,58 @@ def parse_positions(items: Sequence[Any], number: str) -> tuple[Position, ...]:
             price = parse_amount(fields, "average-open-price")
             found.append(Position(symbol=symbol, quantity=sign * int(quantity), average_price=price))
     return tuple(found)
+
+
+# The history. What came and went without an order is `Receive Deliver`.
+
+TYPES = ("Trade", "Receive Deliver")
+"""The types that are requested; money movements do not concern trades."""
+SUB_TYPES: Mapping[str, TransactionKind] = {
+    "Assignment": TransactionKind.ASSIGNMENT,
+    "Cash Settled Assignment": TransactionKind.ASSIGNMENT,
+    "Exercise": TransactionKind.EXERCISE,
+    "Cash Settled Exercise": TransactionKind.EXERCISE,
+    "Expiration": TransactionKind.EXPIRATION,
+}
+CHARGES = ("commission", "clearing-fees", "regulatory-fees", "proprietary-index-option-fees", "other-charge")
+
+
+def parse_transaction(item: Any, number: str, clean: Sanitiser) -> Transaction:
+    """One line. Its fees are what lies between value and net value, so that no charge of another name is missed."""
+    fields = require_own_account(item, "a transaction", number)
+    found = parse_id(fields, "id")
+    if found is None:
+        raise field_error("id of a transaction", "an id")
+    value, net = parse_signed_amount(fields, "value"), parse_signed_amount(fields, "net-value")
+    charges = -sum((parse_signed_amount(fields, key) or Decimal(0) for key in CHARGES), Decimal(0))
+    if net is None:
+        net = (value or Decimal(0)) - charges
+    return Transaction(
+        id=found,
+        kind=_parse_kind(fields),
+        at=parse_timestamp(fields, "executed-at" if fields.get("executed-at") else "created-at"),
+        symbol=read_ticker(parse_label(fields, "symbol")),
+        action=parse_action(fields),
+        quantity=_parse_unsigned(fields, "quantity") or Decimal(0),
+        price=_parse_unsigned(fields, "price"),
+        net_value=net,
+        fees=charges if value is None else value - net,
+        is_final=fields.get("is-estimated-fee") is not True,
+        order_id=parse_id(fields, "order-id"),
+        description=parse_text(fields, "description", clean, MOST),
+    )
+
+
+def _parse_kind(fields: Fields) -> TransactionKind:
+    kind = parse_label(fields, "transaction-type")
+    if kind == "Trade":
+        return TransactionKind.TRADE
+    sub_type = parse_label(fields, "transaction-sub-type") if kind == "Receive Deliver" else ""
+    return SUB_TYPES.get(sub_type, TransactionKind.OTHER)
+
+
+def _parse_unsigned(fields: Fields, key: str) -> Decimal | None:
+    found = parse_amount(fields, key)
+    if found is not None and found < 0:
+        raise field_error(key, "an amount without a sign")
+    return found

@@ -67,10 +67,19 @@ class NestedChain:
     """The nested chain of one underlying. Strikes are read when their expiration is asked for."""
 
     def __init__(self, data: Any, underlying: str) -> None:
-        self._underlying = underlying
         self._roots: list[tuple[str, date, Sequence[Any]]] = []
-        for item in require_items(data, "the nested chain"):
-            self._add_root(require_fields(item, "the nested chain"))
+        for entry in require_items(data, "the nested chain"):
+            item = require_fields(entry, "the nested chain")
+            ticker = require_text(item, "underlying-symbol")
+            if read_ticker(ticker) != underlying:
+                raise Unusable(f"tastytrade: asked for the chain of {underlying}, one of {quote_value(ticker)} came")
+            root, kind = require_text(item, "root-symbol"), require_text(item, "option-chain-type")
+            is_full = parse_number(item, "shares-per-contract") == SHARES_PER_CONTRACT
+            # Other roots and deliverables are minis and adjusted contracts.
+            rows = _require_list(item, "expirations") if kind == "Standard" and is_full else ()
+            for row in rows if root in option_roots(underlying) else ():
+                fields = require_fields(row, "expirations")
+                self._roots.append((root, parse_date(fields, "expiration-date"), _require_list(fields, "strikes")))
 
     @property
     def expirations(self) -> tuple[date, ...]:
@@ -93,37 +102,15 @@ class NestedChain:
                     found[contract.symbol] = contract
         return tuple(found.values())
 
-    def _add_root(self, item: Fields) -> None:
-        if read_ticker(require_text(item, "underlying-symbol")) != self._underlying:
-            raise Unusable(
-                f"tastytrade: asked for the chain of {self._underlying}, "
-                f"one of {quote_value(item.get('underlying-symbol'))} came"
-            )
-        root, kind = require_text(item, "root-symbol"), require_text(item, "option-chain-type")
-        # Other roots and deliverables are minis and adjusted contracts.
-        if (
-            kind != "Standard"
-            or parse_number(item, "shares-per-contract") != SHARES_PER_CONTRACT
-            or root not in option_roots(self._underlying)
-        ):
-            return
-        for row in _require_list(item, "expirations"):
-            fields = require_fields(row, "expirations")
-            self._roots.append((root, parse_date(fields, "expiration-date"), _require_list(fields, "strikes")))
-
 
 def parse_quotes(data: Any, symbols: Collection[str]) -> tuple[Quote, ...]:
     """The quotes in an answer, in its order; a symbol that the service does not know is not among them."""
-    rows = [require_fields(item, "market data") for item in require_items(data, "market data")]
-    wanted = set(symbols)
-    for row in rows:
-        if read_ticker(require_text(row, "symbol")) not in wanted:
-            raise Unusable(f"tastytrade: sent a quote of {quote_value(row.get('symbol'))}, which was not asked for")
+    rows = _parse_rows(data, "market data", set(symbols))
     options = [row for row in rows if len(row["symbol"]) == 21]
     for key in ("bid", "ask") if options else ():
         if not any(key in row for row in options):
             raise Unusable(f"tastytrade: no quote has the field {key}")
-    return tuple(_parse_quote(row) for row in rows)
+    return tuple(map(_parse_quote, rows))
 
 
 def _parse_quote(row: Fields) -> Quote:
@@ -145,11 +132,17 @@ def _parse_quote(row: Fields) -> Quote:
 
 def parse_metrics(data: Any, symbol: str) -> Fields | None:
     """The metrics of one symbol; None when the service has none."""
-    rows = [require_fields(item, "market metrics") for item in require_items(data, "market metrics")]
-    for row in rows:
-        if read_ticker(require_text(row, "symbol")) != symbol:
-            raise Unusable(f"tastytrade: asked for metrics of {symbol}, those of {quote_value(row.get('symbol'))} came")
+    rows = _parse_rows(data, "market metrics", {symbol})
     return rows[0] if rows else None
+
+
+def _parse_rows(data: Any, subject: str, symbols: Collection[str]) -> list[Fields]:
+    """The rows of an answer, each of one of the symbols that were asked for."""
+    rows = [require_fields(item, subject) for item in require_items(data, subject)]
+    for row in rows:
+        if read_ticker(require_text(row, "symbol")) not in symbols:
+            raise Unusable(f"tastytrade: {subject} of {quote_value(row.get('symbol'))} came, which was not asked for")
+    return rows
 
 
 def require_items(data: Any, subject: str) -> list[Any]:
@@ -179,13 +172,10 @@ def parse_number(fields: Fields, key: str) -> float | None:
     found = _get_field(fields, key)
     if found is None or (isinstance(found, str) and found.strip().lower() in _MISSING_VALUES):
         return None
-    if isinstance(found, bool) or not isinstance(found, int | float | str):
-        raise _field_error(key, found, "a number")
-    if isinstance(found, str) and not _NUMBER_PATTERN.fullmatch(found):
-        raise _field_error(key, found, "a number")
-    figure = float(found) if isinstance(found, str) else found
+    figure = float(found) if isinstance(found, str) and _NUMBER_PATTERN.fullmatch(found) else found
+    is_number = isinstance(figure, int | float) and not isinstance(figure, bool)
     # An integer of any size can be compared, but not turned into a float.
-    if not abs(figure) <= _MAX_NUMBER:
+    if not is_number or not abs(figure) <= _MAX_NUMBER:
         raise _field_error(key, found, "a number")
     return float(figure)
 
@@ -210,14 +200,11 @@ def parse_timestamp(fields: Fields, key: str) -> datetime:
     found = require_text(fields, key)
     try:
         parsed = datetime.fromisoformat(found)
-    except ValueError:
-        raise _field_error(key, found, "a time") from None
-    if parsed.tzinfo is None:
-        raise _field_error(key, found, "a time with its zone")
-    try:
-        return parsed.astimezone(UTC)
-    except OverflowError:
-        raise _field_error(key, found, "a time") from None
+        if parsed.tzinfo is not None:
+            return parsed.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise _field_error(key, found, "a time with its zone")
 
 
 def parse_date(fields: Fields, key: str) -> date:

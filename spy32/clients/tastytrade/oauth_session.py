@@ -5,18 +5,21 @@ of the service is not asked about again within a minute, and threads that need a
 """
 
 import json
+import os
+import re
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
 
 from spy32.clients.http import TRANSIENT_STATUSES, HttpClient, HttpFailure, HttpResponse, parse_strict_json
-from spy32.clients.tastytrade.login_refusals import LoginRefusals
 from spy32.domain.sanitize import cap_text, one_line
 from spy32.errors import NotPermitted, Spy32Error, Unavailable, Unusable
 from spy32.settings.knob import Secret
-
-E = TypeVar("E", bound=Spy32Error)
 
 TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path, no password
 EXPIRY_MARGIN = 60.0
@@ -25,35 +28,78 @@ MAX_TOKEN_SECONDS = 86_400
 RETRY_PAUSE_SECONDS = 60.0
 """Seconds for which a token service in trouble is left alone."""
 MAX_MESSAGE_LENGTH = 300
-MAX_TOKEN_LENGTH = 16_384
+TOKEN_PATTERN = re.compile(r"[!-~]{1,16384}", re.ASCII)
 REDACTED = "****"
+RETRY_DELAY = timedelta(seconds=60)
+BLOCK_DURATION = timedelta(hours=8)
+MAX_REFUSALS = 2
 
 
+class LoginRefusals:
+    """Refused log-ins, remembered beyond the process in a file that holds a digest of the credentials, nothing else.
+
+    A refusal may pass (seen on the sandbox near the open), so one more try is made, a minute later at the earliest. A
+    second refusal stands until the credentials are others, or until a block would be over.
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], datetime], *secrets: Secret) -> None:
+        self._path = path
+        self._clock = clock
+        self._key = sha256("\n".join(secret.reveal() for secret in secrets).encode()).hexdigest()[:32]
+
+    def blocking_error(self) -> Spy32Error | None:
+        """Why nothing is asked now: `Unavailable` until the one more try, `NotPermitted` after it."""
+        count, at, words = self._load()
+        age = self._clock() - at if at is not None else BLOCK_DURATION
+        if count == 0 or not timedelta(0) <= age < BLOCK_DURATION:
+            return None
+        if count >= MAX_REFUSALS:
+            return NotPermitted(f"{words} (said at {at:%H:%M} UTC; not asked again with the same credentials)")
+        if age < RETRY_DELAY:
+            return Unavailable(f"{words} (one more try may be made {RETRY_DELAY.seconds} s later)")
+        return None
+
+    def add(self, words: str) -> None:
+        """Record one more refusal."""
+        count, _, _ = self._load()
+        record = {"key": self._key, "count": count + 1, "at": self._clock().isoformat(), "words": words}
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fresh = self._path.with_suffix(".new")
+        fresh.write_text(json.dumps(record))
+        os.replace(fresh, self._path)
+
+    def clear(self) -> None:
+        """Forget the refusals after a log-in that worked."""
+        self._path.unlink(missing_ok=True)
+
+    def _load(self) -> tuple[int, datetime | None, str]:
+        """Count, instant and words of what was said to these very credentials; a damaged file says nothing."""
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            record = json.loads(self._path.read_text())
+            if record["key"] == self._key:
+                return int(record["count"]), datetime.fromisoformat(record["at"]), str(record["words"])
+        return 0, None, ""
+
+
+@dataclass(eq=False, repr=False)
 class OAuthSession:
     """One log-in. `warn` gets a line that a person must see."""
 
-    def __init__(
-        self,
-        http: HttpClient,
-        client_secret: Secret,
-        refresh_token: Secret,
-        clock: Callable[[], datetime],
-        warn: Callable[[str], None] | None = None,
-        refusals: LoginRefusals | None = None,
-    ) -> None:
-        self._http = http
-        self._client_secret = client_secret
-        self._refresh_token = refresh_token
-        self._clock = clock
-        self._warn = warn
-        self._refusals = refusals
+    http: HttpClient
+    client_secret: Secret
+    refresh_token: Secret
+    clock: Callable[[], datetime]
+    warn: Callable[[str], None]
+    refusals: LoginRefusals | None = None
+
+    def __post_init__(self) -> None:
         self._lock = threading.Lock()
-        self._hidden = [client_secret, refresh_token]
+        self._hidden = [self.client_secret, self.refresh_token]
         """Every secret to be masked, former tokens too."""
         self._masks: dict[str, str] = {}
         self._token: Secret | None = None
         self._life = 0.0
-        self._ends: tuple[float, datetime] = (0.0, clock())
+        self._ends = (0.0, self.clock())
         self._trouble: tuple[Spy32Error, float | None] | None = None
         """The last error, and the monotonic second until which it stands; None is for good."""
 
@@ -63,12 +109,12 @@ class OAuthSession:
         `NotPermitted` when the credentials are refused, `Unavailable` when no token could be had within `seconds`,
         `Unusable` when the answer is none of the documented ones.
         """
-        begun = self._http.monotonic()
+        begun = self.http.monotonic()
         if not self._lock.acquire(timeout=max(seconds, 0.0)):
             raise Unavailable(f"tastytrade: no log-in within {seconds:.0f} s")
         try:
             if self._token is None or not self._is_token_fresh(spare):
-                self._renew(seconds - (self._http.monotonic() - begun))
+                self._renew(seconds - (self.http.monotonic() - begun))
             assert self._token is not None
             return self._token
         finally:
@@ -84,7 +130,9 @@ class OAuthSession:
         """Prevents every further log-in, since even a new token was refused; returns the error to raise."""
         with self._lock:
             self._token = None
-            return self._remember_error(NotPermitted(words))
+            error = NotPermitted(words)
+            self._remember_error(error)
+            return error
 
     def add_mask(self, text: str, replacement: str) -> None:
         """From now on `replacement` stands for `text`, such as the account number, in messages of the service."""
@@ -103,10 +151,7 @@ class OAuthSession:
         error = {} if is_html(answer) else _error_of(answer.body)
         inner = error.get("errors")
         entries = [error, *(entry for entry in (inner if isinstance(inner, list) else ()) if isinstance(entry, dict))]
-        pairs = [
-            (self.redact(_text(entry, "code", "domain")), self.redact(_text(entry, "message", "reason")))
-            for entry in entries
-        ]
+        pairs = [parse_error(entry, self.redact) for entry in entries]
         return tuple(error_line(code, text) for code, text in pairs if code or text)
 
     def redact_body(self, body: bytes) -> bytes:
@@ -119,61 +164,65 @@ class OAuthSession:
         """By both clocks: the monotonic one may stand still while the machine sleeps, the wall's may be set back."""
         monotonic_end, wall_end = self._ends
         early = min(spare, self._life / 2)
-        by_wall = (wall_end - self._clock()).total_seconds()
-        return self._http.monotonic() < monotonic_end - early and by_wall > early
+        by_wall = (wall_end - self.clock()).total_seconds()
+        return self.http.monotonic() < monotonic_end - early and by_wall > early
 
     def _renew(self, seconds: float) -> None:
         if self._trouble is not None:
             error, deadline = self._trouble
-            if deadline is None or self._http.monotonic() < deadline:
+            if deadline is None or self.http.monotonic() < deadline:
                 raise type(error)(error.message)
         if seconds <= 0:
             raise Unavailable("tastytrade: no time is left for the log-in")
-        blocking_error = self._refusals.blocking_error() if self._refusals is not None else None
+        blocking_error = self.refusals.blocking_error() if self.refusals is not None else None
         if blocking_error is not None:
             raise blocking_error
-        monotonic, wall = self._http.monotonic(), self._clock()
-        token, life = self._parse_token(self._request_token(seconds))
+        monotonic, wall = self.http.monotonic(), self.clock()
+        try:
+            token, life = self._parse_token(self._request_token(seconds))
+        except Spy32Error as error:
+            self._remember_error(error)
+            raise
         self._token, self._life, self._trouble = token, life, None
         self._ends = (monotonic + life, wall + timedelta(seconds=life))
-        if self._refusals is not None:
-            self._refusals.clear()
+        if self.refusals is not None:
+            self.refusals.clear()
 
     def _request_token(self, seconds: float) -> Any:
         """The document that answers the refresh token. Asked once: nothing here is repeated."""
         body = {
             "grant_type": "refresh_token",
-            "refresh_token": self._refresh_token.reveal(),
-            "client_secret": self._client_secret.reveal(),
+            "refresh_token": self.refresh_token.reveal(),
+            "client_secret": self.client_secret.reveal(),
         }
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         try:
-            answer = self._http.send_request(
+            answer = self.http.send_request(
                 "POST", TOKEN_PATH, seconds=seconds, headers=headers, data=json.dumps(body).encode()
             )
         except HttpFailure as failure:
-            raise self._remember_error(Unavailable(f"tastytrade log-in: {failure.words}")) from None
+            raise Unavailable(f"tastytrade log-in: {failure.words}") from None
         if not 200 <= answer.status < 300:
             raise self._classify_refusal(answer)
         try:
             return parse_strict_json(answer.body)
         except ValueError as error:
-            raise self._remember_error(Unusable(f"tastytrade log-in: the answer is no document: {error}")) from None
+            raise Unusable(f"tastytrade log-in: the answer is no document: {error}") from None
 
     def _classify_refusal(self, answer: HttpResponse) -> Spy32Error:
         words = f"tastytrade log-in: HTTP {answer.status}"
         if is_html(answer) and answer.status == 401:
-            return self._remember_error(NotPermitted(f"{words} with a page: the service refuses the User-Agent"))
+            return NotPermitted(f"{words} with a page: the service refuses the User-Agent")
         message = "; ".join(self.error_lines(answer))
         words += f": {message}" if message else ""
         if answer.status in TRANSIENT_STATUSES:
-            return self._remember_error(Unavailable(words))
+            return Unavailable(words)
         if 400 <= answer.status < 500:
-            if self._refusals is not None:
-                self._refusals.add(words)
+            if self.refusals is not None:
+                self.refusals.add(words)
             hint = "check TASTYTRADE_CLIENT_SECRET and TASTYTRADE_REFRESH_TOKEN; it is not tried again"
-            return self._remember_error(NotPermitted(f"{words}; {hint}"))
-        return self._remember_error(Unusable(words))
+            return NotPermitted(f"{words}; {hint}")
+        return Unusable(words)
 
     def _parse_token(self, document: Any) -> tuple[Secret, float]:
         """The access token and the seconds it lives."""
@@ -183,20 +232,19 @@ class OAuthSession:
             if isinstance(fields.get(name), str) and fields[name]:
                 self._hidden.append(Secret(fields[name]))
         # It goes into a header, where a line end would start another one.
-        if not isinstance(token, str) or not 0 < len(token) <= MAX_TOKEN_LENGTH or not _is_printable_ascii(token):
-            raise self._remember_error(Unusable("tastytrade log-in: access_token is missing or no token"))
+        if not isinstance(token, str) or not TOKEN_PATTERN.fullmatch(token):
+            raise Unusable("tastytrade log-in: access_token is missing or no token")
         if isinstance(life, bool) or not isinstance(life, int | float) or not 1 <= life <= MAX_TOKEN_SECONDS:
-            raise self._remember_error(Unusable("tastytrade log-in: expires_in is missing or no number of seconds"))
+            raise Unusable("tastytrade log-in: expires_in is missing or no number of seconds")
         rotated = fields.get("refresh_token")
-        if rotated is not None and rotated != self._refresh_token.reveal() and self._warn is not None:
-            self._warn("tastytrade sent another refresh token: the stored one may be dead; make a new grant")
+        if rotated is not None and rotated != self.refresh_token.reveal():
+            self.warn("tastytrade sent another refresh token: the stored one may be dead; make a new grant")
         return Secret(token), float(life)
 
-    def _remember_error(self, error: E) -> E:
-        """Keep the error as the answer to requests for a token, a refusal for good, others a minute; returns it."""
+    def _remember_error(self, error: Spy32Error) -> None:
+        """Keep the error as the answer to requests for a token, a refusal for good, others a minute."""
         is_refusal = isinstance(error, NotPermitted)
-        self._trouble = (error, None if is_refusal else self._http.monotonic() + RETRY_PAUSE_SECONDS)
-        return error
+        self._trouble = (error, None if is_refusal else self.http.monotonic() + RETRY_PAUSE_SECONDS)
 
     def _redact_secrets(self, text: str) -> str:
         for hidden in tuple(self._hidden):
@@ -227,11 +275,11 @@ def _error_of(body: bytes) -> dict[str, Any]:
     return error if isinstance(error, dict) else {}
 
 
-def _text(fields: Mapping[str, Any], *names: str) -> str:
-    """The first of these that is there; a code may be a number."""
-    found = (fields.get(name) for name in names)
-    return next((str(item) for item in found if isinstance(item, str | int) and not isinstance(item, bool)), "")
+def parse_error(entry: Mapping[str, Any], clean: Callable[[str], str]) -> tuple[str, str]:
+    """Code or domain, and message or reason, of one error of the service; a code may be a number."""
 
+    def first_text(*keys: str) -> str:
+        found = (entry.get(key) for key in keys)
+        return next((str(item) for item in found if item and isinstance(item, str | int) and item is not True), "")
 
-def _is_printable_ascii(text: str) -> bool:
-    return all("!" <= sign <= "~" for sign in text)
+    return clean(first_text("code", "domain")), clean(first_text("message", "reason"))

@@ -6,17 +6,19 @@ known is carried as it is and is not final: only the listed ones end an order.
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 from math import gcd
 from typing import Any
 
 from spy32.clients.tastytrade.market import Fields, parse_amount, parse_count, parse_timestamp, require_fields
-from spy32.clients.tastytrade.oauth_session import error_line
+from spy32.clients.tastytrade.oauth_session import error_line, parse_error
 from spy32.clients.tastytrade.wire import (
     Sanitiser,
     field_error,
+    parse_action,
     parse_id,
     parse_label,
     parse_rows,
@@ -62,7 +64,6 @@ EDITABLE_FIELDS = ("time-in-force", "order-type", "price", "price-effect", "sour
 """What an edit may say. Legs and size stay those of the order that it replaces."""
 
 _OCC_SYMBOL = re.compile(r"[A-Z0-9./ ]{6}\d{6}[CP]\d{8}", re.ASCII)
-_ACTIONS = {action.value: action for action in Action}
 
 
 def unwrap_order(data: Any) -> Any:
@@ -100,7 +101,10 @@ def parse_listed_order(item: Any, number: str, clean: Sanitiser) -> BrokerOrder:
         return parse_order(item, number, clean)
     except Unusable as error:
         fields = require_own_account(item, "an order", number)
-        return replace(_parse_header(fields, clean), legs=_parse_unsized_legs(fields), unread=error.message)
+        legs: tuple[Leg, ...] = ()
+        with suppress(Unusable):
+            legs = tuple(_parse_leg(row, _parse_quantity(row)) for row in _option_rows(fields))
+        return replace(_parse_header(fields, clean), legs=legs, unread=error.message)
 
 
 def _parse_header(fields: Fields, clean: Sanitiser) -> BrokerOrder:
@@ -110,16 +114,17 @@ def _parse_header(fields: Fields, clean: Sanitiser) -> BrokerOrder:
         raise field_error("id of an order", "an id")
     if not status:
         raise field_error("status of an order", "a text")
+    reference = ""  # to be compared letter by letter; one that none of ours can be is left out
+    with suppress(Unusable):
+        reference = parse_label(fields, "external-identifier")
     replaced_by = parse_id(fields, "replacing-order-id")
     state = STATES_BY_STATUS.get(status, OrderState.WORKING)
     is_replaced = status == "Cancelled" and replaced_by is not None
     return BrokerOrder(
         broker_id=found,
-        reference=_parse_reference(fields),
+        reference=reference,
         status=status,
         state=OrderState.REPLACED if is_replaced else state,
-        limit=Decimal(0),
-        quantity=0,
         reason=parse_text(fields, "reject-reason", clean, MOST),
         is_cancelling=status in CANCELLING,
         replaced_by=replaced_by,
@@ -128,27 +133,11 @@ def _parse_header(fields: Fields, clean: Sanitiser) -> BrokerOrder:
     )
 
 
-def _parse_unsized_legs(fields: Fields) -> tuple[Leg, ...]:
-    """The option legs of an order whose size is not known; none when one of them cannot be read."""
-    try:
-        return tuple(_parse_leg(row, _parse_quantity(row)) for row in _option_rows(fields))
-    except Unusable:
-        return ()
-
-
 def _unlisted_quantity(row: Fields, *, is_filled: bool) -> int:
     """Contracts of a leg that are filled by what is left of it, and are not among its fills."""
     remaining = parse_count(row, "remaining-quantity")
     filled = _parse_quantity(row) if is_filled else _parse_quantity(row) - remaining if remaining is not None else 0
     return max(0, filled - sum(_parse_quantity(each) for each in parse_rows(row, "fills")))
-
-
-def _parse_reference(fields: Fields) -> str:
-    """Our name of the order, to be compared letter by letter; one that none of ours can be is left out."""
-    try:
-        return parse_label(fields, "external-identifier")
-    except Unusable:
-        return ""
 
 
 def _parse_terms(fields: Fields) -> tuple[Decimal | None, int | None, tuple[Leg, ...]]:
@@ -166,18 +155,19 @@ def _parse_terms(fields: Fields) -> tuple[Decimal | None, int | None, tuple[Leg,
 
 
 def _option_rows(fields: Fields) -> list[Fields]:
-    return [row for row in parse_rows(fields, "legs") if _is_option(row)]
-
-
-def _is_option(row: Fields) -> bool:
-    kind = row.get("instrument-type")
-    return kind == "Equity Option" if kind is not None else bool(_OCC_SYMBOL.fullmatch(str(row.get("symbol"))))
+    """The legs that are options; where no type is told, the symbol tells."""
+    return [
+        row
+        for row in parse_rows(fields, "legs")
+        if row.get("instrument-type") == "Equity Option"
+        or (row.get("instrument-type") is None and _OCC_SYMBOL.fullmatch(str(row.get("symbol"))))
+    ]
 
 
 def _parse_leg(row: Fields, quantity: int) -> Leg:
     symbol = parse_label(row, "symbol")
     try:
-        leg = Leg.parse_symbol(symbol, _parse_action(row), quantity)
+        leg = Leg.parse_symbol(symbol, _require_action(row), quantity)
     except ValueError:
         raise field_error("symbol of a leg", "an option") from None
     if leg.symbol != symbol:
@@ -185,8 +175,8 @@ def _parse_leg(row: Fields, quantity: int) -> Leg:
     return leg
 
 
-def _parse_action(row: Fields) -> Action:
-    found = _ACTIONS.get(str(row.get("action")))
+def _require_action(row: Fields) -> Action:
+    found = parse_action(row)
     if found is None:
         raise field_error("action of a leg", "one of an option")
     return found
@@ -210,7 +200,7 @@ def _parse_fills(fields: Fields) -> Iterator[Fill]:
             yield Fill(
                 fill_id=name,
                 symbol=parse_label(row, "symbol"),
-                action=_parse_action(row),
+                action=_require_action(row),
                 quantity=_parse_quantity(each),
                 price=price,
                 at=parse_timestamp(each, "filled-at"),
@@ -265,13 +255,8 @@ def _parse_entries(fields: Fields, key: str, clean: Sanitiser) -> Iterator[tuple
     if not isinstance(found, list):
         raise field_error(key, "a list")
     for entry in found:
-        row = entry if isinstance(entry, dict) else {}
-        code, message = _first_text(row, ("code", "domain"), clean), _first_text(row, ("message", "reason"), clean)
+        code, message = parse_error(entry if isinstance(entry, dict) else {}, clean)
         yield code, message if code or message else f"one of its {key} cannot be read"
-
-
-def _first_text(row: Fields, keys: Sequence[str], clean: Sanitiser) -> str:
-    return next((text for key in keys if (text := parse_text(row, key, clean, MOST))), "")
 
 
 # A replacement.

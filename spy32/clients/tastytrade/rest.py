@@ -3,13 +3,15 @@
 Reads are repeated within their time; `send` makes one request and is what a write has to use.
 """
 
+import threading
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
+
+import requests
 
 from spy32.clients.http import HttpClient, HttpFailure, HttpResponse, error_kind, parse_strict_json
 from spy32.clients.tastytrade.oauth_session import EXPIRY_MARGIN, OAuthSession, is_html
-from spy32.clients.tastytrade.one_shot import OneShotSession, WithdrawableBody
 from spy32.errors import NotPermitted, ServiceGone, Spy32Error, Unavailable, Unusable
 from spy32.settings.knob import Secret
 
@@ -20,15 +22,61 @@ MAX_PAGES = 100
 Params = Mapping[str, str | list[str]]
 
 
+class WithdrawableBody:
+    """The bytes of one request, handed to the connection once. Without bytes there is nothing to hold back.
+
+    A request runs on a thread that is left behind when its time is over or the person interrupts. While that thread
+    still looks for a way to the service, the order would go out later, after it was looked for and found absent. So the
+    body can be withdrawn, and whether it ever left is known for sure.
+    """
+
+    def __init__(self, data: bytes | None) -> None:
+        self._data = data or b""
+        self._lock = threading.Lock()
+        self._is_withdrawn = False
+        self._has_left = not self._data
+
+    def read(self, size: int = -1) -> bytes:
+        """All of it at the first call; called by the connection, after the head of the request."""
+        with self._lock:
+            if self._is_withdrawn and not self._has_left:
+                raise OSError("nobody waits for the answer any more")
+            self._has_left = True
+            data, self._data = self._data, b""
+            return data
+
+    def withdraw(self) -> bool:
+        """Prevent the body from leaving. True when it had not left."""
+        with self._lock:
+            self._is_withdrawn = True
+            return not self._has_left
+
+
+class OneShotSession(requests.Session):
+    """Connections of its own for one request: one that was kept open may be dead without our knowing."""
+
+    def __init__(self, body: WithdrawableBody) -> None:
+        super().__init__()
+        self._body = body
+
+    def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
+        """With its length from the bytes, and the bytes themselves only when they are read."""
+        prepared: Any = super().prepare_request(request)
+        if prepared.body is not None:
+            prepared.body = self._body
+        ready: requests.PreparedRequest = prepared
+        return ready
+
+
+@dataclass(eq=False)
 class RestClient:
     """The service behind one log-in. `version` goes into Accept-Version; the sandbox takes none, so "" sends none."""
 
-    def __init__(self, http: HttpClient, session: OAuthSession, *, version: str = API_VERSION) -> None:
-        self.http = http
-        self.session = session
-        self.listener: Callable[[HttpResponse], None] | None = None
-        """Gets every answer as it came, for what its headers say."""
-        self._version = version
+    http: HttpClient
+    session: OAuthSession
+    version: str = API_VERSION
+    listener: Callable[[HttpResponse], None] | None = None
+    """Gets every answer as it came, for what its headers say."""
 
     def get(self, path: str, params: Params | None = None, *, seconds: float, name: str = "") -> Any:
         """The content of `data` at `path`, within `seconds`. The document is kept as `name`, or by its path.
@@ -82,10 +130,6 @@ class RestClient:
             finally:
                 body.withdraw()
 
-    def ask(self, path: str, data: bytes, *, seconds: float, spare: float = EXPIRY_MARGIN) -> HttpResponse:
-        """One POST that changes nothing, and whatever answers it; only a token that is refused is renewed once."""
-        return self._send_with_token("POST", path, self.http.monotonic() + seconds, data=data, spare=spare)
-
     def error(self, path: str, answer: HttpResponse) -> Spy32Error:
         """The error of an answer that is not a success."""
         status, message = answer.status, self.session.redact("; ".join(self.session.error_lines(answer)))
@@ -94,7 +138,7 @@ class RestClient:
             return NotPermitted(f"{summary} with a page: the service refuses the User-Agent")
         if status == 406:
             return ServiceGone(
-                f"{summary}; it no longer knows Accept-Version {self._version or '(none sent)'}, update spy32"
+                f"{summary}; it no longer knows Accept-Version {self.version or '(none sent)'}, update spy32"
             )
         return error_kind(status)(summary)
 
@@ -121,12 +165,12 @@ class RestClient:
             return document
 
         def ask(until: float) -> HttpResponse:
-            return self._send_with_token("GET", path, until, params=params)
+            return self.ask("GET", path, until, params=params)
 
         document: dict[str, Any] = self.http.read_answer(path, ask, error, parse, seconds=seconds)
         return document
 
-    def _send_with_token(
+    def ask(
         self,
         method: str,
         path: str,
@@ -136,19 +180,15 @@ class RestClient:
         data: bytes | None = None,
         spare: float = EXPIRY_MARGIN,
     ) -> HttpResponse:
-        """The answer to a question; a token that is refused is renewed once. A page is not about the token."""
-        token = self.session.get_token(self._remaining_seconds(path, deadline), spare=spare)
-        answer = self._send_once(method, path, token, deadline, params=params, data=data)
-        if answer.status != 401 or is_html(answer):
-            return answer
-        self.session.discard_token(token)
-        token = self.session.get_token(self._remaining_seconds(path, deadline), spare=spare)
-        answer = self._send_once(method, path, token, deadline, params=params, data=data)
-        if answer.status == 401 and not is_html(answer):
-            raise self.session.reject_credentials(
-                f"{self.error(path, answer).message}; a new token was refused as well"
-            )
-        return answer
+        """Whatever answers a request that changes nothing, until a monotonic second; only a token that is refused is
+        renewed once. A page is not about the token."""
+        for _ in range(2):
+            token = self.session.get_token(self._remaining_seconds(path, deadline), spare=spare)
+            answer = self._send_once(method, path, token, deadline, params=params, data=data)
+            if answer.status != 401 or is_html(answer):
+                return answer
+            self.session.discard_token(token)
+        raise self.session.reject_credentials(f"{self.error(path, answer).message}; a new token was refused as well")
 
     def _send_once(  # noqa: PLR0913 - the parts of a request
         self,
@@ -166,8 +206,8 @@ class RestClient:
             "Accept": "application/json",
             "Content-Type": "application/json",
         }
-        if self._version:
-            headers["Accept-Version"] = self._version
+        if self.version:
+            headers["Accept-Version"] = self.version
         remaining = self._remaining_seconds(path, deadline)
         answer = (http or self.http).send_request(
             method, path, seconds=remaining, params=params, headers=headers, data=data

@@ -11,6 +11,7 @@ from typing import Any
 
 from spy32.clients.tastytrade.market import Fields, parse_amount, require_fields
 from spy32.domain.sanitize import cap_text
+from spy32.domain.spreads import Action
 from spy32.errors import Unusable
 
 Sanitiser = Callable[[str], str]
@@ -64,6 +65,12 @@ def parse_label(fields: Fields, key: str) -> str:
     if not isinstance(found, str) or not _LABEL.fullmatch(found):
         raise field_error(key, "a short plain text")
     return found
+
+
+def parse_action(fields: Fields) -> Action | None:
+    """None where the service tells no action of an option."""
+    found = parse_label(fields, "action")
+    return Action(found) if found in tuple(Action) else None
 
 
 def parse_text(fields: Fields, key: str, clean: Sanitiser, most: int = MAX_TEXT_LENGTH) -> str:
