@@ -80,7 +80,7 @@ class TastytradeBroker:
             net, power = accounts.parse_balances(self._get("balances/USD"), self._number)
             status = require_own_account(self._get("trading-status"), "the trading status", self._number)
             level = parse_text(status, "options-level", self._clean)
-            data = self._rest.get(f"/{ACCOUNTS_PATH}/{self._account_segment}", seconds=self.seconds)
+            data = self._rest.get(f"/{ACCOUNTS_PATH}/{quote(self._number, safe='')}", seconds=self.seconds)
             account = require_own_account(accounts.unwrap_account(data), "the account", self._number)
             return Account(
                 number=self._number,
@@ -238,12 +238,8 @@ class TastytradeBroker:
 
     # Parts
 
-    @property
-    def _account_segment(self) -> str:
-        return quote(self._number, safe="")
-
     def _path(self, *parts: str) -> str:
-        return "/".join(("", "accounts", self._account_segment, *(quote(part, safe="") for part in parts)))
+        return "/".join(("", "accounts", *(quote(part, safe="") for part in (self._number, *parts))))
 
     def _get(self, path: str) -> Any:
         return self._rest.get(f"{self._path()}/{path}", seconds=self.seconds)

@@ -40,8 +40,9 @@ class OrderBook:
 
     def stop_if_live(self) -> None:
         """Raise `Unresolved` while an order may still fill."""
-        for order in reversed(self.live_orders):
-            raise Unresolved(f"order {order.reference} is {order.state}; run `spy32 reconcile`")
+        if self.live_orders:
+            newest = self.live_orders[-1]
+            raise Unresolved(f"order {newest.reference} is {newest.state}; run `spy32 reconcile`")
 
     @property
     def working_orders(self) -> tuple[Order, ...]:

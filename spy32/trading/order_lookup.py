@@ -143,7 +143,7 @@ def find_order(context: TradingContext, order: Order) -> BrokerOrder | None:
                 )
         if len(matches) > 1 and all(broker_order.reference == order.reference for broker_order in matches):
             # Two homes sent for one approval: the older belongs to this row, and the other is adopted beside it.
-            matches = sorted(matches, key=lambda broker_order: arrival_key(broker_order.broker_id))[:1]
+            matches = [min(matches, key=lambda broker_order: arrival_key(broker_order.broker_id))]
         if len(matches) > 1:
             raise Unresolved(
                 f"orders {' and '.join(broker_order.broker_id for broker_order in matches)} at the broker "

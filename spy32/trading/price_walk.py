@@ -111,8 +111,9 @@ def walk_price(context: TradingContext, proposal: Proposal, order: Order) -> Ord
         with suppress(Spy32Error):
             order_state.cancel_working_orders(context, order.proposal_id)
         raise
-    for failure in order_state.cancel_working_orders(context, order.proposal_id):
-        raise failure
+    errors = order_state.cancel_working_orders(context, order.proposal_id)
+    if errors:
+        raise errors[0]
     return context.store.orders.get(order.id)
 
 
@@ -124,8 +125,9 @@ def cancel_and_conclude(context: TradingContext, proposal_id: int) -> None:
     context.report("stopping: asking the broker to cancel what works")
     for error in order_state.recover_orders(context, proposal_id):
         context.report(error.message)
-    for error in order_state.cancel_working_orders(context, proposal_id):
-        raise error
+    errors = order_state.cancel_working_orders(context, proposal_id)
+    if errors:
+        raise errors[0]
     load_order_book(context, proposal_id).stop_if_live()
     filled = order_state.conclude_proposal(context, proposal_id, reason="stopped by the person")
     state = context.store.proposals.get(proposal_id).state

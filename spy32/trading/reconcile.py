@@ -270,8 +270,8 @@ def cancel_proposal(context: TradingContext, proposal_id: int) -> int:
         errors += order_state.cancel_working_orders(context, proposal_id)
         for error in errors[1:]:
             context.report(error.message)
-        for error in errors:
-            raise error
+        if errors:
+            raise errors[0]
         filled = order_state.conclude_proposal(context, proposal_id, reason="cancelled by the person")
         price_error = order_state.unreviewed_price_error(context, proposal_id)
         if price_error is not None:

@@ -39,8 +39,7 @@ def parse_signed_amount(fields: Fields, key: str) -> Decimal | None:
     found = parse_amount(fields, key)
     if found is None:
         return None
-    effect = fields.get(f"{key}-effect")
-    sign = EFFECT_SIGNS.get(effect) if isinstance(effect, str) else None
+    sign = EFFECT_SIGNS.get(str(fields.get(f"{key}-effect")))
     if found < 0 or (found != 0 and sign is None):
         raise field_error(key, "an amount with the effect Credit or Debit")
     return found * sign if sign is not None and found else Decimal(0)
