@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 
 from spy32.domain.exposure import Exposure
 from spy32.domain.market import Dividend
-from spy32.domain.proposals import Finding, Proposal, blocking_reasons
+from spy32.domain.proposals import Approval, Finding, Proposal, blocking_reasons
 from spy32.domain.spreads import Account
 from spy32.domain.value import value
 from spy32.errors import NotPermitted, Refused
@@ -59,14 +59,14 @@ ContextFor = Callable[[int | None], TradingContext]
 """Makes the context of a proposal, since a recorded one keeps its own market and clock; of none, a general one."""
 
 
-def revoke_ended_approval(context: TradingContext, proposal: Proposal) -> str:
-    """Let a proposal wait again if its approval is not valid now; return why, or an empty text if nothing changed."""
+def revoke_ended_approval(context: TradingContext, proposal: Proposal) -> Approval | None:
+    """Let a proposal wait again if its approval is not valid now; return that approval, or None if nothing changed."""
     approval, now = context.store.proposals.latest_approval(proposal.id), context.clock()
     if proposal.state is not ProposalState.APPROVED or approval is None or approval.is_valid(now):
-        return ""
+        return None
     reason = f"the approval {approval.invalidity_text(now)}"
     context.store.proposals.move(proposal.id, was=proposal.state, now=ProposalState.PROPOSED, at=now, reason=reason)
-    return reason
+    return approval
 
 
 def refuse_if_blocked(findings: tuple[Finding, ...], message: str) -> None:

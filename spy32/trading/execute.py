@@ -215,9 +215,10 @@ def _other_orders(context: TradingContext, proposal: Proposal) -> tuple[BrokerOr
 def _submit_first_order(context: TradingContext, proposal_id: int) -> Order:
     """Commit and send the first order of the approval. Raises before sending when any check refuses it."""
     proposal = context.store.proposals.get(proposal_id)
-    reason = revoke_ended_approval(context, proposal)
-    if reason:
-        raise Refused(f"P{proposal_id} was not sent: {reason}; approve it again")
+    ended = revoke_ended_approval(context, proposal)
+    if ended is not None:
+        invalidity = ended.invalidity_text(context.clock())
+        raise Refused(f"the approval of P{proposal_id} {invalidity}; approve it again")
     approval = _require_approval(context, proposal)
     # Limits count over all proposals, so they are checked and used up under one lock.
     with context.locks.hold(SUBMIT_LOCK, wait_seconds=SUBMIT_LOCK_SECONDS):
