@@ -207,6 +207,8 @@ class Slot:
     day: date
     opens: datetime
     closes: datetime
+    moved_from: tuple[date, ...] = ()
+    """The closed days before it whose slot it is, when `schedule.on_holiday` moves the weekly slot."""
 
     def contains(self, instant: datetime) -> bool:
         """Return whether the instant is inside the window."""
@@ -219,28 +221,25 @@ def slot_of_day(day: date, schedule: SlotRule, environment: str) -> Slot | None:
     A holiday has its slot too, unless `schedule.on_holiday` moves the weekly slot to the next session.
     """
     daily = environment == "development"
-    if day.weekday() > FRIDAY or not (daily or _has_weekly_slot(day, schedule)):
+    days = [day] if daily else _scheduled_days(day, schedule)
+    if day.weekday() > FRIDAY or not days:
         return None
     opens = new_york_instant(day, clock_time(schedule.development_time if daily else schedule.time))
     closes, hours = opens + timedelta(minutes=schedule.grace_minutes), session(day)
     if hours is not None and hours.is_early and opens < hours.close:
         # A run after the close of a half day would fail for want of fresh quotes.
         closes = min(closes, hours.close)
-    return Slot(day=day, opens=opens, closes=closes)
+    return Slot(day=day, opens=opens, closes=closes, moved_from=tuple(each for each in days if each != day))
 
 
-def _has_weekly_slot(day: date, schedule: SlotRule) -> bool:
-    if schedule.on_holiday == "skip":
-        return _is_weekday(day, schedule)
-    if closure_reason(day) is not None:
-        return False
-    # A session has its own slot, and that of any closed day since the session before.
-    closed_days = (day - DAY * back for back in range(1, (day - previous_session(day).day).days))
-    return _is_weekday(day, schedule) or any(_is_weekday(each, schedule) for each in closed_days)
-
-
-def _is_weekday(day: date, schedule: SlotRule) -> bool:
-    return WEEKDAYS[day.weekday()].lower() == schedule.weekday
+def _scheduled_days(day: date, schedule: SlotRule) -> list[date]:
+    """Return the days of the schedule's weekday whose slot is on `day`: itself, or closed days just before it."""
+    days = [day]
+    if schedule.on_holiday != "skip":
+        if closure_reason(day) is not None:
+            return []
+        days += (day - DAY * back for back in range(1, (day - previous_session(day).day).days))
+    return [each for each in days if WEEKDAYS[each.weekday()].lower() == schedule.weekday]
 
 
 def open_slot(now: datetime, schedule: SlotRule, environment: str) -> Slot | None:

@@ -221,11 +221,11 @@ def _slot_problem(context: StatusContext, store: "Store | None", slot: Slot, pro
     is_held, since = not context.settings.enable_automation, context.set_up_at
     if store is not None:
         # A run on a recorded market counts for the slot only when there is none on a live market.
-        runs = store.runs.select_by_slot(profile, slot.day) or store.runs.select_by_slot(
-            profile, slot.day, is_recorded=True
-        )
-        if runs:
-            return _run_problem(context, runs)
+        for is_recorded in (False, True):
+            for day in (slot.day, *slot.moved_from):
+                runs = store.runs.select_by_slot(profile, day, is_recorded=is_recorded)
+                if runs:
+                    return _run_problem(context, runs)
         created_at = store.location.created_at()
         is_held, since = is_held or store.flags.get("paused") is not None, min(created_at, since or created_at)
     if since is None or slot.opens < since or is_held or slot_obstacle(slot) is not None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from spy32.pipeline.sources import Sources
     from spy32.ports import Clock, Locks
     from spy32.rules.schedule import ScheduleDecision
+    from spy32.sessions import Slot
     from spy32.settings import Settings
     from spy32.store import Store
 
@@ -129,12 +130,21 @@ def _skip_missed_slots(request: StartRequest, context: StartContext, store: "Sto
     missed: list[SkipSlot] = []
     while len(missed) < MAX_MISSED_SLOTS:
         slot = last_slot(slot.opens - timedelta(minutes=1), schedule, environment)
-        runs = store.runs.select_by_slot(request.profile, slot.day, is_recorded=context.is_recorded)
+        runs = _slot_runs(request, context, store, slot)
         decision = scheduled_decision(_schedule_input(context, store, slot.closes), runs)
         if runs or not isinstance(decision, SkipSlot):
             break
         missed.append(decision)
     return [_skip_slot(request, context, store, skip) for skip in reversed(missed)]
+
+
+def _slot_runs(request: StartRequest, context: StartContext, store: "Store", slot: "Slot") -> "tuple[Run, ...]":
+    """Return the runs of the slot. Once it is over, the row of a holiday that it would have moved from counts too:
+    the setting that moves slots may have changed after the holiday.
+    """
+    days = (slot.day, *(slot.moved_from if context.clock() >= slot.closes else ()))
+    select = store.runs.select_by_slot
+    return tuple(run for day in days for run in select(request.profile, day, is_recorded=context.is_recorded))
 
 
 def _skip_slot(request: StartRequest, context: StartContext, store: "Store", skip: SkipSlot) -> "Run":
@@ -199,7 +209,7 @@ def _decide(
     """Return the decision by the clock, the switches and the slot's runs. A scheduled start passes no `sources`."""
     inputs = _schedule_input(context, store, context.clock())
     slot = last_slot(inputs.now, inputs.schedule, inputs.environment)
-    runs = store.runs.select_by_slot(request.profile, slot.day, is_recorded=context.is_recorded)
+    runs = _slot_runs(request, context, store, slot)
     if sources is None:
         return scheduled_decision(inputs, runs)
     latest = store.runs.latest()

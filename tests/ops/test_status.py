@@ -17,7 +17,9 @@ from spy32.domain.spreads import Mode
 from spy32.errors import AttentionRequired, StoreError
 from spy32.lifecycle import OrderState, ProposalState, TradeState
 from spy32.ops.logs import LogEntry, append_entry
+from spy32.settings import Settings
 from spy32.settings.knob import Secret
+from spy32.settings.model import Schedule
 from spy32.settings.services import Notify
 from spy32.store import Store
 from tests.support import builders as b
@@ -114,6 +116,15 @@ def test_a_slot_before_the_home_was_made_is_none_of_its_business(tmp_path: Path)
 def test_an_exchange_holiday_needs_no_run(tmp_path: Path) -> None:
     with stores.opened(tmp_path / "paper.db", at=HOLIDAY - timedelta(days=3)) as store:
         assert reasons(store, now=HOLIDAY + timedelta(hours=6)) == []
+
+
+def test_a_holiday_stands_for_the_slot_that_moves_since_a_later_setting(tmp_path: Path) -> None:
+    with stores.opened(tmp_path / "paper.db", at=HOLIDAY - timedelta(days=3)) as store:
+        tuesday = HOLIDAY + timedelta(days=1, hours=6)
+        moved = Settings(schedule=Schedule(on_holiday="next_session"))
+        assert "is missing" in reasons(store, now=tuesday, settings=moved)[0]
+        run(store, Outcome.SKIPPED, "holiday", at=HOLIDAY, slot=HOLIDAY.date())
+        assert reasons(store, now=tuesday, settings=moved) == []
 
 
 def test_a_pause_needs_nobody_and_is_shown(store: Store) -> None:

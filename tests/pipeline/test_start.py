@@ -130,6 +130,17 @@ def test_each_slot_since_the_setting_up_gets_a_row_oldest_first(home: Home) -> N
     assert {run.trigger for run in home.runs()} == {Trigger.CRON}
 
 
+def test_a_holiday_that_has_its_row_is_not_told_again_once_slots_move(home: Home) -> None:
+    tuesday = datetime(2026, 1, 20, 20, tzinfo=UTC)
+    home.start_scheduled(tuesday - timedelta(days=1))
+    rows = home.runs()
+    assert (rows[-1].cause, rows[-1].slot) == ("holiday", tuesday.date() - timedelta(days=1))
+    schedule = replace(home.monday.settings.schedule, on_holiday="next_session")
+    home.monday.settings = replace(home.monday.settings, schedule=schedule)
+    assert home.start_scheduled(tuesday) == StartResult()
+    assert home.runs() == rows
+
+
 @pytest.mark.parametrize("problem", [None, Unavailable("the source is down")], ids=["finished", "failed"])
 def test_the_slots_up_to_one_with_a_run_are_accounted_for_already(home: Home, problem: Spy32Error | None) -> None:
     home.problem = problem

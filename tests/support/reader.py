@@ -72,11 +72,17 @@ class ReadingApp:
     """Stands in for `wiring.App`. Without a width there is no terminal."""
 
     def __init__(
-        self, home: Path, *, width: int | None = None, now: datetime = NOW, held: tuple[str, ...] = ()
+        self,
+        home: Path,
+        *,
+        width: int | None = None,
+        now: datetime = NOW,
+        held: tuple[str, ...] = (),
+        settings: Settings | None = None,
     ) -> None:
         self.locations = locations({}, str(home))
         self.database = self.locations.database(Mode.PAPER)
-        self.settings = Settings()
+        self.settings = settings or Settings()
         self.locks = HeldLocks(*held)
         self.now = now
         self.stop: str | None = None
