@@ -238,13 +238,12 @@ def next_starts(
     count: int = 10,
 ) -> tuple[SlotStart, ...]:
     """Return the first start of `jobs` in each of the next `count` slots on session days."""
-    slots = islice(slots_after(now, schedule, environment), count)
-    return tuple(SlotStart(slot=slot, start=_first_start(jobs, zone, slot)) for slot in slots)
-
-
-def _first_start(jobs: Sequence[CronJob], zone: tzinfo, slot: Slot) -> datetime | None:
-    firsts = (next(start_times(job, zone, slot.opens, slot.closes), None) for job in jobs)
-    return min((start for start in firsts if start is not None), default=None)
+    found = []
+    for slot in islice(slots_after(now, schedule, environment), count):
+        firsts = (next(start_times(job, zone, slot.opens, slot.closes), None) for job in jobs)
+        first = min((start for start in firsts if start is not None), default=None)
+        found.append(SlotStart(slot=slot, start=first))
+    return tuple(found)
 
 
 @value

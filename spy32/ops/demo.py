@@ -106,7 +106,8 @@ def _play(out: "Console", env: Mapping[str, str], home: Path, steps: Sequence[St
             env=clean,
             check=False,
             stdout=None if step.is_shown else subprocess.DEVNULL,
-            **({"input": step.typed, "text": True} if step.typed else {"stdin": subprocess.DEVNULL}),
+            input=step.typed,
+            text=True,
         )
         if ended.returncode:
             raise Spy32Error(f"the demo's `spy32 {step.words[0]}` ended with {ended.returncode}; its home is {home}")

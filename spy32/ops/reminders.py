@@ -77,18 +77,18 @@ def _week(store: "Store", now: datetime) -> Iterator[NoticeText]:
         return
     trades = store.trades.select()
     runs = (run for run in store.history.summaries(limit=WEEK_RUNS, since=monday) if run.started_at < last.option_close)
+
+    def is_in_week(at: datetime | None) -> bool:
+        return at is not None and monday <= market_date(at) <= last.day
+
     open_now = [trade for trade in trades if trade.state in OPEN_STATES]
     yield notices.week_notice(
         store.core.mode,
         notices.Week(
             monday=monday,
             runs=tuple(sorted(runs, key=lambda run: run.id)),
-            opened=sum(monday <= market_date(trade.opened_at) <= last.day for trade in trades),
-            ended=[
-                trade
-                for trade in trades
-                if trade.closed_at is not None and monday <= market_date(trade.closed_at) <= last.day
-            ],
+            opened=sum(is_in_week(trade.opened_at) for trade in trades),
+            ended=[trade for trade in trades if is_in_week(trade.closed_at)],
             open_trades=len(open_now),
             open_risk=sum((trade.max_loss for trade in open_now), Decimal(0)),
             head=store.audit.head(),

@@ -33,17 +33,13 @@ def load_setup_time(locations: Locations, mode: Mode) -> datetime | None:
         return datetime.fromisoformat(_marker_path(locations, mode).read_text(encoding="utf-8").strip())
     if any(locations.database(each).exists() for each in Mode):
         return None
-    changed = [_file_changed_at(path) for path in (locations.config, locations.dotenv)]
-    return min((at for at in changed if at is not None), default=None)
+    changed = []
+    for path in (locations.config, locations.dotenv):
+        with suppress(OSError):
+            # Unlike the modification time, a copy does not take it along.
+            changed.append(datetime.fromtimestamp(path.stat().st_ctime, UTC))
+    return min(changed, default=None)
 
 
 def _marker_path(locations: Locations, mode: Mode) -> Path:
     return locations.state / f"set-up-{mode}"
-
-
-def _file_changed_at(path: Path) -> datetime | None:
-    """Return the file's change time (ctime). Unlike the modification time, a copy does not take it along."""
-    try:
-        return datetime.fromtimestamp(path.stat().st_ctime, UTC)
-    except OSError:
-        return None

@@ -113,8 +113,7 @@ class SourceAnswers:
         name = self._request.underlying
 
         def ask(source: Market) -> SourceChain:
-            days = _neighbours(source.expirations(name), day)
-            return SourceChain(chain=_load_chain_days(source, name, days, day), target=day)
+            return SourceChain(chain=_load_around(source, name, source.expirations(name), day), target=day)
 
         inquiry = Inquiry("expiration", (source,), ask)
         self._round.run([inquiry])
@@ -181,14 +180,17 @@ def _load_chain(source: Market, request: CollectRequest) -> SourceChain:
     """Return the source's chain around the expiration nearest the target. Raises `Unusable` without one."""
     expirations = source.expirations(request.underlying)
     target, *others = _near_expirations(expirations, request.today, request.settings)
-    chain = _load_chain_days(source, request.underlying, _neighbours(expirations, target), target)
+    chain = _load_around(source, request.underlying, expirations, target)
     if chain.underlying != request.underlying:
         raise Unusable(f"asked for {request.underlying}, the source {source.name} answered {chain.underlying}")
     return SourceChain(chain=chain, target=target, others=tuple(others[:MAX_OTHERS]))
 
 
-def _load_chain_days(source: Market, underlying: str, days: tuple[date, ...], target: date) -> Chain:
-    """Return the chain with the target's neighbours, or of the target alone when a neighbour is unusable."""
+def _load_around(source: Market, underlying: str, expirations: tuple[date, ...], target: date) -> Chain:
+    """Return the chain of the target with the expirations before and after it; alone when one of those is unusable."""
+    listed = sorted(expirations)
+    place = listed.index(target)
+    days = tuple(listed[max(place - 1, 0) : place + 2])
     try:
         return source.chain(underlying, days)
     except Unusable:
@@ -206,13 +208,6 @@ def _near_expirations(expirations: tuple[date, ...], today: date, settings: Sett
     distances = sorted((days_to_expiration(day, today) for day in expirations), key=lambda days: abs(days - target_dte))
     hint = f"the nearest is {distances[0]} days away" if distances else "none is listed"
     raise Unusable(f"no expiration within {tolerance} days of {target_dte} days: {hint}", gate="expiration")
-
-
-def _neighbours(expirations: tuple[date, ...], target: date) -> tuple[date, ...]:
-    """Return the target with the expirations before and after it."""
-    days = sorted(expirations)
-    place = days.index(target)
-    return tuple(days[max(place - 1, 0) : place + 2])
 
 
 def _load_volatility_levels(source: Market, levels: dict[str, Metric], today: date) -> dict[str, Metric] | None:

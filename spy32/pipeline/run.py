@@ -82,31 +82,34 @@ def run(context: RunContext) -> Run:
     """
     runner = StepRunner(context)
     try:
-        ending, code = _run_steps(runner)
+        ending = _run_steps(runner)
         runner.skip_to("notify")
         runner.run_step("notify", lambda: notify(context, ending))
     except TERMINATIONS:
-        end = RunEnd(outcome=Outcome.INTERRUPTED, cause=Cause.STOPPED, reasons=("stopped by a signal",))
-        _finish_run(context, end, ExitCode.INTERRUPTED)
+        end = RunEnd(
+            outcome=Outcome.INTERRUPTED,
+            cause=Cause.STOPPED,
+            reasons=("stopped by a signal",),
+            code=ExitCode.INTERRUPTED,
+        )
+        _finish_run(context, end)
         notify(context, end)
         raise
-    finished = _finish_run(context, ending, code)
+    finished = _finish_run(context, ending)
     if runner.question is not None:
         # The run has ended, so an interruption here does not change it.
         ask_shadow_models(context, *runner.question)
     return finished
 
 
-def _run_steps(runner: StepRunner) -> tuple[Proposal | RunEnd, int]:
-    """Return the result of the steps and the exit code."""
+def _run_steps(runner: StepRunner) -> Proposal | RunEnd:
     try:
-        return _weekly_steps(runner), ExitCode.OK
+        return _weekly_steps(runner)
     except _EndOfRun as end:
-        # The code is 0 for no trade; it is not 0 when the analyst failed.
-        return end.run_end, end.run_end.code
+        return end.run_end
     except Spy32Error as error:
         cause = Cause.DATA if runner.steps_done > 1 else Cause.ACCOUNT
-        return RunEnd(outcome=Outcome.FAILED, cause=cause, reasons=(error.message,)), error.code
+        return RunEnd(outcome=Outcome.FAILED, cause=cause, reasons=(error.message,), code=error.code)
 
 
 def _weekly_steps(runner: StepRunner) -> Proposal:
@@ -122,13 +125,10 @@ def _weekly_steps(runner: StepRunner) -> Proposal:
     return runner.run_step("prepare", lambda: prepare(context, market, candidate, ruling, chosen))
 
 
-def _finish_run(context: RunContext, ending: Proposal | RunEnd, code: int) -> Run:
-    run_end = ending if isinstance(ending, RunEnd) else None
-    return context.store.runs.finish(
-        context.run_id,
-        outcome=run_end.outcome if run_end is not None else Outcome.PROPOSED,
-        cause=run_end.cause if run_end is not None else None,
-        reasons=run_end.reasons if run_end is not None else (),
-        exit_code=code,
-        at=context.clock(),
+def _finish_run(context: RunContext, ending: Proposal | RunEnd) -> Run:
+    runs, run_id, now = context.store.runs, context.run_id, context.clock()
+    if isinstance(ending, Proposal):
+        return runs.finish(run_id, outcome=Outcome.PROPOSED, at=now)
+    return runs.finish(
+        run_id, outcome=ending.outcome, cause=ending.cause, reasons=ending.reasons, exit_code=ending.code, at=now
     )

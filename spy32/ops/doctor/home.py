@@ -113,21 +113,21 @@ def check_trades(context: DoctorContext) -> Diagnosis:
     """No trade is over, assigned, or about to end; one on a recorded market has a clock of its own."""
     store = context.store
     today = market_date(context.now)
-    assigned = [trade.id for trade in store.trades.select(TradeState.ASSIGNED)]
-    left = {
-        trade.id: (last_trading_day(trade.expiration), trade.expiration)
+    assigned = store.trades.select(TradeState.ASSIGNED)
+    left = [
+        trade
         for trade in store.trades.select(TradeState.OPEN, TradeState.CLOSING)
         if not store.proposals.get(trade.proposal_id).is_recorded
-    }
-    over = [number for number, (last, _) in left.items() if last < today]
+    ]
+    over = [trade for trade in left if last_trading_day(trade.expiration) < today]
     if over or assigned:
-        texts = [f"T{number} is still open and its expiration is over" for number in over]
-        texts += [f"T{number} was assigned" for number in assigned]
-        return failure("; ".join(texts), f"spy32 manage T{(over + assigned)[0]}")
-    soon = {number: end for number, (last, end) in left.items() if sessions_between(today, last) <= SOON_SESSIONS}
+        texts = [f"T{trade.id} is still open and its expiration is over" for trade in over]
+        texts += [f"T{trade.id} was assigned" for trade in assigned]
+        return failure("; ".join(texts), f"spy32 manage T{[*over, *assigned][0].id}")
+    soon = [trade for trade in left if sessions_between(today, last_trading_day(trade.expiration)) <= SOON_SESSIONS]
     if soon:
-        listed = ", ".join(f"T{number} on {end}" for number, end in soon.items())
-        return warning(f"within {SOON_SESSIONS} sessions expires {listed}", f"spy32 exits T{next(iter(soon))}")
+        listed = ", ".join(f"T{trade.id} on {trade.expiration}" for trade in soon)
+        return warning(f"within {SOON_SESSIONS} sessions expires {listed}", f"spy32 exits T{soon[0].id}")
     return success(f"none of {len(left)} open trades on a live market expires within {SOON_SESSIONS} sessions")
 
 

@@ -1,5 +1,6 @@
 """Checks of the installation, the settings, the files, and the tables that end some day."""
 
+import operator
 import re
 from datetime import timedelta
 
@@ -22,6 +23,7 @@ EVENT_DAYS = 45
 """Days of events that must be known: a trade of 32 days, and a fortnight in which to add more."""
 DIVIDEND_DAYS = 100
 """Days since the last known ex-date of SPY after which one is missing: a quarter, and a week."""
+BOUNDS = {">=": operator.ge, "<": operator.lt}
 VERSION_PART = re.compile(r"(>=|<=|==|<|>|~=|!=)\s*([\d.]+)")
 
 
@@ -38,10 +40,8 @@ def check_packages(context: DoctorContext) -> Diagnosis:
 def _fits(package: Package) -> bool:
     """Whether the version is at least each lower and below each upper bound; other marks are pip's to judge."""
     have = _version(package.installed or "")
-    bounds = [(mark, _version(text)) for mark, text in VERSION_PART.findall(package.needs)]
-    return all(have >= bound for mark, bound in bounds if mark == ">=") and all(
-        have < bound for mark, bound in bounds if mark == "<"
-    )
+    bounds = [(BOUNDS.get(mark), _version(text)) for mark, text in VERSION_PART.findall(package.needs)]
+    return all(fits(have, bound) for fits, bound in bounds if fits is not None)
 
 
 def _version(text: str) -> tuple[int, ...]:

@@ -1,6 +1,7 @@
 """Checks of the crontab, the cron daemon, and the timers of systemd that may stand in for them."""
 
 import shlex
+from itertools import pairwise, takewhile
 from pathlib import Path
 
 from spy32.errors import BadSettings, StoreError
@@ -116,16 +117,11 @@ def _program(job: CronJob) -> Path | None:
         words = list(lexer)
     except ValueError:
         raise BadSettings(f"the command of the crontab has an open quote: {job.command}") from None
-    words = words[: words.index("analyze")] if "analyze" in words else []
-    before = ["", *words]
-    named = [
-        number
-        for number, word in enumerate(words)
-        if Path(word).name == "spy32" and not word.startswith("-") and before[number] != "--home"
-    ]
-    if not named:
-        return None
-    program = words[named[-1]]
-    if before[named[-1]] == "-m":
-        program = next((word for word in reversed(words[: named[-1]]) if not word.startswith("-")), "")
+    program = previous = ""
+    for before, word in pairwise(["", *takewhile(lambda word: word != "analyze", words)]):
+        if word.startswith("-"):
+            continue
+        if Path(word).name == "spy32" and before != "--home":
+            program = previous if before == "-m" else word
+        previous = word
     return Path(program) if program.startswith("/") else None
