@@ -114,7 +114,7 @@ def check_moon(context: GateContext) -> Gate:
     return passed_gate("moon", "full", "any")
 """
 MENU_RULE = """
-def _check_odd_strike(pair: Vertical, terms: MenuTerms) -> Violation:
+def _check_odd_strike(pair: PricedSpread, terms: MenuTerms) -> Violation:
     return (f"{pair.short.strike}", "even") if pair.short.strike % 2 else None
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from itertools import chain, cycle
 from typing import TYPE_CHECKING
 
 from spy32.domain.market import Chain, Right
 from spy32.domain.outlook import TradingCost
-from spy32.domain.proposals import Finding
 from spy32.domain.spreads import MULTIPLIER, Action, Candidate, ExpectedValue, Leg, LegView, Spread, Strategy
 from spy32.domain.value import value
 from spy32.options.spreads import breakevens, max_loss
@@ -52,23 +52,34 @@ class TradableLeg:
 
 
 @value
-class Vertical:
+class PricedSpread:
     """A vertical or iron condor that is not a candidate yet. Prices are credits, dollars per share, a debit is
     negative; `width` is dollars, of an iron condor that of its widest wing."""
 
     strategy: Strategy
-    short: TradableLeg
-    long: TradableLeg
-    width: Decimal
-    natural: Decimal
-    mid: Decimal
+    sides: tuple[tuple[TradableLeg, TradableLeg], ...]
+    """The sold and the bought leg of a vertical, or of the put and then of the call side of an iron condor."""
     floor: Decimal
-    sides: "tuple[Vertical, ...]" = ()
-    """Put and call side of an iron condor, whose put is `short` and `long`; empty for a vertical."""
 
     @property
-    def verticals(self) -> "tuple[Vertical, ...]":
-        return self.sides or (self,)
+    def short(self) -> TradableLeg:
+        return self.sides[0][0]
+
+    @property
+    def long(self) -> TradableLeg:
+        return self.sides[0][1]
+
+    @property
+    def width(self) -> Decimal:
+        return max(abs(short.strike - long.strike) for short, long in self.sides)
+
+    @property
+    def natural(self) -> Decimal:
+        return sum((short.bid - long.ask for short, long in self.sides), Decimal(0))
+
+    @property
+    def mid(self) -> Decimal:
+        return sum((short.mid - long.mid for short, long in self.sides), Decimal(0))
 
 
 @value
@@ -86,52 +97,28 @@ class MenuTerms:
     has_open_interest: bool
 
     @classmethod
-    def derive(cls, chain: Chain, settings: Settings) -> "MenuTerms":
+    def derive(cls, quoted: Chain, settings: Settings) -> "MenuTerms":
         """Return the terms for this chain, whose contracts are of one root."""
-        root = next((quote.root for quote in chain.quotes), chain.underlying)
+        root = next((quote.root for quote in quoted.quotes), quoted.underlying)
         return cls(
             settings=settings,
-            scale=Decimal(str(chain.spot)) / REFERENCE_SPOT,
-            spot=chain.spot,
-            grid=max(MIN_GRID, Decimal(str(strike_step(chain.quotes, chain.spot)))),
+            scale=Decimal(str(quoted.spot)) / REFERENCE_SPOT,
+            spot=quoted.spot,
+            grid=max(MIN_GRID, Decimal(str(strike_step(quoted.quotes, quoted.spot)))),
             tick=spread_tick(root, settings.execution),
             # A source without open interest sends zeros, so all zeros means missing, not illiquid.
-            has_open_interest=any(quote.open_interest for quote in chain.quotes if quote.open_interest is not None),
+            has_open_interest=any(quote.open_interest for quote in quoted.quotes if quote.open_interest is not None),
         )
 
-    def pair(self, strategy: Strategy, short: TradableLeg, long: TradableLeg) -> Vertical:
-        """Return the vertical of two legs, with natural price, mid and floor."""
-        natural, mid = short.bid - long.ask, short.mid - long.mid
-        return Vertical(
-            strategy=strategy,
-            short=short,
-            long=long,
-            width=abs(short.strike - long.strike),
-            natural=natural,
-            mid=mid,
-            floor=self._floor(natural, mid),
-        )
+    def price(self, strategy: Strategy, *sides: tuple[TradableLeg, TradableLeg]) -> PricedSpread:
+        """Return the spread of these sides. The floor of an iron condor is of the whole price, as one order has it."""
+        pair = PricedSpread(strategy=strategy, sides=sides, floor=Decimal(0))
+        floor = floor_credit(pair.natural, pair.mid, self.settings.execution.floor_share, self.tick)
+        return replace(pair, floor=floor)
 
-    def condor(self, puts: Vertical, calls: Vertical) -> Vertical:
-        """Return the iron condor of a put and a call side. Its floor is of the whole price, as one order has it."""
-        natural, mid = puts.natural + calls.natural, puts.mid + calls.mid
-        return Vertical(
-            strategy=Strategy.IRON_CONDOR,
-            short=puts.short,
-            long=puts.long,
-            width=max(puts.width, calls.width),
-            natural=natural,
-            mid=mid,
-            floor=self._floor(natural, mid),
-            sides=(puts, calls),
-        )
-
-    def _floor(self, natural: Decimal, mid: Decimal) -> Decimal:
-        return floor_credit(natural, mid, self.settings.execution.floor_share, self.tick)
-
-    def costs(self, pair: Vertical) -> tuple[Decimal, Decimal]:
+    def costs(self, pair: PricedSpread) -> tuple[Decimal, Decimal]:
         """Return the costs to open, and to open and close, dollars per contract."""
-        legs, costs, root = 2 * len(pair.verticals), self.settings.costs, pair.short.view.quote.root
+        legs, costs, root = 2 * len(pair.sides), self.settings.costs, pair.short.view.quote.root
         return opening_costs(1, costs, root, legs), round_trip_costs(1, costs, root, legs)
 
 
@@ -139,70 +126,68 @@ Violation = tuple[str, str] | None
 """Figure and limit of a rule that rejects the spread, as text; None when the spread passes."""
 
 
-def _check_delta(pair: Vertical, terms: MenuTerms) -> Violation:
+def _check_delta(pair: PricedSpread, terms: MenuTerms) -> Violation:
     low, high = terms.settings.choice.delta_low, terms.settings.choice.delta_high
-    deltas = (side.short.delta for side in pair.verticals)
+    deltas = (short.delta for short, _ in pair.sides)
     return next(((f"{delta:.4f}", f"{low:.2f} to {high:.2f}") for delta in deltas if not low <= delta <= high), None)
 
 
-def _check_width(pair: Vertical, terms: MenuTerms) -> Violation:
+def _check_width(pair: PricedSpread, terms: MenuTerms) -> Violation:
     choice = terms.settings.choice
     low, high = choice.width_low * terms.scale, choice.width_high * terms.scale
-    for side in pair.verticals:
-        if not low - terms.grid / 2 <= side.width <= high + terms.grid / 2:
-            return f"{side.width}", f"{low:.2f} to {high:.2f}, to the nearest listed strike"
+    for short, long in pair.sides:
+        width = abs(short.strike - long.strike)
+        if not low - terms.grid / 2 <= width <= high + terms.grid / 2:
+            return f"{width}", f"{low:.2f} to {high:.2f}, to the nearest listed strike"
     return None
 
 
-def _check_leg_quotes(pair: Vertical, terms: MenuTerms) -> Violation:
-    for leg in (leg for side in pair.verticals for leg in (side.short, side.long)):
+def _check_leg_quotes(pair: PricedSpread, terms: MenuTerms) -> Violation:
+    for leg in chain.from_iterable(pair.sides):
         allowed = max_leg_width(leg.mid, terms.spot, terms.settings.choice)
         if not leg.ask - leg.bid <= allowed:
             return f"{leg.strike} is {leg.ask - leg.bid} wide", f"{allowed:.2f}"
     return None
 
 
-def _check_open_interest(pair: Vertical, terms: MenuTerms) -> Violation:
+def _check_open_interest(pair: PricedSpread, terms: MenuTerms) -> Violation:
     if not terms.has_open_interest:
         return None
     minimum = terms.settings.choice.open_interest
-    for side in pair.verticals:
-        open_interest = side.short.view.quote.open_interest
+    for short, _ in pair.sides:
+        open_interest = short.view.quote.open_interest
         if open_interest is None or open_interest < minimum:
             return "missing" if open_interest is None else f"{open_interest}", f"{minimum}"
     return None
 
 
-def _check_natural_credit(pair: Vertical, terms: MenuTerms) -> Violation:
+def _check_natural_credit(pair: PricedSpread, terms: MenuTerms) -> Violation:
     if pair.strategy.is_debit:
         return None
-    return next(((f"{side.natural}", "above 0") for side in pair.verticals if not side.natural > 0), None)
+    credits = (short.bid - long.ask for short, long in pair.sides)
+    return next(((f"{credit}", "above 0") for credit in credits if not credit > 0), None)
 
 
 def _premium_rule(rule: str) -> "MenuRule":
-    def judge(pair: Vertical, terms: MenuTerms) -> Violation:
-        findings: list[Finding] = [
-            finding
-            for finding in check_premium(pair.floor, pair.width, terms.costs(pair)[1], terms.settings.choice)
-            if finding.rule == rule
-        ]
-        return (findings[0].figure, findings[0].limit) if findings else None
+    def judge(pair: PricedSpread, terms: MenuTerms) -> Violation:
+        findings = check_premium(pair.floor, pair.width, terms.costs(pair)[1], terms.settings.choice)
+        return next(((finding.figure, finding.limit) for finding in findings if finding.rule == rule), None)
 
     return judge
 
 
-def _check_credit_below_width(pair: Vertical, terms: MenuTerms) -> Violation:
+def _check_credit_below_width(pair: PricedSpread, terms: MenuTerms) -> Violation:
     start = round_up_to_tick(pair.mid, terms.tick)
     return None if start < pair.width else (f"{start}", f"below {pair.width}")
 
 
-def _check_debit_above_zero(pair: Vertical, terms: MenuTerms) -> Violation:
+def _check_debit_above_zero(pair: PricedSpread, terms: MenuTerms) -> Violation:
     """A debit that rounds to nothing at the mid is no price that an order can have."""
     start = round_up_to_tick(pair.mid, terms.tick)
     return (f"{-start}", "above 0") if pair.strategy.is_debit and not start < 0 else None
 
 
-MenuRule = Callable[[Vertical, MenuTerms], Violation]
+MenuRule = Callable[[PricedSpread, MenuTerms], Violation]
 
 MENU_RULES: tuple[tuple[str, MenuRule], ...] = (
     ("delta", _check_delta),
@@ -219,7 +204,7 @@ MENU_RULES: tuple[tuple[str, MenuRule], ...] = (
 )
 
 
-def first_violation(pair: Vertical, terms: MenuTerms) -> tuple[str, str, str] | None:
+def first_violation(pair: PricedSpread, terms: MenuTerms) -> tuple[str, str, str] | None:
     """Return rule, figure and limit of the first rule that rejects the spread; None when all pass."""
     for rule, judge in MENU_RULES:
         violation = judge(pair, terms)
@@ -228,11 +213,10 @@ def first_violation(pair: Vertical, terms: MenuTerms) -> tuple[str, str, str] | 
     return None
 
 
-def build_spread(pair: Vertical, underlying: str) -> Spread:
+def build_spread(pair: PricedSpread, underlying: str) -> Spread:
     """Return the opening spread: sell the short legs, buy the long ones. A debit spread names the bought leg first."""
-    parts = [
-        part for side in pair.verticals for part in ((side.short, Action.SELL_TO_OPEN), (side.long, Action.BUY_TO_OPEN))
-    ]
+    actions = cycle((Action.SELL_TO_OPEN, Action.BUY_TO_OPEN))
+    parts = list(zip(chain.from_iterable(pair.sides), actions, strict=False))
     if pair.strategy.is_debit:
         parts.reverse()
     legs = tuple(
@@ -249,7 +233,7 @@ def build_spread(pair: Vertical, underlying: str) -> Spread:
 
 
 def build_candidate(
-    pair: Vertical, name: str, underlying: str, smile: "Smile", density: "Density", terms: MenuTerms
+    pair: PricedSpread, name: str, underlying: str, smile: "Smile", density: "Density", terms: MenuTerms
 ) -> Candidate:
     """Return the candidate as the analyst and the person see it, with id `name`.
 
@@ -276,7 +260,7 @@ def build_candidate(
         costs=costs,
         costs_round_trip=costs_round_trip,
         worthless_market=_probability_between(_untouched_range(spread), density),
-        calls=tuple(leg.view for side in pair.sides[1:] for leg in (side.short, side.long)),
+        calls=tuple(leg.view for leg in chain.from_iterable(pair.sides[1:])),
     )
     cost = trading_cost(candidate, smile.discount, terms.settings)
     return replace(candidate, ev=ExpectedValue(market_expiry=cost.total))

@@ -11,7 +11,7 @@ from spy32.domain.market import Chain, Right
 from spy32.domain.proposals import Finding
 from spy32.domain.spreads import Candidate, LegView, Menu, RejectedSpread, Strategy
 from spy32.domain.value import value
-from spy32.rules.candidates import MenuTerms, TradableLeg, Vertical, build_candidate, first_violation
+from spy32.rules.candidates import MenuTerms, PricedSpread, TradableLeg, build_candidate, first_violation
 from spy32.rules.pricing import bid_and_ask
 from spy32.settings import Settings
 
@@ -30,6 +30,10 @@ SIDES: Mapping[Strategy, tuple[Strategy, ...]] = {
 """The verticals that a strategy is made of."""
 LETTERS, DIGITS = "ABCDEFGHJKMNPQRSTUVWXYZ", "23456789"
 """Characters of ids, without I, L, O, 0 and 1, which are mistaken for each other."""
+
+
+SpreadsByStrikes = dict[tuple[Decimal, ...], PricedSpread]
+"""By the strikes of their legs, as `PricedSpread.sides` has them."""
 
 
 class RandomSource(Protocol):
@@ -64,13 +68,18 @@ class Ladder:
 def build_menu(chain: Chain, smile: "Smile", settings: Settings, *, rng: RandomSource, seed: int) -> Menu:
     """Return the menu of a chain of one expiration. The same chain, settings and `rng` state give the same menu."""
     terms = MenuTerms.derive(chain, settings)
-    chosen: list[Vertical] = []
+    chosen: list[PricedSpread] = []
     rejected_spreads: list[RejectedSpread] = []
     for strategy in settings.choice.strategies:
         accepted, rejected = _select_side([build_ladder(chain, smile, side) for side in SIDES[strategy]], terms)
         chosen += accepted
         rejected_spreads += rejected
-    candidates = _build_candidates(chosen, chain, smile, terms, rng)
+    candidates: list[Candidate] = []
+    if chosen:
+        from spy32.options.density import implied_density
+
+        density, ids = implied_density(smile), _candidate_ids(rng)
+        candidates = [build_candidate(pair, next(ids), chain.underlying, smile, density, terms) for pair in chosen]
     rng.shuffle(candidates)
     notes = tuple(_menu_notes(candidates, terms))
     return Menu(candidates=tuple(candidates), dropped=tuple(rejected_spreads), seed=seed, notes=notes)
@@ -85,18 +94,12 @@ def exclude_candidates(menu: Menu, refused: Mapping[str, Finding]) -> Menu:
     if not refused:
         return menu
     remaining = tuple(candidate for candidate in menu.candidates if candidate.id not in refused)
-    excluded = [
-        RejectedSpread(
-            strategy=candidate.spread.strategy,
-            short_strike=candidate.spread.short.strike,
-            long_strike=candidate.spread.long.strike,
-            rule=refused[candidate.id].rule,
-            figure=_add_calls(refused[candidate.id].figure, [leg.quote.strike for leg in candidate.calls]),
-            limit=refused[candidate.id].limit,
-        )
-        for candidate in menu.candidates
-        if candidate.id in refused
-    ]
+    excluded = []
+    for candidate in menu.candidates:
+        if (finding := refused.get(candidate.id)) is not None:
+            strikes = [view.quote.strike for view in candidate.views.values()]
+            violation = finding.rule, finding.figure, finding.limit
+            excluded.append(_rejected_spread(candidate.spread.strategy, strikes, *violation))
     return replace(
         menu,
         candidates=remaining,
@@ -129,9 +132,8 @@ def build_ladder(chain: Chain, smile: "Smile", strategy: Strategy) -> Ladder:
         if not (isfinite(iv) and isfinite(delta)):
             continue
         view = LegView(quote=quote, iv=iv, delta=delta)
-        legs[quote.strike] = TradableLeg(
-            view=view, bid=quote_sides[0], ask=quote_sides[1], mid=(quote_sides[0] + quote_sides[1]) / 2
-        )
+        bid, ask = quote_sides
+        legs[quote.strike] = TradableLeg(view=view, bid=bid, ask=ask, mid=(bid + ask) / 2)
     return Ladder(strategy=strategy, strikes=tuple(sorted(legs)), legs=legs)
 
 
@@ -140,7 +142,7 @@ def _long_leg_is_below(strategy: Strategy) -> bool:
     return strategy in (Strategy.PUT_CREDIT, Strategy.CALL_DEBIT)
 
 
-def _select_side(ladders: Sequence[Ladder], terms: MenuTerms) -> tuple[list[Vertical], list[RejectedSpread]]:
+def _select_side(ladders: Sequence[Ladder], terms: MenuTerms) -> tuple[list[PricedSpread], list[RejectedSpread]]:
     """Return one strategy's spreads for the menu, nearest the fixed rule first, and the rejected ones.
 
     An iron condor has two ladders, and only those of the targeted strikes are judged.
@@ -148,36 +150,30 @@ def _select_side(ladders: Sequence[Ladder], terms: MenuTerms) -> tuple[list[Vert
     if len(ladders) > 1:
         targeted, grid = _condors(ladders[0], ladders[1], terms), {}
     else:
-        targeted = _verticals(_target_shorts(ladders[0], terms), ladders[0], terms)
-        grid = _verticals(_grid_shorts(ladders[0], terms), ladders[0], terms)
+        ladder, choice, (low, high) = ladders[0], terms.settings.choice, GRID_DELTAS
+        shorts = [_nearest_delta_leg(ladder, delta) for delta in choice.deltas] if ladder.legs else []
+        others_shorts = [leg for leg in ladder.legs.values() if low <= leg.delta <= high]
+        others_shorts.sort(key=lambda leg: (abs(leg.delta - choice.rule_delta), leg.strike))
+        targeted, grid = _verticals(shorts, ladder, terms), _verticals(others_shorts, ladder, terms)
     others = [pair for strikes, pair in grid.items() if strikes not in targeted][:MAX_GRID_VERTICALS]
-    accepted: list[Vertical] = []
+    accepted: list[PricedSpread] = []
     dropped: list[RejectedSpread] = []
+    nearest = f"nearest to {', '.join(f'{delta:.2f}' for delta in terms.settings.choice.deltas)}"
     for pair in (*targeted.values(), *others):
         violation = first_violation(pair, terms)
         if violation is None and _strikes(pair) not in targeted:
-            violation = _not_nearest_violation(pair, terms)
+            violation = "not_nearest", f"delta {pair.short.delta:.4f}", nearest
         if violation is None:
             accepted.append(pair)
         else:
-            dropped.append(_rejected_spread(pair, *violation))
+            dropped.append(_rejected_spread(pair.strategy, _strikes(pair), *violation))
     accepted.sort(key=lambda pair: (_rule_distance(pair, terms), pair.short.strike, pair.width))
     maximum = terms.settings.choice.per_side
     for pair in accepted[maximum:]:
-        dropped.append(
-            _rejected_spread(pair, "menu_full", f"distance {_rule_distance(pair, terms):.2f}", f"{maximum} a side")
-        )
+        violation = "menu_full", f"distance {_rule_distance(pair, terms):.2f}", f"{maximum} a side"
+        dropped.append(_rejected_spread(pair.strategy, _strikes(pair), *violation))
     dropped.sort(key=lambda spread: (spread.short_strike, spread.long_strike))
     return accepted[:maximum], dropped
-
-
-def _target_shorts(ladder: Ladder, terms: MenuTerms) -> list[TradableLeg]:
-    """Return, for each target delta, the listed strike nearest it."""
-    return (
-        [_nearest_delta_leg(ladder, target_delta) for target_delta in terms.settings.choice.deltas]
-        if ladder.legs
-        else []
-    )
 
 
 def _nearest_delta_leg(ladder: Ladder, target_delta: float) -> TradableLeg:
@@ -185,26 +181,20 @@ def _nearest_delta_leg(ladder: Ladder, target_delta: float) -> TradableLeg:
     return min(ladder.legs.values(), key=lambda leg: (abs(leg.delta - target_delta), leg.delta))
 
 
-def _grid_shorts(ladder: Ladder, terms: MenuTerms) -> list[TradableLeg]:
-    low, high = GRID_DELTAS
-    inside = [leg for leg in ladder.legs.values() if low <= leg.delta <= high]
-    return sorted(inside, key=lambda leg: (abs(leg.delta - terms.settings.choice.rule_delta), leg.strike))
-
-
-def _verticals(shorts: Sequence[TradableLeg], ladder: Ladder, terms: MenuTerms) -> dict[tuple[Decimal, ...], Vertical]:
+def _verticals(shorts: Sequence[TradableLeg], ladder: Ladder, terms: MenuTerms) -> SpreadsByStrikes:
     """Return the verticals of each short leg and the long legs nearest the target widths, by (short, long) strike."""
-    verticals: dict[tuple[Decimal, ...], Vertical] = {}
+    verticals: SpreadsByStrikes = {}
     for short in shorts:
         for width in terms.settings.choice.widths:
             long = ladder.protective_leg(short, width * terms.scale)
             if long is not None and (short.strike, long.strike) not in verticals:
-                verticals[short.strike, long.strike] = terms.pair(ladder.strategy, short, long)
+                verticals[short.strike, long.strike] = terms.price(ladder.strategy, (short, long))
     return verticals
 
 
-def _condors(puts: Ladder, calls: Ladder, terms: MenuTerms) -> dict[tuple[Decimal, ...], Vertical]:
+def _condors(puts: Ladder, calls: Ladder, terms: MenuTerms) -> SpreadsByStrikes:
     """Return, for each target delta and width, the iron condor of the put and the call side nearest them."""
-    condors: dict[tuple[Decimal, ...], Vertical] = {}
+    condors: SpreadsByStrikes = {}
     for delta in terms.settings.choice.deltas if puts.legs and calls.legs else ():
         shorts = [_nearest_delta_leg(ladder, delta) for ladder in (puts, calls)]
         for width in terms.settings.choice.widths:
@@ -213,24 +203,16 @@ def _condors(puts: Ladder, calls: Ladder, terms: MenuTerms) -> dict[tuple[Decima
                 for ladder, short in zip((puts, calls), shorts, strict=True)
             ]
             if longs[0] is not None and longs[1] is not None:
-                condor = terms.condor(
-                    terms.pair(puts.strategy, shorts[0], longs[0]), terms.pair(calls.strategy, shorts[1], longs[1])
-                )
+                condor = terms.price(Strategy.IRON_CONDOR, (shorts[0], longs[0]), (shorts[1], longs[1]))
                 condors.setdefault(_strikes(condor), condor)
     return condors
 
 
-def _strikes(pair: Vertical) -> tuple[Decimal, ...]:
-    return tuple(leg.strike for side in pair.verticals for leg in (side.short, side.long))
+def _strikes(pair: PricedSpread) -> tuple[Decimal, ...]:
+    return tuple(leg.strike for side in pair.sides for leg in side)
 
 
-def _add_calls(figure: str, strikes: Sequence[Decimal]) -> str:
-    """Return the figure of a rejected spread with the call strikes of an iron condor, which are named nowhere else."""
-    text = f" with calls {'/'.join(f'{strike.normalize():f}' for strike in strikes)}" if strikes else ""
-    return figure.removesuffix(text) + text
-
-
-def _rule_distance(pair: Vertical, terms: MenuTerms) -> float:
+def _rule_distance(pair: PricedSpread, terms: MenuTerms) -> float:
     """Return the relative distance from the fixed rule's delta plus that from its width.
 
     The spreads farthest away leave a full menu first.
@@ -241,32 +223,19 @@ def _rule_distance(pair: Vertical, terms: MenuTerms) -> float:
     return delta_distance + float(abs(pair.width - target_width) / target_width)
 
 
-def _not_nearest_violation(pair: Vertical, terms: MenuTerms) -> tuple[str, str, str]:
-    deltas = ", ".join(f"{delta:.2f}" for delta in terms.settings.choice.deltas)
-    return "not_nearest", f"delta {pair.short.delta:.4f}", f"nearest to {deltas}"
-
-
-def _rejected_spread(pair: Vertical, rule: str, figure: str, limit: str) -> RejectedSpread:
+def _rejected_spread(
+    strategy: Strategy, strikes: Sequence[Decimal], rule: str, figure: str, limit: str
+) -> RejectedSpread:
+    """Return the record of a spread. The figure names the call strikes of an iron condor, which are in no field."""
+    calls = f" with calls {'/'.join(f'{strike.normalize():f}' for strike in strikes[2:])}" if strikes[2:] else ""
     return RejectedSpread(
-        strategy=pair.strategy,
-        short_strike=pair.short.strike,
-        long_strike=pair.long.strike,
+        strategy=strategy,
+        short_strike=strikes[0],
+        long_strike=strikes[1],
         rule=rule,
-        figure=_add_calls(figure, _strikes(pair)[2:]),
+        figure=figure.removesuffix(calls) + calls,
         limit=limit,
     )
-
-
-def _build_candidates(
-    chosen: Sequence[Vertical], chain: Chain, smile: "Smile", terms: MenuTerms, rng: RandomSource
-) -> list[Candidate]:
-    if not chosen:
-        return []
-    from spy32.options.density import implied_density
-
-    distribution = implied_density(smile)
-    ids = _candidate_ids(rng)
-    return [build_candidate(pair, next(ids), chain.underlying, smile, distribution, terms) for pair in chosen]
 
 
 def _candidate_ids(rng: RandomSource) -> Iterator[str]:

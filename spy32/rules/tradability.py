@@ -13,7 +13,7 @@ from spy32.domain.market import Chain
 from spy32.domain.spreads import Strategy
 from spy32.domain.value import value
 from spy32.quality.common import median
-from spy32.rules.candidates import MENU_RULES, MenuTerms, Vertical
+from spy32.rules.candidates import MENU_RULES, MenuTerms, PricedSpread
 from spy32.rules.menu import build_ladder
 from spy32.sessions import closure_reason, days_to_expiration, near_expirations, new_york_time, session
 from spy32.settings import Settings
@@ -113,7 +113,7 @@ def _sides(choice: Choice) -> tuple[Strategy, ...]:
     return tuple(side for side in CREDIT_SIDES if side in choice.strategies or not is_vertical)
 
 
-def _quoted_spreads(chain: Chain, smile: "Smile", side: Strategy, terms: MenuTerms) -> list[Vertical]:
+def _quoted_spreads(chain: Chain, smile: "Smile", side: Strategy, terms: MenuTerms) -> list[PricedSpread]:
     """Return the different spreads of one side that pass `QUOTE_RULES`.
 
     Of each target delta and width: the leg nearest the delta within its band, with the leg nearest the width. A pair of
@@ -121,13 +121,13 @@ def _quoted_spreads(chain: Chain, smile: "Smile", side: Strategy, terms: MenuTer
     """
     choice, ladder = terms.settings.choice, build_ladder(chain, smile, side)
     shorts = [leg for leg in ladder.legs.values() if choice.delta_low <= leg.delta <= choice.delta_high]
-    found: dict[tuple[object, object], Vertical] = {}
+    found: dict[tuple[object, object], PricedSpread] = {}
     for delta in choice.deltas if shorts else ():
         short = min(shorts, key=lambda leg: (abs(leg.delta - delta), leg.delta))
         for width in choice.widths:
             long = ladder.protective_leg(short, width * terms.scale)
             if long is not None:
-                found[short.strike, long.strike] = terms.pair(side, short, long)
+                found[short.strike, long.strike] = terms.price(side, (short, long))
     return [pair for pair in found.values() if all(judge(pair, terms) is None for judge in QUOTE_RULES)]
 
 

@@ -86,7 +86,7 @@ def price_again(candidates: Sequence[Candidate], chain: Chain, smile: Smile, sna
     for candidate in candidates:
         spread = candidate.spread
         legs = ladders[spread.strategy].legs
-        pair = terms.pair(spread.strategy, legs[spread.short.strike], legs[spread.long.strike])
+        pair = terms.price(spread.strategy, (legs[spread.short.strike], legs[spread.long.strike]))
         built.append(build_candidate(pair, candidate.id, spread.underlying, smile, density, terms))
     history = total_returns(snapshot.underlying, snapshot.as_of)
     return fill_outlooks(Menu(candidates=tuple(built)), snapshot, smile, settings, history)
