@@ -12,7 +12,7 @@ from spy32.domain.outlook import Outlook
 from spy32.domain.units import Dollars, ModelDollars, Points, Price
 from spy32.domain.value import value
 
-CENT = Decimal("0.01")
+ZERO, CENT = Decimal(0), Decimal("0.01")
 MULTIPLIER = 100
 """Shares per contract (OCC standard). Adjusted contracts with another deliverable are refused when data is read."""
 
@@ -97,6 +97,15 @@ class Leg:
         """The OCC symbol."""
         return occ_symbol(self.root, self.expiration, self.right, self.strike)
 
+    @property
+    def is_sold(self) -> bool:
+        return self.action.sign > 0
+
+    @property
+    def signed_quantity(self) -> int:
+        """Contracts per spread that the leg adds to a position; negative when sold."""
+        return -self.action.sign * self.quantity
+
 
 def whole_order(legs: Iterable[Leg], quantity: int) -> tuple[Leg, ...]:
     """The legs with their contracts of the whole order, not of one spread."""
@@ -123,7 +132,7 @@ def value_bounds(legs: Sequence[Leg]) -> tuple[Points, Points]:
     """Return the least and the most that the legs are worth at expiration, dollars per share: -width to 0 for a credit,
     of the widest vertical since only one side of an iron condor ends in the money; 0 to width for a debit."""
     width = max_width(legs)
-    return (-width, Decimal(0)) if price_effect(legs) > 0 else (Decimal(0), width)
+    return (-width, ZERO) if price_effect(legs) > 0 else (ZERO, width)
 
 
 def _verticals(legs: Sequence[Leg]) -> list[tuple[int, Decimal]]:
@@ -160,8 +169,7 @@ class Spread:
             raise ValueError("the legs of a spread share one expiration")
         if len({leg.symbol for leg in self.legs}) != len(self.legs):
             raise ValueError("the legs of a spread are different contracts")
-        sells = [leg for leg in self.legs if leg.action.sign > 0]
-        if len(sells) * 2 != len(self.legs):
+        if len(self.shorts) * 2 != len(self.legs):
             raise ValueError("every short leg is covered by a long one")
 
     @property
@@ -176,7 +184,7 @@ class Spread:
     @property
     def long(self) -> Leg:
         """The first bought leg."""
-        return next(leg for leg in self.legs if leg.action.sign < 0)
+        return next(leg for leg in self.legs if not leg.is_sold)
 
     @property
     def right(self) -> Right:
@@ -185,7 +193,7 @@ class Spread:
 
     @property
     def shorts(self) -> tuple[Leg, ...]:
-        return tuple(leg for leg in self.legs if leg.action.sign > 0)
+        return tuple(leg for leg in self.legs if leg.is_sold)
 
     @property
     def width(self) -> Points:

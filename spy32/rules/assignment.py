@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from spy32.domain.market import Dividend, Right
 from spy32.domain.orders import Adoption, Disposal, Trade, Transaction, TransactionKind
-from spy32.domain.spreads import MULTIPLIER, Leg, Position
+from spy32.domain.spreads import MULTIPLIER, ZERO, Leg, Position
 from spy32.domain.value import value
 from spy32.lifecycle import TradeState
 from spy32.rules.margin import expiration_value, has_uncovered_calls
@@ -68,16 +68,16 @@ def assigned_position(
     counts = ((leg, spreads * leg.quantity - _contracts(lines, leg.symbol)) for leg in trade.legs)
     ticker = next((line.ticker for line in lines if line.is_option), "")
     shares = [line for line in lines if not line.is_option]
-    earlier = sum((part.gross for part in known if part.state is not TradeState.ASSIGNED), Decimal(0))
-    bought_back = (trade.debit or Decimal(0)) * trade.closed_quantity
+    earlier = sum((part.gross for part in known if part.state is not TradeState.ASSIGNED), ZERO)
+    bought_back = (trade.debit or ZERO) * trade.closed_quantity
     premium = (trade.credit * trade.quantity - bought_back) * MULTIPLIER
     incoming, outgoing = undelivered_shares(lines)
     return AssignedPosition(
         trade=trade,
         ticker=ticker,
-        shares=int(sum((line.signed_quantity for line in shares), Decimal(0))),
+        shares=int(sum((line.signed_quantity for line in shares), ZERO)),
         legs=tuple((leg, count) for leg, count in counts if count),
-        cash=premium + earlier + sum((line.gross for line in lines), Decimal(0)),
+        cash=premium + earlier + sum((line.gross for line in lines), ZERO),
         incoming=incoming,
         outgoing=outgoing,
         since=min((line.at for line in lines), default=trade.opened_at),
@@ -98,7 +98,7 @@ def undelivered_shares(lines: Sequence[Transaction]) -> tuple[int, int]:
 
 
 def _contracts(lines: Sequence[Transaction], symbol: str) -> int:
-    return int(sum((line.quantity for line in lines if line.symbol == symbol), Decimal(0)))
+    return int(sum((line.quantity for line in lines if line.symbol == symbol), ZERO))
 
 
 # What it risks.
@@ -112,8 +112,8 @@ def worst_loss(position: AssignedPosition) -> Decimal | None:
     held = position.positions
     if has_uncovered_calls(held):
         return None
-    worst = min(expiration_value(held, price) for price in (Decimal(0), *(leg.strike for leg, _ in position.legs)))
-    return max(position.trade.fees - position.cash - worst + _undelivered_cost(position), Decimal(0))
+    worst = min(expiration_value(held, price) for price in (ZERO, *(leg.strike for leg, _ in position.legs)))
+    return max(position.trade.fees - position.cash - worst + _undelivered_cost(position), ZERO)
 
 
 def _undelivered_cost(position: AssignedPosition) -> Decimal:
@@ -122,7 +122,7 @@ def _undelivered_cost(position: AssignedPosition) -> Decimal:
     What they bring is at the lowest.
     """
     delivering = {line.symbol for line in position.awaited}
-    strikes = [leg.strike for leg in position.trade.legs if leg.symbol in delivering] or [Decimal(0)]
+    strikes = [leg.strike for leg in position.trade.legs if leg.symbol in delivering] or [ZERO]
     return max(strikes) * position.incoming - min(strikes) * position.outgoing
 
 
@@ -141,7 +141,7 @@ def _holdings_text(position: AssignedPosition) -> str:
     parts = [f"{position.shares_held:+d} {position.ticker} shares"] if position.shares_held else []
     if position.incoming or position.outgoing:
         parts.append("not all of them in the broker's history yet")
-    parts += [f"{'short' if leg.action.sign > 0 else 'long'} {count} x {leg.symbol}" for leg, count in position.legs]
+    parts += [f"{'short' if leg.is_sold else 'long'} {count} x {leg.symbol}" for leg, count in position.legs]
     return ", ".join(parts) or "nothing more"
 
 
@@ -162,7 +162,7 @@ def _risk_text(position: AssignedPosition) -> str:
 def _bounding_leg(position: AssignedPosition) -> tuple[Leg, int] | None:
     """Return the long leg that bounds the loss of the shares; None if it is too few or gone."""
     right = _bounding_right(position.shares_held)
-    found = next(((leg, count) for leg, count in position.legs if leg.right is right and leg.action.sign < 0), None)
+    found = next(((leg, count) for leg, count in position.legs if leg.right is right and not leg.is_sold), None)
     return found if found is not None and found[1] * MULTIPLIER >= abs(position.shares_held) else None
 
 
@@ -188,8 +188,8 @@ def _tickets(position: AssignedPosition) -> list[str]:
     if shares:
         parts.append(f"{'Sell' if shares > 0 else 'Buy'} to Close {abs(shares)} {position.ticker}")
     for leg, count in position.legs:
-        against = sum(each for other, each in position.legs if other.right is leg.right and other.action.sign > 0)
-        goes_with_shares = leg.action.sign < 0 and leg.right is _bounding_right(shares)
+        against = sum(each for other, each in position.legs if other.right is leg.right and other.is_sold)
+        goes_with_shares = not leg.is_sold and leg.right is _bounding_right(shares)
         covered = min(max(count - against, 0), wanted) if goes_with_shares else 0
         parts += [_closing_part(leg, covered)] if covered else []
         rest += [_closing_part(leg, count - covered)] if count > covered else []

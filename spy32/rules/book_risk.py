@@ -16,7 +16,7 @@ import numpy as np
 
 from spy32.domain.book import BookPosition, LegVols, book_max_loss
 from spy32.domain.exposure import Exposure
-from spy32.domain.spreads import CENT, MULTIPLIER, Account, Greeks
+from spy32.domain.spreads import CENT, MULTIPLIER, ZERO, Account, Greeks
 from spy32.domain.units import Dollars
 from spy32.domain.value import value
 from spy32.options.european import Contracts, greeks, price
@@ -87,7 +87,7 @@ class LimitUse:
     @property
     def room(self) -> Decimal:
         """What is left, never below zero."""
-        return max(self.most - self.used, Decimal(0))
+        return max(self.most - self.used, ZERO)
 
 
 @value
@@ -171,7 +171,7 @@ def assess_book(
         positions=tuple(held),
         max_loss=exposure.open_risk,
         limits=uses,
-        trade_room=_trade_room(uses, account, limits) if not exposure.unmeasured else Decimal(0),
+        trade_room=_trade_room(uses, account, limits) if not exposure.unmeasured else ZERO,
         rungs=_rungs(held, now),
         largest=_largest_expiration(held),
         greeks=_book_greeks(marked, rate) if is_known else None,
@@ -225,10 +225,10 @@ def _trade_room(uses: Sequence[LimitUse], account: Account, limits: Limits) -> D
     """Return what the limits leave to one trade, whole cents; a used-up count or the week's loss leaves nothing."""
     rooms = {use.name: use.room for use in uses}
     if not all(room > 0 for room in rooms.values()):
-        return Decimal(0)
+        return ZERO
     own = min(limits.max_loss, HARD_CAP) * account.net_liquidation
     room = min(own, rooms[LimitName.OPEN_RISK], rooms[LimitName.BUYING_POWER], account.buying_power)
-    return max(room, Decimal(0)).quantize(CENT, ROUND_FLOOR)
+    return max(room, ZERO).quantize(CENT, ROUND_FLOOR)
 
 
 # The ladder.
@@ -283,7 +283,7 @@ def _book_greeks(marked: Sequence[BookPosition], rate: float) -> Greeks:
 
 def _shock_result(marked: Sequence[BookPosition], shock: Shock, account: Account, rate: float) -> ShockResult:
     change = Decimal(str(sum(_value_change(position, shock, rate) for position in marked)))
-    loss = max(-change, Decimal(0))
+    loss = max(-change, ZERO)
     return ShockResult(
         shock=shock,
         result=change.quantize(CENT, ROUND_HALF_EVEN),
@@ -305,7 +305,7 @@ def _value_change(position: BookPosition, shock: Shock, rate: float) -> float:
 
 def _signed_shares(position: BookPosition) -> Floats:
     """Return the shares of each leg that the whole position holds; sold ones are negative."""
-    per_spread = [-leg.action.sign * leg.quantity for leg in position.legs]
+    per_spread = [leg.signed_quantity for leg in position.legs]
     return np.array(per_spread, dtype=np.float64) * MULTIPLIER * position.quantity
 
 

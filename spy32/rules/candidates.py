@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from spy32.domain.market import Chain, Right
 from spy32.domain.outlook import TradingCost
-from spy32.domain.spreads import MULTIPLIER, Action, Candidate, ExpectedValue, Leg, LegView, Spread, Strategy
+from spy32.domain.spreads import MULTIPLIER, ZERO, Action, Candidate, ExpectedValue, Leg, LegView, Spread, Strategy
 from spy32.domain.value import value
 from spy32.options.spreads import breakevens, max_loss
 from spy32.quality.common import strike_step
@@ -75,11 +75,11 @@ class PricedSpread:
 
     @property
     def natural(self) -> Decimal:
-        return sum((short.bid - long.ask for short, long in self.sides), Decimal(0))
+        return sum((short.bid - long.ask for short, long in self.sides), ZERO)
 
     @property
     def mid(self) -> Decimal:
-        return sum((short.mid - long.mid for short, long in self.sides), Decimal(0))
+        return sum((short.mid - long.mid for short, long in self.sides), ZERO)
 
 
 @value
@@ -112,7 +112,7 @@ class MenuTerms:
 
     def price(self, strategy: Strategy, *sides: tuple[TradableLeg, TradableLeg]) -> PricedSpread:
         """Return the spread of these sides. The floor of an iron condor is of the whole price, as one order has it."""
-        pair = PricedSpread(strategy=strategy, sides=sides, floor=Decimal(0))
+        pair = PricedSpread(strategy=strategy, sides=sides, floor=ZERO)
         floor = floor_credit(pair.natural, pair.mid, self.settings.execution.floor_share, self.tick)
         return replace(pair, floor=floor)
 

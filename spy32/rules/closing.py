@@ -6,7 +6,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from spy32.domain.marks import Mark
 from spy32.domain.orders import Trade
 from spy32.domain.proposals import ExitPlan, ExitReason, PricePlan, Proposal, ProposalKind, ProposalTerms
-from spy32.domain.spreads import CENT
+from spy32.domain.spreads import CENT, ZERO
 from spy32.errors import Refused, Unavailable
 from spy32.rules.marks import closing_result
 from spy32.rules.plan import proposal_digest
@@ -53,10 +53,10 @@ def closing_proposal(
         quantity=trade.remaining,
         plan=plan,
         exit=exits,
-        max_loss=max(-worst, Decimal(0)),
+        max_loss=max(-worst, ZERO),
         max_profit=closing_result(trade, -plan.start, trade.remaining, settings),
         breakevens=(),
-        assignment_value=Decimal(0),
+        assignment_value=ZERO,
         candidate_id=None,
         chosen_by="person" if reason is ExitReason.PERSON else "plan",
         quoted_at=mark.as_of,

@@ -90,7 +90,7 @@ class SimulatedTrade:
         """Return where a short strike lies within a range of log prices, shape of `lows`."""
         found = np.zeros(lows.shape, dtype=np.bool_)
         for leg in self.spread.legs:
-            if leg.action.sign > 0:
+            if leg.is_sold:
                 strike = np.log(float(leg.strike))
                 found |= lows <= strike if leg.right is Right.PUT else highs >= strike
         return found

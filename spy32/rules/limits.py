@@ -111,7 +111,7 @@ def check_held_contracts(proposal: ProposalTerms, positions: Sequence[Position])
     held = Counter({position.symbol: position.quantity for position in positions})
     for leg in proposal.legs if proposal.kind is ProposalKind.CLOSE else ():
         # Buying to close has the sign -1 and needs a short position.
-        needed = leg.action.sign * leg.quantity * proposal.quantity
+        needed = -leg.signed_quantity * proposal.quantity
         if not held[leg.symbol] * leg.action.sign >= abs(needed):
             message = f"the account holds {held[leg.symbol]} of {_leg_text(leg)}, and the close needs {needed}"
             yield violation("held", message, f"{held[leg.symbol]}", f"{needed}")

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from spy32.domain.market import parse_occ_symbol
 from spy32.domain.option_class import underlying_for_root
-from spy32.domain.spreads import MULTIPLIER, Account, Position
+from spy32.domain.spreads import MULTIPLIER, ZERO, Account, Position
 from spy32.domain.value import value
 from spy32.rules.settlement import intrinsic_value
 
@@ -23,18 +23,18 @@ def margin_requirement(positions: Iterable[Position]) -> Decimal | None:
 
     None when a short call is not covered. Shares are left out.
     """
-    total = Decimal(0)
+    total = ZERO
     for group in _expirations(positions).values():
         loss = _worst_value(group)
         if loss is None:
             return None
-        total += max(-loss, Decimal(0))
+        total += max(-loss, ZERO)
     return total
 
 
 def expiration_value(positions: Iterable[Position], price: Decimal) -> Decimal:
     """Return what options and shares are worth when the underlying stands at `price` at expiration, dollars."""
-    total = Decimal(0)
+    total = ZERO
     for position in positions:
         share = intrinsic_value(parse_occ_symbol(position.symbol), price) if position.is_option else price
         total += share * _shares(position)
@@ -59,7 +59,7 @@ def _worst_value(group: Sequence[Position]) -> Decimal | None:
     if has_uncovered_calls(group):
         return None
     strikes = (parse_occ_symbol(each.symbol).strike for each in group if each.is_option)
-    return min(expiration_value(group, price) for price in (Decimal(0), *strikes))
+    return min(expiration_value(group, price) for price in (ZERO, *strikes))
 
 
 def _expirations(positions: Iterable[Position]) -> dict[str, list[Position]]:
@@ -84,7 +84,7 @@ class ForeignRisk:
 
     trades: int = 0
     """Expirations with options that are not ours; each counts as one open trade."""
-    risk: Decimal = Decimal(0)
+    risk: Decimal = ZERO
     """Their maximum loss, dollars."""
     unmeasured: tuple[str, ...] = ()
     """Positions whose maximum loss cannot be computed, in words."""
@@ -102,7 +102,7 @@ def foreign_risk(account: Account, own: Mapping[str, int]) -> ForeignRisk:
     # Futures and options on them begin with a slash; what they may lose is not known here.
     unmeasured += [f"{count} {symbol}" for symbol, count in shares.items() if count > 0 and "/" in symbol[:2]]
     groups = _expirations(foreign)
-    risk = Decimal(0)
+    risk = ZERO
     for key, group in groups.items():
         ticker = underlying_for_root(key[:6])
         covering = _covering_shares(group, shares, ticker)
@@ -111,7 +111,7 @@ def foreign_risk(account: Account, own: Mapping[str, int]) -> ForeignRisk:
         if worst is None or paid is None:
             unmeasured.append(f"{', '.join(f'{each.quantity:+d} x {each.symbol}' for each in group)}")
         else:
-            risk += max(paid - worst, Decimal(0))
+            risk += max(paid - worst, ZERO)
     return ForeignRisk(trades=len(groups), risk=risk, unmeasured=tuple(unmeasured))
 
 
@@ -134,10 +134,10 @@ def _covering_shares(group: Sequence[Position], shares: dict[str, int], ticker: 
 
 def _premium_paid(positions: Iterable[Position], key: str) -> Decimal | None:
     """Return what was paid for the options of one expiration less what was received, dollars; None when not told."""
-    paid = Decimal(0)
+    paid = ZERO
     for position in positions:
         if position.is_option and position.symbol.startswith(key):
             if position.average_price is None and position.quantity > 0:
                 return None
-            paid += (position.average_price or Decimal(0)) * _shares(position)
+            paid += (position.average_price or ZERO) * _shares(position)
     return paid

@@ -119,9 +119,7 @@ def _short_distance(legs: Sequence[Leg], spot: float) -> float | None:
     if not _is_price(spot):
         return None
     return min(
-        spot - float(leg.strike) if leg.right is Right.PUT else float(leg.strike) - spot
-        for leg in legs
-        if leg.action.sign > 0
+        spot - float(leg.strike) if leg.right is Right.PUT else float(leg.strike) - spot for leg in legs if leg.is_sold
     )
 
 
@@ -132,7 +130,7 @@ def _moves(
     vols = [
         found.iv
         for leg, found in zip(trade.legs, values, strict=True)
-        if found is not None and leg.action.sign > 0 and found.iv > 0
+        if found is not None and leg.is_sold and found.iv > 0
     ]
     years = years_to_expiration(now, trade.expiration)
     return distance / (spot * max(vols) * sqrt(years)) if distance is not None and vols and years > 0 else None
@@ -145,6 +143,6 @@ def _position_greeks(trade: Trade, values: Sequence[LegGreeks | None]) -> Greeks
         if found is None:
             return None
         for name in totals:
-            per_share = -leg.action.sign * leg.quantity * float(getattr(found.greeks, name))
+            per_share = leg.signed_quantity * float(getattr(found.greeks, name))
             totals[name] += per_share * MULTIPLIER * trade.remaining
     return Greeks(**totals)

@@ -57,7 +57,7 @@ def payoff_text(underlying: str, legs: Sequence[Leg], quantity: int, credit: Dec
 
 def _closing_cost(legs: Iterable[Leg], price: Decimal) -> Decimal:
     """What the legs cost at expiration, dollars per share."""
-    return sum((leg.action.sign * leg.quantity * intrinsic_value(leg, price) for leg in legs), Decimal(0))
+    return -sum((leg.signed_quantity * intrinsic_value(leg, price) for leg in legs), Decimal(0))
 
 
 def deadline(proposal: Proposal) -> str:

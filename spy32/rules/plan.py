@@ -14,6 +14,7 @@ from spy32.domain.proposals import ExitPlan, PricePlan, ProposalKind, ProposalTe
 from spy32.domain.runs import Run
 from spy32.domain.spreads import (
     MULTIPLIER,
+    ZERO,
     Candidate,
     ExitAuthority,
     Leg,
@@ -71,8 +72,8 @@ def exit_plan(candidate: Candidate, opened: date, settings: Settings) -> ExitPla
     """Return the exit plan of a trade that is opened on `opened` at the first limit."""
     root, expiration = candidate.spread.short.root, candidate.spread.expiration
     unpriced = ExitPlan(
-        profit_target=Decimal(0),
-        stop=Decimal(0),
+        profit_target=ZERO,
+        stop=ZERO,
         time_exit=time_exit(root, expiration, opened, settings),
         last_exit=last_exit(root, expiration, opened),
         note="",
@@ -100,7 +101,7 @@ def reprice_exits(exits: ExitPlan, spread: Spread, credit: Decimal, settings: Se
     low, high = value_bounds(spread.legs)
     target = credit - settings.exit.profit_target * (credit + high)
     target = max(_round_to_tick(target, tick, ROUND_FLOOR), tick if high == 0 else -high)
-    stop = max(_round_to_tick(credit * settings.exit.stop_multiple, tick, ROUND_CEILING), tick) if low else Decimal(0)
+    stop = max(_round_to_tick(credit * settings.exit.stop_multiple, tick, ROUND_CEILING), tick) if low else ZERO
     priced = replace(exits, profit_target=target, stop=stop)
     return replace(priced, note=_exit_note(priced, spread, settings))
 
@@ -202,10 +203,10 @@ def build_proposal(
         quantity=ruling.quantity,
         plan=price_plan(candidate, settings),
         exit=exit_plan(candidate, today, settings),
-        max_loss=Decimal(0),
-        max_profit=Decimal(0),
+        max_loss=ZERO,
+        max_profit=ZERO,
         breakevens=(),
-        assignment_value=Decimal(0),
+        assignment_value=ZERO,
         candidate_id=candidate.id,
         chosen_by=chosen_by,
         quoted_at=snapshot.as_of,
@@ -260,7 +261,7 @@ def change_floor(proposal: ProposalTerms, floor: Decimal, settings: Settings) ->
     """
     _require_opening(proposal)
     plan, spread = proposal.plan, proposal_spread(proposal)
-    worst = -spread.width if spread.strategy.is_debit else Decimal(0)
+    worst = -spread.width if spread.strategy.is_debit else ZERO
     if not worst < floor <= plan.start:
         raise Refused(f"a floor of {floor} is not between {worst:f} and the first limit {plan.start}")
     if not is_on_tick(floor, plan.tick):

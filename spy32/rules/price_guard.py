@@ -99,7 +99,7 @@ def _check_short_delta(delta: float, settings: Settings) -> Iterator[Finding]:
 
 def short_delta(proposal: Proposal, quotes: LegQuotes, settings: Settings, now: datetime) -> float:
     """Return the largest absolute delta of the short legs at their fresh mids; NaN when a mid has no implied vol."""
-    shorts, rate = [leg for leg in proposal.legs if leg.action.sign > 0], settings.market.rate
+    shorts, rate = [leg for leg in proposal.legs if leg.is_sold], settings.market.rate
     found = [pricing.leg_greeks(leg, quotes, rate, now) for leg in shorts]
     deltas = [abs(each.greeks.delta) if each is not None else nan for each in found]
     return nan if any(map(isnan, deltas)) else max(deltas)

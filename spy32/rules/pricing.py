@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from spy32.domain.market import LegQuotes, OptionQuote, Right
 from spy32.domain.option_class import NICKEL, class_of_root
 from spy32.domain.proposals import Finding, PricePlan, violation
-from spy32.domain.spreads import CENT, MULTIPLIER, Candidate, Greeks, Leg
+from spy32.domain.spreads import CENT, MULTIPLIER, ZERO, Candidate, Greeks, Leg
 from spy32.domain.value import value
 from spy32.sessions import years_to_expiration
 from spy32.settings import Settings
@@ -47,14 +47,14 @@ def natural_and_mid(legs: Sequence[Leg], quotes: Mapping[str, OptionQuote]) -> t
 
     None when a leg has no two-sided quote.
     """
-    natural = mid = Decimal(0)
+    natural = mid = ZERO
     for leg in legs:
         quote_sides = bid_and_ask(quotes.get(leg.symbol))
         if quote_sides is None:
             return None
         bid, ask = quote_sides
-        natural += leg.action.sign * leg.quantity * (bid if leg.action.sign > 0 else ask)
-        mid += leg.action.sign * leg.quantity * (bid + ask) / 2
+        natural -= leg.signed_quantity * (bid if leg.is_sold else ask)
+        mid -= leg.signed_quantity * (bid + ask) / 2
     return natural, mid
 
 
@@ -232,7 +232,7 @@ def _costs_per_contract(quantity: int, commission: Decimal, costs: Costs, root: 
     if quantity < 1:
         raise ValueError(f"{quantity} contracts have no cost a contract")
     found = class_of_root(root)
-    exchange = Decimal(0)
+    exchange = ZERO
     if found is None or not found.settles_in_cash:
         # The cap applies to a whole leg of an order, so a contract of a large order costs less.
         commission = min(commission * quantity, costs.commission_cap) / quantity

@@ -8,7 +8,7 @@ from itertools import groupby
 from spy32.domain.marks import Mark
 from spy32.domain.orders import Fill, Trade, spreads_filled
 from spy32.domain.results import CashFlow, CashFlowKind, Realization, ResultTotals, TradeResult
-from spy32.domain.spreads import CENT, MULTIPLIER, Leg, value_bounds
+from spy32.domain.spreads import CENT, MULTIPLIER, ZERO, Leg, value_bounds
 from spy32.lifecycle import TradeState
 from spy32.sessions import market_date, week_start
 
@@ -33,7 +33,7 @@ def split_by_day(
         yield CashFlow(
             kind=kind,
             at=max(fill.at for fill in same),
-            amount=sum((fill.price * fill.action.sign * fill.quantity for fill in same), Decimal(0)) * MULTIPLIER,
+            amount=sum((fill.price * fill.action.sign * fill.quantity for fill in same), ZERO) * MULTIPLIER,
             fees=share,
             spreads=newly,
             mid=mid,
@@ -44,7 +44,7 @@ def split_by_day(
 def trade_result(trade: Trade, flows: Sequence[CashFlow], mark: Mark | None = None) -> TradeResult:
     """Return what a trade earned. `mark` is the newest usable one."""
     realizations = tuple(_realizations(trade, flows))
-    realized = sum((part.amount for part in realizations), Decimal(0))
+    realized = sum((part.amount for part in realizations), ZERO)
     closed = trade.quantity if trade.state in ENDED else trade.closed_quantity
     opening, closing, settlement = ([flow for flow in flows if flow.kind is kind] for kind in CashFlowKind)
     premium, opening_fees = _amount(opening), _fees(opening)
@@ -81,16 +81,16 @@ def days_held(trade: Trade) -> int | None:
     return (market_date(trade.closed_at) - market_date(trade.opened_at)).days
 
 
-def result_totals(results: Sequence[TradeResult], today: date, *, earlier: Decimal = Decimal(0)) -> ResultTotals:
+def result_totals(results: Sequence[TradeResult], today: date, *, earlier: Decimal = ZERO) -> ResultTotals:
     """Return the totals on a New York day. `earlier` is realised by further trades, before this week and month."""
     week, month = week_start(today), today.replace(day=1)
     open_results = [result for result in results if result.state not in ENDED]
     return ResultTotals(
-        unrealized=sum((result.unrealized or Decimal(0) for result in open_results), Decimal(0)),
+        unrealized=sum((result.unrealized or ZERO for result in open_results), ZERO),
         unmarked=tuple(result.trade_id for result in open_results if result.unrealized is None),
         week=realized_profit(results, week, today),
         month=realized_profit(results, month, today),
-        total=earlier + sum((result.realized_profit for result in results), Decimal(0)),
+        total=earlier + sum((result.realized_profit for result in results), ZERO),
         week_start=week,
         month_start=month,
     )
@@ -100,7 +100,7 @@ def realized_profit(results: Sequence[TradeResult], first: date, last: date) -> 
     """Return what became final in these New York days, dollars; a loss is negative."""
     return sum(
         (part.amount for result in results for part in result.realizations if first <= market_date(part.at) <= last),
-        Decimal(0),
+        ZERO,
     )
 
 
@@ -111,11 +111,11 @@ def unrealized_change(trade: Trade, result: TradeResult, base: Mark | None, firs
     older one a loss is, and a gain may be older. Without a newer mark nothing has changed.
     """
     if result.unrealized is None:
-        return Decimal(0)
+        return ZERO
     before = _unrealized_profit(trade, base)
     if before is None and market_date(trade.opened_at) < first:
-        return min(result.unrealized, Decimal(0))
-    return result.unrealized - (before or Decimal(0))
+        return min(result.unrealized, ZERO)
+    return result.unrealized - (before or ZERO)
 
 
 def _realizations(trade: Trade, flows: Sequence[CashFlow]) -> Iterator[Realization]:
@@ -125,7 +125,7 @@ def _realizations(trade: Trade, flows: Sequence[CashFlow]) -> Iterator[Realizati
     """
     openings = [flow for flow in flows if flow.kind is CashFlowKind.OPENING]
     opened = _amount(openings) - _fees(openings)
-    realized = Decimal(0)
+    realized = ZERO
     for flow in flows:
         if flow.kind is not CashFlowKind.OPENING and flow.spreads > 0:
             amount = opened * flow.spreads / trade.quantity + flow.amount - flow.fees
@@ -136,11 +136,11 @@ def _realizations(trade: Trade, flows: Sequence[CashFlow]) -> Iterator[Realizati
 
 
 def _amount(flows: Sequence[CashFlow]) -> Decimal:
-    return sum((flow.amount for flow in flows), Decimal(0))
+    return sum((flow.amount for flow in flows), ZERO)
 
 
 def _fees(flows: Sequence[CashFlow]) -> Decimal:
-    return sum((flow.fees for flow in flows), Decimal(0))
+    return sum((flow.fees for flow in flows), ZERO)
 
 
 def _slippage(flows: Sequence[CashFlow]) -> Decimal | None:
@@ -149,7 +149,7 @@ def _slippage(flows: Sequence[CashFlow]) -> Decimal | None:
         for flow in flows
         if flow.mid is not None and flow.spreads > 0
     ]
-    return sum(losses, Decimal(0)) if losses else None
+    return sum(losses, ZERO) if losses else None
 
 
 def _unrealized_profit(trade: Trade, mark: Mark | None) -> Decimal | None:

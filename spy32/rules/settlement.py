@@ -14,7 +14,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from spy32.domain.market import OCC_LENGTH, Contract, DailyBar, Right, parse_occ_symbol
 from spy32.domain.option_class import OptionClass, class_of_root
 from spy32.domain.orders import PaperEvent, TransactionKind
-from spy32.domain.spreads import CENT, MULTIPLIER, Leg, Position
+from spy32.domain.spreads import CENT, MULTIPLIER, ZERO, Leg, Position
 from spy32.domain.value import value
 from spy32.rules.indicators import is_price
 from spy32.sessions import last_trading_day, market_date, next_session, previous_session, session
@@ -148,9 +148,9 @@ def _settle_position(
         kind=kind,
         symbol=position.symbol,
         quantity=-held,
-        price=Decimal(0),
-        cash=Decimal(0),
-        fees=Decimal(0),
+        price=ZERO,
+        cash=ZERO,
+        fees=ZERO,
         description=f"{kind} at {moment}",
     )
     if kind is TransactionKind.EXPIRATION:
@@ -177,7 +177,7 @@ def _settle_position(
 def intrinsic_value(contract: Contract | Leg, price: Decimal) -> Decimal:
     """Return what exercising is worth at a price of the underlying, dollars per share; 0 out of the money."""
     gain = price - contract.strike if contract.right is Right.CALL else contract.strike - price
-    return max(gain, Decimal(0))
+    return max(gain, ZERO)
 
 
 def _delivered_shares(contract: Contract, removed: int) -> int:
@@ -243,7 +243,7 @@ def closing_event(shares: AssignedShares, price: Decimal) -> PaperEvent:
         quantity=-shares.quantity,
         price=price,
         cash=price * shares.quantity,
-        fees=Decimal(0),
+        fees=ZERO,
         description=f"{verb} by the paper rule: at the open of the session after {shares.delivered}",
     )
 
@@ -254,11 +254,11 @@ def settled_amount(legs: Sequence[Leg], price: Decimal) -> Decimal:
     The legs have the contracts of the whole order. Delivered shares count at `price`. Raises ValueError for unknown
     terms.
     """
-    held = tuple(Position(symbol=leg.symbol, quantity=-leg.action.sign * leg.quantity) for leg in legs)
+    held = tuple(Position(symbol=leg.symbol, quantity=leg.signed_quantity) for leg in legs)
     day = last_trading_day(legs[0].expiration)
     events = settlement_events(ExpiredPositions(root=legs[0].root, day=day, positions=held), price)
     shares = sum(event.quantity for event in events if len(event.symbol) != OCC_LENGTH)
-    return sum((event.cash - event.fees for event in events), Decimal(0)) + shares * price
+    return sum((event.cash - event.fees for event in events), ZERO) + shares * price
 
 
 def expires_worthless(legs: Sequence[Leg], price: Decimal) -> bool:
