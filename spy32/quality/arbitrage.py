@@ -7,7 +7,7 @@ from datetime import date
 from itertools import pairwise
 from typing import NamedTuple
 
-from spy32.domain.market import Gate, OptionQuote, Right
+from spy32.domain.market import OptionQuote, Right
 from spy32.domain.value import value
 from spy32.quality.common import (
     BAND,
@@ -28,8 +28,7 @@ from spy32.quality.common import (
     stopped_gate,
     warned_gate,
 )
-from spy32.quality.freshness import options_only_session
-from spy32.sessions import years_to_expiration
+from spy32.sessions import session, years_to_expiration
 
 SLACK = 0.05
 """Dollars at the reference spot. It allows for rounding to cents, and for quotes that are not of exactly one moment."""
@@ -241,13 +240,29 @@ def check_spot(quotes: Quotes, context: GateContext) -> GateResult:
     checked too.
     """
     spots = [parity_spot for parity_spot in _parity_spots(quotes, context) if parity_spot is not None]
-    is_after_share_close = context.snapshot.is_recorded and options_only_session(context.now) is not None
-    tolerance = SPOT_TOLERANCE_AFTER_CLOSE if is_after_share_close else SPOT_TOLERANCE
+    hours = session(context.today)
+    # Options are quoted for 15 more minutes.
+    is_after_close = (
+        context.snapshot.is_recorded and hours is not None and hours.close < context.now <= hours.option_close
+    )
+    tolerance = SPOT_TOLERANCE_AFTER_CLOSE if is_after_close else SPOT_TOLERANCE
     limit = f"±{percent(tolerance, 2)} of {context.spot:.2f}"
     if not spots:
         return skipped_gate("spot", limit, "no forward from parity"), quotes
     worst = max(spots, key=lambda parity_spot: abs(parity_spot.gap))
-    return _spot_gate(worst, limit, tolerance, context), quotes
+    figure = f"{worst.spot:.2f} by parity of {worst.expiration} ({worst.gap * 100:+.2f} %)"
+    low, notes = -tolerance, []
+    if context.snapshot.dividends is None:
+        low -= MAX_DIVIDEND_YIELD * worst.years
+        limit = f"{percent(low, 2)} to +{percent(tolerance, 2)} of {context.spot:.2f}"
+        notes.append("dividends unknown: forward discounted, up to 2 % a year allowed for them")
+    if is_after_close:
+        notes.append("the shares closed before these quotes")
+    if not low <= worst.gap <= tolerance:
+        notes.insert(0, "spot and options are of different times")
+        return stopped_gate("spot", figure, limit, "; ".join(notes)), quotes
+    is_normal = low + tolerance - SPOT_TOLERANCE <= worst.gap <= SPOT_TOLERANCE
+    return (passed_gate if is_normal else warned_gate)("spot", figure, limit, "; ".join(notes)), quotes
 
 
 @value
@@ -257,21 +272,6 @@ class _ParitySpot:
     gap: float
     """Parity spot over quoted spot, less 1."""
     years: float
-
-
-def _spot_gate(worst: _ParitySpot, limit: str, tolerance: float, context: GateContext) -> Gate:
-    figure = f"{worst.spot:.2f} by parity of {worst.expiration} ({worst.gap * 100:+.2f} %)"
-    low, notes = -tolerance, []
-    if context.snapshot.dividends is None:
-        low -= MAX_DIVIDEND_YIELD * worst.years
-        limit = f"{percent(low, 2)} to +{percent(tolerance, 2)} of {context.spot:.2f}"
-        notes.append("dividends unknown: forward discounted, up to 2 % a year allowed for them")
-    if tolerance > SPOT_TOLERANCE:
-        notes.append("the shares closed before these quotes")
-    if not low <= worst.gap <= tolerance:
-        return stopped_gate("spot", figure, limit, "; ".join(["spot and options are of different times", *notes]))
-    is_normal = low + tolerance - SPOT_TOLERANCE <= worst.gap <= SPOT_TOLERANCE
-    return (passed_gate if is_normal else warned_gate)("spot", figure, limit, "; ".join(notes))
 
 
 def _parity_spots(quotes: Quotes, context: GateContext) -> Iterable[_ParitySpot | None]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from functools import partial
 from itertools import pairwise
+from typing import NamedTuple
 
 from spy32.domain.market import Contract, Gate, MarketSnapshot, OptionQuote, Right, Verdict
 from spy32.domain.value import value
@@ -58,23 +59,14 @@ class GateContext:
         return abs(float(quote.strike) - self.spot) <= share * self.spot
 
 
-@value
-class PutCallPair:
+class PutCallPair(NamedTuple):
     """A call and a put of one strike, both with two-sided quotes."""
 
     strike: float
-    call: OptionQuote
-    put: OptionQuote
-
-    @property
-    def mid_difference(self) -> float:
-        """Call mid less put mid, dollars per share."""
-        return mid(self.call) - mid(self.put)
-
-    @property
-    def half_spreads(self) -> float:
-        """Sum of both half-spreads: the possible error of `mid_difference`, dollars per share."""
-        return half_spread(self.call) + half_spread(self.put)
+    mid_difference: float
+    """Call mid less put mid, dollars per share."""
+    half_spreads: float
+    """Sum of both half-spreads: the possible error of `mid_difference`, dollars per share."""
 
 
 def _build_gate(verdict: Verdict, name: str, figure: str, limit: str, note: str = "") -> Gate:
@@ -98,27 +90,28 @@ def is_two_sided(quote: OptionQuote) -> bool:
 
 def mid(quote: OptionQuote) -> float:
     """Return the mid of a two-sided quote, dollars per share."""
-    assert quote.bid is not None
-    assert quote.ask is not None
+    assert quote.bid is not None and quote.ask is not None
     return (quote.bid + quote.ask) / 2
 
 
 def half_spread(quote: OptionQuote) -> float:
     """Return half the bid-ask spread of a two-sided quote, dollars per share."""
-    assert quote.bid is not None
-    assert quote.ask is not None
+    assert quote.bid is not None and quote.ask is not None
     return (quote.ask - quote.bid) / 2
 
 
-def put_call_pairs(quotes: Iterable[OptionQuote]) -> list[PutCallPair]:
+def put_call_pairs(quotes: Sequence[OptionQuote]) -> list[PutCallPair]:
     """Return the strikes that have a two-sided call and put, ascending."""
-    sides: dict[Right, dict[float, OptionQuote]] = {Right.CALL: {}, Right.PUT: {}}
-    for quote in quotes:
-        if is_two_sided(quote):
-            sides[quote.right][float(quote.strike)] = quote
-    calls, puts = sides[Right.CALL], sides[Right.PUT]
+    two_sided = [quote for quote in quotes if is_two_sided(quote)]
+    calls, puts = (
+        {float(quote.strike): quote for quote in two_sided if quote.right is right} for right in (Right.CALL, Right.PUT)
+    )
     return [
-        PutCallPair(strike=strike, call=calls[strike], put=puts[strike])
+        PutCallPair(
+            strike=strike,
+            mid_difference=mid(calls[strike]) - mid(puts[strike]),
+            half_spreads=half_spread(calls[strike]) + half_spread(puts[strike]),
+        )
         for strike in sorted(calls.keys() & puts.keys())
     ]
 
@@ -142,6 +135,6 @@ def percent(share: float, digits: int = 0) -> str:
     return f"{share * 100:.{digits}f} %"
 
 
-def pluralise(count: int, noun: str, plural: str | None = None) -> str:
+def pluralise(count: int, noun: str) -> str:
     """Return count and noun as text, such as `1 quote` or `3 quotes`."""
-    return f"{count} {noun if count == 1 else plural or noun + 's'}"
+    return f"{count} {noun}{'s' * (count != 1)}"

@@ -1,10 +1,10 @@
 """Gates on time and contract: session, quote age, expiration, option root, ex-dates and the history of closes."""
 
 from collections import Counter
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from itertools import pairwise
 
-from spy32.domain.market import DailyBar, Dividend, Gate
+from spy32.domain.market import DailyBar, Gate
 from spy32.domain.option_class import option_roots, settles_in_cash
 from spy32.domain.spreads import Strategy
 from spy32.quality.common import (
@@ -18,7 +18,6 @@ from spy32.quality.common import (
     warned_gate,
 )
 from spy32.sessions import (
-    Session,
     closure_reason,
     days_to_expiration,
     market_date,
@@ -125,20 +124,16 @@ def check_ex_dividend(context: GateContext) -> Gate:
         return passed_gate(name, "no calls are sold", limit)
     inside = [dividend for dividend in dividends if context.today < dividend.ex_date <= target]
     if inside:
-        return _ex_date_gate(name, limit, inside[0])
+        first = inside[0]
+        note = f"close short calls by the end of {previous_session(first.ex_date).day}"
+        figure = f"{'expected ' * first.is_expected}ex-date {first.ex_date}, ${first.amount:.2f}"
+        return warned_gate(name, figure, limit, note)
     end = max((dividend.ex_date for dividend in dividends), default=None)
     if end is None or end + MIN_DIVIDEND_INTERVAL < target:
         return warned_gate(
             name, "unknown", limit, f"known ex-dates end {end}" if end is not None else "no ex-date is known"
         )
     return passed_gate(name, f"none up to {target}", limit)
-
-
-def _ex_date_gate(name: str, limit: str, dividend: Dividend) -> Gate:
-    exit_day = previous_session(dividend.ex_date).day
-    note = f"close short calls by the end of {exit_day}"
-    label = "expected ex-date" if dividend.is_expected else "ex-date"
-    return warned_gate(name, f"{label} {dividend.ex_date}, ${dividend.amount:.2f}", limit, note)
 
 
 def check_history(context: GateContext) -> Gate:
@@ -169,12 +164,6 @@ def _history_faults(bars: tuple[DailyBar, ...], today: date) -> list[str]:
         if not abs(after.close / before.close - 1) <= MAX_MOVE:
             faults.append(f"{after.day} moved {after.close / before.close - 1:+.1%}")
     return faults[:4]
-
-
-def options_only_session(now: datetime) -> Session | None:
-    """Return the session whose shares have closed while its options still trade at `now`; None otherwise."""
-    hours = session(market_date(now))
-    return hours if hours is not None and hours.close < now <= hours.option_close else None
 
 
 def _minutes(span: timedelta) -> str:

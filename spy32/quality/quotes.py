@@ -1,7 +1,8 @@
 """Gates on single quotes: duplicates, a dead feed, zero bids, crossed markets, coverage of strikes, open interest."""
 
 from collections.abc import Iterable
-from itertools import pairwise
+from decimal import Decimal
+from itertools import groupby, pairwise
 
 from spy32.domain.market import OptionQuote, Right
 from spy32.domain.value import value
@@ -47,42 +48,29 @@ ZERO_BIDS_IN_ROW = 2
 
 
 def sort_quotes(quotes: Iterable[OptionQuote]) -> Quotes:
-    """Return the quotes sorted by strike and right, so that the source's order has no effect."""
-    return tuple(
-        sorted(
-            quotes,
-            key=lambda quote: (quote.strike, quote.right, quote.root, *(map(_missing_last_key, _quote_figures(quote)))),
-        )
-    )
+    """Return the quotes sorted by contract and then by all figures, so that the source's order has no effect."""
+    return tuple(sorted(quotes, key=lambda quote: (*_contract_key(quote), repr(_figures(quote)))))
 
 
-def _quote_figures(quote: OptionQuote) -> tuple[float | None, ...]:
+def _figures(quote: OptionQuote) -> tuple[float | None, ...]:
     interest = (quote.volume, quote.open_interest)
     return (quote.bid, quote.ask, quote.last, *interest, quote.feed_iv, quote.feed_delta)
 
 
-def _missing_last_key(figure: float | None) -> tuple[bool, float]:
-    is_known = figure is not None and figure == figure  # noqa: PLR0124 - NaN is not equal to itself
-    return (not is_known, figure if is_known and figure is not None else 0.0)
+def _contract_key(quote: OptionQuote) -> tuple[Decimal, Right, str]:
+    return quote.strike, quote.right, quote.root
 
 
 def check_duplicates(quotes: Quotes, context: GateContext) -> GateResult:
     """Keep one row per contract. Rows with equal prices are one quote; rows with different prices are all dropped."""
-    by_contract: dict[tuple[object, ...], list[OptionQuote]] = {}
-    for quote in quotes:
-        by_contract.setdefault((quote.strike, quote.right, quote.root), []).append(quote)
-    remaining = [
-        rows[0]
-        for rows in by_contract.values()
-        if all((row.bid, row.ask) == (rows[0].bid, rows[0].ask) for row in rows)
-    ]
-    repeated = sum(len(rows) > 1 for rows in by_contract.values())
-    conflicting = len(by_contract) - len(remaining)
-    figure = f"{pluralise(repeated, 'contract')} more than once" + (
-        f", {conflicting} with different prices" if conflicting else ""
-    )
+    contracts = [tuple(rows) for _, rows in groupby(quotes, key=_contract_key)]
+    remaining = tuple(rows[0] for rows in contracts if len({(row.bid, row.ask) for row in rows}) == 1)
+    conflicting = len(contracts) - len(remaining)
+    figure = f"{pluralise(sum(len(rows) > 1 for rows in contracts), 'contract')} more than once"
+    if conflicting:
+        figure += f", {conflicting} with different prices"
     make_gate = warned_gate if conflicting else passed_gate
-    return make_gate("duplicates", figure, "identical: one is kept; different: none"), tuple(remaining)
+    return make_gate("duplicates", figure, "identical: one is kept; different: none"), remaining
 
 
 def check_dead_feed(quotes: Quotes, context: GateContext) -> GateResult:
@@ -150,14 +138,12 @@ class _CoverageTarget:
         """Return the requirement for a strike step, a fraction of the spot. SPY lists strikes a dollar apart, shares
         0.50, 2.50 or 5."""
         step = min(step, MAX_STEP)
-        if step <= COARSE_STEP:
-            return cls(band=BAND, reach=MIN_REACH, strikes=MIN_STRIKES, gap=WARN_GAP, stop_gap=STOP_GAP)
-        band = max(BAND, BAND_STEPS * step)
+        band, is_coarse = max(BAND, BAND_STEPS * step), step > COARSE_STEP
         return cls(
             band=band,
             reach=max(MIN_REACH, REACH_STEPS * step),
-            strikes=int(MIN_SHARE_LISTED * 2 * band / step),
-            gap=max(WARN_GAP, ONE_STEP * step),
+            strikes=int(MIN_SHARE_LISTED * 2 * band / step) if is_coarse else MIN_STRIKES,
+            gap=max(WARN_GAP, ONE_STEP * step) if is_coarse else WARN_GAP,
             stop_gap=max(STOP_GAP, TWO_STEPS * step),
         )
 

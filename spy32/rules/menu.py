@@ -1,7 +1,7 @@
 """The menu: the spreads that an analyst may choose from, and why each other spread is not on it."""
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, MutableSequence, Sequence
+from collections.abc import Iterable, Iterator, Mapping, MutableSequence, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from math import isfinite
@@ -71,7 +71,9 @@ def build_menu(chain: Chain, smile: "Smile", settings: Settings, *, rng: RandomS
     chosen: list[PricedSpread] = []
     rejected_spreads: list[RejectedSpread] = []
     for strategy in settings.choice.strategies:
-        accepted, rejected = _select_side([build_ladder(chain, smile, side) for side in SIDES[strategy]], terms)
+        accepted, rejected = _select_side(
+            strategy, [build_ladder(chain, smile, side) for side in SIDES[strategy]], terms
+        )
         chosen += accepted
         rejected_spreads += rejected
     candidates: list[Candidate] = []
@@ -142,19 +144,21 @@ def _long_leg_is_below(strategy: Strategy) -> bool:
     return strategy in (Strategy.PUT_CREDIT, Strategy.CALL_DEBIT)
 
 
-def _select_side(ladders: Sequence[Ladder], terms: MenuTerms) -> tuple[list[PricedSpread], list[RejectedSpread]]:
+def _select_side(
+    strategy: Strategy, ladders: Sequence[Ladder], terms: MenuTerms
+) -> tuple[list[PricedSpread], list[RejectedSpread]]:
     """Return one strategy's spreads for the menu, nearest the fixed rule first, and the rejected ones.
 
     An iron condor has two ladders, and only those of the targeted strikes are judged.
     """
-    if len(ladders) > 1:
-        targeted, grid = _condors(ladders[0], ladders[1], terms), {}
-    else:
-        ladder, choice, (low, high) = ladders[0], terms.settings.choice, GRID_DELTAS
-        shorts = [_nearest_delta_leg(ladder, delta) for delta in choice.deltas] if ladder.legs else []
-        others_shorts = [leg for leg in ladder.legs.values() if low <= leg.delta <= high]
-        others_shorts.sort(key=lambda leg: (abs(leg.delta - choice.rule_delta), leg.strike))
-        targeted, grid = _verticals(shorts, ladder, terms), _verticals(others_shorts, ladder, terms)
+    choice, (low, high) = terms.settings.choice, GRID_DELTAS
+    targets = choice.deltas if all(ladder.legs for ladder in ladders) else ()
+    shorts = [[nearest_delta_leg(ladder.legs.values(), delta) for ladder in ladders] for delta in targets]
+    targeted, grid = price_spreads(strategy, ladders, shorts, terms), {}
+    if len(ladders) == 1:
+        inside = [leg for leg in ladders[0].legs.values() if low <= leg.delta <= high]
+        inside.sort(key=lambda leg: (abs(leg.delta - choice.rule_delta), leg.strike))
+        grid = price_spreads(strategy, ladders, [[leg] for leg in inside], terms)
     others = [pair for strikes, pair in grid.items() if strikes not in targeted][:MAX_GRID_VERTICALS]
     accepted: list[PricedSpread] = []
     dropped: list[RejectedSpread] = []
@@ -176,36 +180,25 @@ def _select_side(ladders: Sequence[Ladder], terms: MenuTerms) -> tuple[list[Pric
     return accepted[:maximum], dropped
 
 
-def _nearest_delta_leg(ladder: Ladder, target_delta: float) -> TradableLeg:
+def nearest_delta_leg(legs: Iterable[TradableLeg], delta: float) -> TradableLeg:
     """Return the leg nearest an absolute delta; of two the one farther from the money."""
-    return min(ladder.legs.values(), key=lambda leg: (abs(leg.delta - target_delta), leg.delta))
+    return min(legs, key=lambda leg: (abs(leg.delta - delta), leg.delta))
 
 
-def _verticals(shorts: Sequence[TradableLeg], ladder: Ladder, terms: MenuTerms) -> SpreadsByStrikes:
-    """Return the verticals of each short leg and the long legs nearest the target widths, by (short, long) strike."""
-    verticals: SpreadsByStrikes = {}
-    for short in shorts:
+def price_spreads(
+    strategy: Strategy, ladders: Sequence[Ladder], shorts: Iterable[Sequence[TradableLeg]], terms: MenuTerms
+) -> SpreadsByStrikes:
+    """Return the spreads of sold legs, one of each ladder, and the legs nearest the target widths."""
+    spreads: SpreadsByStrikes = {}
+    for sold in shorts:
         for width in terms.settings.choice.widths:
-            long = ladder.protective_leg(short, width * terms.scale)
-            if long is not None and (short.strike, long.strike) not in verticals:
-                verticals[short.strike, long.strike] = terms.price(ladder.strategy, (short, long))
-    return verticals
-
-
-def _condors(puts: Ladder, calls: Ladder, terms: MenuTerms) -> SpreadsByStrikes:
-    """Return, for each target delta and width, the iron condor of the put and the call side nearest them."""
-    condors: SpreadsByStrikes = {}
-    for delta in terms.settings.choice.deltas if puts.legs and calls.legs else ():
-        shorts = [_nearest_delta_leg(ladder, delta) for ladder in (puts, calls)]
-        for width in terms.settings.choice.widths:
-            longs = [
-                ladder.protective_leg(short, width * terms.scale)
-                for ladder, short in zip((puts, calls), shorts, strict=True)
-            ]
-            if longs[0] is not None and longs[1] is not None:
-                condor = terms.price(Strategy.IRON_CONDOR, (shorts[0], longs[0]), (shorts[1], longs[1]))
-                condors.setdefault(_strikes(condor), condor)
-    return condors
+            scaled = width * terms.scale
+            longs = [ladder.protective_leg(leg, scaled) for ladder, leg in zip(ladders, sold, strict=True)]
+            sides = [(short, long) for short, long in zip(sold, longs, strict=True) if long is not None]
+            if len(sides) == len(ladders):
+                pair = terms.price(strategy, *sides)
+                spreads.setdefault(_strikes(pair), pair)
+    return spreads
 
 
 def _strikes(pair: PricedSpread) -> tuple[Decimal, ...]:

@@ -1,6 +1,6 @@
 """What the notices share: how one is put together, the payoff as text, amounts and times."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
 from itertools import pairwise
@@ -15,16 +15,28 @@ BAR = 24
 """Characters of the longest bar of a payoff: with its figures a line fits the screen of a phone."""
 LABEL = 14
 """Columns of a label."""
-Facts = Iterable[tuple[str, str]]
-"""Label and value of the lines of a long form; one without a value is left out."""
+Facts = Mapping[str, str | Sequence[str]]
+"""The lines of a long form by their labels; an empty one is left out, and several of a label are a line each."""
 
 
 def compose(  # noqa: PLR0913 - the parts of a notice
-    kind: NoticeKind, mode: Mode, head: str, more: str = "", *, facts: Facts = (), after: str = "", about: str = ""
+    kind: NoticeKind,
+    mode: Mode,
+    head: str,
+    more: str = "",
+    *,
+    facts: Facts,
+    after: str = "",
+    about: str = "",
 ) -> NoticeText:
     """A notice of a `head` for the subject, `more` of the one line, the facts of the long form and what is `after`."""
     badge = f"[{mode.upper()}]"
-    lines = [f"{label:<{LABEL}}{words}" for label, words in facts if words]
+    lines = [
+        f"{label:<{LABEL}}{line}"
+        for label, words in facts.items()
+        for line in ([words] if isinstance(words, str) else words)
+        if line
+    ]
     return NoticeText(
         kind=kind,
         subject=f"{badge} {head}",

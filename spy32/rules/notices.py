@@ -29,7 +29,7 @@ def ending_notice(
         mode,
         f"R{run_id}: {word.replace('_', ' ')}{in_words}",
         f": {notes[0]}" if notes else "",
-        facts=(*(("why", note) for note in notes), ("to look", f"spy32 show R{run_id}")),
+        facts={"why": notes, "to look": f"spy32 show R{run_id}"},
         about=f"R{run_id}",
     )
 
@@ -40,12 +40,12 @@ def missed_notice(missed: Sequence[Run]) -> NoticeText:
     note = plain_note(run.reasons[0])
     is_single = len(missed) == 1
     head = "the weekly run was missed" if is_single else f"{len(missed)} weekly runs were missed"
-    facts = (
-        ("why", note),
-        ("slots", "" if is_single else f"{first.slot} to {run.slot} (R{first.id} to R{run.id})"),
-        ("to look", "spy32 status"),
-        ("by hand", "spy32 analyze"),
-    )
+    facts = {
+        "why": note,
+        "slots": "" if is_single else f"{first.slot} to {run.slot} (R{first.id} to R{run.id})",
+        "to look": "spy32 status",
+        "by hand": "spy32 analyze",
+    }
     return compose(
         NoticeKind.MISSED,
         run.mode,
@@ -80,7 +80,7 @@ def store_trouble_notices(mode: Mode, message: str, code: int) -> tuple[NoticeTe
             mode,
             "the database cannot be used",
             f": {note}; spy32 doctor",
-            facts=(("why", note), ("so", "nothing runs until it is mended"), ("to look", "spy32 doctor")),
+            facts={"why": note, "so": "nothing runs until it is mended", "to look": "spy32 doctor"},
         ),
         NoticeText(kind=NoticeKind.PING_FAIL, subject=f"ping: {body}", short=body, body=body),
     )
@@ -93,11 +93,11 @@ def week_loss_notice(mode: Mode, monday: date, loss: Decimal, limit: Decimal) ->
         mode,
         f"the week has lost {whole_dollars(loss)}",
         f", and its limit is {whole_dollars(limit)}: nothing more is opened this week",
-        facts=(
-            ("limit", f"{whole_dollars(limit)} (limits.week_loss)"),
-            ("so", "no entry is sent in the week that began on " + monday.isoformat()),
-            ("to look", "spy32 status"),
-        ),
+        facts={
+            "limit": f"{whole_dollars(limit)} (limits.week_loss)",
+            "so": "no entry is sent in the week that began on " + monday.isoformat(),
+            "to look": "spy32 status",
+        },
         about=f"week {monday}",
     )
 
@@ -131,15 +131,15 @@ def week_notice(mode: Mode, week: Week) -> NoticeText:
     ended = ", ".join(
         f"T{trade.id} {signed_dollars(trade.result) if trade.result is not None else '?'}" for trade in week.ended
     )
-    facts = (
-        ("runs", runs),
-        ("opened", f"{week.opened}"),
-        ("ended", ended or "none"),
-        ("realised", signed_dollars(week.result)),
-        ("open now", f"{week.open_trades}, max loss {dollars_rounded_up(week.open_risk)}"),
-        ("to look", "spy32 show --history"),
-        ("history", week.head),
-    )
+    facts = {
+        "runs": runs,
+        "opened": f"{week.opened}",
+        "ended": ended or "none",
+        "realised": signed_dollars(week.result),
+        "open now": f"{week.open_trades}, max loss {dollars_rounded_up(week.open_risk)}",
+        "to look": "spy32 show --history",
+        "history": week.head,
+    }
     counts = f", {week.opened} opened, {len(week.ended)} ended, {week.open_trades} open"
     return compose(
         NoticeKind.WEEK,
@@ -153,6 +153,4 @@ def week_notice(mode: Mode, week: Week) -> NoticeText:
 
 def sample_notice(mode: Mode, label: str) -> NoticeText:
     """What `notify test` sends."""
-    return compose(
-        NoticeKind.TEST, mode, f"spy32 can reach {label}", facts=(("about", "a test; there is nothing to do"),)
-    )
+    return compose(NoticeKind.TEST, mode, f"spy32 can reach {label}", facts={"about": "a test; there is nothing to do"})

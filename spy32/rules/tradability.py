@@ -14,7 +14,7 @@ from spy32.domain.spreads import Strategy
 from spy32.domain.value import value
 from spy32.quality.common import median
 from spy32.rules.candidates import MENU_RULES, MenuTerms, PricedSpread
-from spy32.rules.menu import build_ladder
+from spy32.rules.menu import build_ladder, nearest_delta_leg, price_spreads
 from spy32.sessions import closure_reason, days_to_expiration, near_expirations, new_york_time, session
 from spy32.settings import Settings
 from spy32.settings.model import Choice
@@ -120,15 +120,10 @@ def _quoted_spreads(chain: Chain, smile: "Smile", side: Strategy, terms: MenuTer
     strikes that stands for two targets counts once.
     """
     choice, ladder = terms.settings.choice, build_ladder(chain, smile, side)
-    shorts = [leg for leg in ladder.legs.values() if choice.delta_low <= leg.delta <= choice.delta_high]
-    found: dict[tuple[object, object], PricedSpread] = {}
-    for delta in choice.deltas if shorts else ():
-        short = min(shorts, key=lambda leg: (abs(leg.delta - delta), leg.delta))
-        for width in choice.widths:
-            long = ladder.protective_leg(short, width * terms.scale)
-            if long is not None:
-                found[short.strike, long.strike] = terms.price(side, (short, long))
-    return [pair for pair in found.values() if all(judge(pair, terms) is None for judge in QUOTE_RULES)]
+    inside = [leg for leg in ladder.legs.values() if choice.delta_low <= leg.delta <= choice.delta_high]
+    shorts = [[nearest_delta_leg(inside, delta)] for delta in choice.deltas] if inside else []
+    spreads = price_spreads(side, [ladder], shorts, terms)
+    return [pair for pair in spreads.values() if all(judge(pair, terms) is None for judge in QUOTE_RULES)]
 
 
 # The listed expirations.

@@ -23,21 +23,19 @@ def proposal_notice(proposal: Proposal, candidate: Candidate | None, choice: Rec
     """A proposal waits for a person."""
     until = deadline(proposal)
     command = f"spy32 approve P{proposal.id}"
-    odds = _odds(candidate, proposal.quantity) if candidate is not None else ()
-    first = f", {' '.join(odds[0])}" if odds else ""
-    facts = (
-        (
-            ("credit", f"{proposal.limit_price}, never below {proposal.floor_price}")
-            if proposal.limit_price > 0
-            else ("debit", f"{-proposal.limit_price}, never above {-proposal.floor_price}")
-        ),
-        ("max profit", whole_dollars(proposal.max_profit)),
-        ("max loss", dollars_rounded_up(proposal.max_loss)),
-        *odds,
-        ("why", f"{choice.analyst}: {plain_note(choice.reason)}" if choice is not None else ""),
-        ("until", until.removeprefix(", until ") or "you decide: it was made on a recorded market"),
-        ("to decide", command),
-    )
+    odds = _odds(candidate, proposal.quantity) if candidate is not None else {}
+    first = next((f", {label} {words}" for label, words in odds.items()), "")
+    is_credit = proposal.limit_price > 0
+    bounds = f"{abs(proposal.limit_price)}, never {'below' if is_credit else 'above'} {abs(proposal.floor_price)}"
+    facts = {
+        "credit" if is_credit else "debit": bounds,
+        "max profit": whole_dollars(proposal.max_profit),
+        "max loss": dollars_rounded_up(proposal.max_loss),
+        **odds,
+        "why": f"{choice.analyst}: {plain_note(choice.reason)}" if choice is not None else "",
+        "until": until.removeprefix(", until ") or "you decide: it was made on a recorded market",
+        "to decide": command,
+    }
     figures = f", max loss {dollars_rounded_up(proposal.max_loss)}{first}"
     return compose(
         NoticeKind.PROPOSED,
@@ -50,16 +48,16 @@ def proposal_notice(proposal: Proposal, candidate: Candidate | None, choice: Rec
     )
 
 
-def _odds(candidate: Candidate, quantity: int) -> tuple[tuple[str, str], ...]:
+def _odds(candidate: Candidate, quantity: int) -> dict[str, str]:
     """Probability of profit and expected value under the exit plan by history; without one, the market's POP."""
     planned = candidate.outlook.chosen_plan if candidate.outlook is not None else None
     if planned is None:
-        return (("win", f"{candidate.p_profit:.0%} if held, by option prices"),)
-    profit = ("win", f"{planned.probabilities.profit:.0%} with exits, by history")
-    if planned.ev is None:
-        return (profit,)
-    mean, low, high = (f"{amount * quantity:+.0f}" for amount in (planned.ev.mean, planned.ev.low, planned.ev.high))
-    return profit, ("average", f"{mean} dollars for the order, 90% sure {low} to {high}")
+        return {"win": f"{candidate.p_profit:.0%} if held, by option prices"}
+    odds = {"win": f"{planned.probabilities.profit:.0%} with exits, by history"}
+    if planned.ev is not None:
+        mean, low, high = (f"{amount * quantity:+.0f}" for amount in (planned.ev.mean, planned.ev.low, planned.ev.high))
+        odds["average"] = f"{mean} dollars for the order, 90% sure {low} to {high}"
+    return odds
 
 
 def lapsing_notice(proposal: Proposal, until: datetime, *, is_approved: bool) -> NoticeText:
@@ -75,7 +73,7 @@ def lapsing_notice(proposal: Proposal, until: datetime, *, is_approved: bool) ->
         proposal.mode,
         head,
         f": {command}",
-        facts=(("trade", proposal.trade_text), ("until", clock_text(until)), ("to act", command)),
+        facts={"trade": proposal.trade_text, "until": clock_text(until), "to act": command},
         about=lapsing_key(proposal.id, is_approved=is_approved),
     )
 
@@ -90,15 +88,15 @@ def filled_notice(trade: Trade, proposal: Proposal, exits: ExitPlan) -> NoticeTe
     text = spread_description(proposal.underlying, trade.legs)
     verb, price = ("sold", trade.credit) if trade.credit > 0 else ("bought", -trade.credit)
     is_credit = exits.profit_target > 0
-    facts = (
-        ("price", f"{price}; approved {'down' if is_credit else 'up'} to {abs(proposal.floor_price)}"),
-        ("max loss", dollars_rounded_up(trade.max_loss)),
-        ("target", f"{'buy back' if is_credit else 'sell'} at {abs(exits.profit_target)}"),
-        ("stop", f"{exits.stop}" if is_credit else ""),
-        ("time exit", f"{exits.time_exit}" if exits.time_exit is not None else ""),
-        ("last exit", f"{exits.last_exit}"),
-        ("to look", f"spy32 show T{trade.id}"),
-    )
+    facts = {
+        "price": f"{price}; approved {'down' if is_credit else 'up'} to {abs(proposal.floor_price)}",
+        "max loss": dollars_rounded_up(trade.max_loss),
+        "target": f"{'buy back' if is_credit else 'sell'} at {abs(exits.profit_target)}",
+        "stop": f"{exits.stop}" if is_credit else "",
+        "time exit": f"{exits.time_exit}" if exits.time_exit is not None else "",
+        "last exit": f"{exits.last_exit}",
+        "to look": f"spy32 show T{trade.id}",
+    }
     return compose(
         NoticeKind.FILLED,
         trade.mode,
@@ -119,7 +117,7 @@ def not_filled_notice(proposal: Proposal, reason: str) -> NoticeText:
         proposal.mode,
         f"P{proposal.id} was not filled",
         f"{f': {note}' if note else ''}; {command}",
-        facts=(("trade", proposal.trade_text), ("why", note), ("to try again", command)),
+        facts={"trade": proposal.trade_text, "why": note, "to try again": command},
         about=f"P{proposal.id}",
     )
 
@@ -128,11 +126,11 @@ def part_closed_notice(trade: Trade, close: Proposal) -> NoticeText:
     """A close filled in part: the rest of its trade is still held, and nothing works for it any more."""
     command = f"spy32 close T{trade.id}"
     price = f"{trade.debit}" if trade.debit is not None else ""
-    facts = (
-        ("close", f"P{close.id}: {close.trade_text}"),
-        ("closed at", price),
-        ("to close", command),
-    )
+    facts = {
+        "close": f"P{close.id}: {close.trade_text}",
+        "closed at": price,
+        "to close": command,
+    }
     return compose(
         NoticeKind.NOT_FILLED,
         trade.mode,
@@ -149,13 +147,13 @@ def exit_due_notice(trade: Trade, close: Proposal, message: str) -> NoticeText:
     assert close.reason is not None
     command = f"spy32 approve P{close.id}"
     until, bound = deadline(close), "at most" if close.floor_price < 0 else "at least"
-    facts = (
-        ("why", plain_note(message)),
-        ("close", close.trade_text),
-        (bound, f"{abs(close.floor_price)}"),
-        ("until", until.removeprefix(", until ")),
-        ("to decide", command),
-    )
+    facts = {
+        "why": plain_note(message),
+        "close": close.trade_text,
+        bound: f"{abs(close.floor_price)}",
+        "until": until.removeprefix(", until "),
+        "to decide": command,
+    }
     return compose(
         NoticeKind.EXIT_DUE,
         trade.mode,
@@ -173,14 +171,14 @@ def ended_notice(trade: Trade, underlying: str) -> NoticeText:
     why = f" ({reason})".replace("_", " ") if reason else ""
     result = f"{signed_dollars(trade.result)} after fees" if trade.result is not None else "no result yet"
     spread = f"{trade.quantity} {spread_description(underlying, trade.legs)}"
-    facts = (
-        ("trade", spread),
-        ("opened at", f"{trade.credit}"),
-        ("closed at", f"{trade.debit}" if trade.debit is not None else ""),
-        ("fees", whole_dollars(trade.fees)),
-        ("result", result),
-        ("to look", "spy32 positions" if kind is NoticeKind.ASSIGNED else f"spy32 show T{trade.id}"),
-    )
+    facts = {
+        "trade": spread,
+        "opened at": f"{trade.credit}",
+        "closed at": f"{trade.debit}" if trade.debit is not None else "",
+        "fees": whole_dollars(trade.fees),
+        "result": result,
+        "to look": "spy32 positions" if kind is NoticeKind.ASSIGNED else f"spy32 show T{trade.id}",
+    }
     word = "was assigned" if kind is NoticeKind.ASSIGNED else kind.value
     return compose(
         kind, trade.mode, f"T{trade.id} {word}{why}: {result}", f", {spread}", facts=facts, about=f"T{trade.id}"
@@ -194,6 +192,6 @@ def unknown_order_notice(order: Order) -> NoticeText:
         order.mode,
         f"the outcome of an order of P{order.proposal_id} is unknown",
         ", it may be working or filled: spy32 reconcile",
-        facts=(("order", order.reference), ("why", plain_note(order.reason)), ("to settle", "spy32 reconcile")),
+        facts={"order": order.reference, "why": plain_note(order.reason), "to settle": "spy32 reconcile"},
         about=f"O{order.id}",
     )
