@@ -20,11 +20,11 @@ from spy32.options.surface import Smile
 from spy32.ports import Clock, DailyBarLookup
 from spy32.records.outcomes import OpenRun
 from spy32.rules.outcomes import (
-    PlanTrade,
     expiry_result,
     find_split,
     modelled_marks,
     opening_fill,
+    plan_outcome,
     settlement_price,
 )
 from spy32.rules.outlook import build_market_model, remaining_sessions
@@ -141,8 +141,8 @@ class _RunOutcomes:
             known, marks = stored.get(candidate.id), modelled.get(candidate.id)
             plan = known.plan if known is not None else None
             if plan is None and marks is not None:
-                trade = PlanTrade.open(candidate, snapshot.evaluated_at, settings)
-                plan = trade.follow(self._add_stored_marks(marks, trades.get(candidate.id)))
+                marks_of_plan = self._add_stored_marks(marks, trades.get(candidate.id))
+                plan = plan_outcome(candidate, snapshot.evaluated_at, marks_of_plan, settings)
             results.append(self._settle(candidate, plan, settings, has_marks=marks is not None))
         return tuple(results)
 

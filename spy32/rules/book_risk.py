@@ -199,26 +199,18 @@ def add_position(exposure: Exposure, account: Account, added: BookPosition) -> t
 
 
 def _limit_uses(exposure: Exposure, account: Account, limits: Limits) -> tuple[LimitUse, ...]:
-    money = {
-        LimitName.OPEN_RISK: (exposure.open_risk, limits.open_risk),
-        LimitName.BUYING_POWER: (buying_power_used(account), limits.buying_power),
-        LimitName.WEEK_LOSS: (exposure.week_loss, limits.week_loss),
-    }
-    counts = {
-        LimitName.OPEN_TRADES: (exposure.open_trades, limits.open_trades),
-        LimitName.SUBMITS_TODAY: (exposure.submits_today, limits.submits_per_day),
-    }
-    return (
-        *(
-            LimitUse(
-                name=name,
-                used=used.quantize(CENT, ROUND_CEILING),
-                most=(share * account.net_liquidation).quantize(CENT, ROUND_FLOOR),
-            )
-            for name, (used, share) in money.items()
-        ),
-        *(LimitUse(name=name, used=Decimal(used), most=Decimal(most)) for name, (used, most) in counts.items()),
+    net_liquidation = account.net_liquidation
+    money = (
+        (LimitName.OPEN_RISK, exposure.open_risk, limits.open_risk * net_liquidation),
+        (LimitName.BUYING_POWER, buying_power_used(account), limits.buying_power * net_liquidation),
+        (LimitName.WEEK_LOSS, exposure.week_loss, limits.week_loss * net_liquidation),
     )
+    uses = (
+        *((name, used.quantize(CENT, ROUND_CEILING), most.quantize(CENT, ROUND_FLOOR)) for name, used, most in money),
+        (LimitName.OPEN_TRADES, Decimal(exposure.open_trades), Decimal(limits.open_trades)),
+        (LimitName.SUBMITS_TODAY, Decimal(exposure.submits_today), Decimal(limits.submits_per_day)),
+    )
+    return tuple(LimitUse(name=name, used=used, most=most) for name, used, most in uses)
 
 
 def _trade_room(uses: Sequence[LimitUse], account: Account, limits: Limits) -> Decimal:

@@ -1,6 +1,6 @@
 """How the candidates of a menu end in each scenario of the past: at expiration, and under their exit plans."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import pairwise
@@ -9,7 +9,7 @@ import numpy as np
 
 from spy32.domain.market import Right
 from spy32.domain.outlook import Probabilities
-from spy32.domain.spreads import MULTIPLIER, Candidate, Leg, Spread, value_bounds
+from spy32.domain.spreads import MULTIPLIER, Candidate, Spread, value_bounds
 from spy32.domain.value import value
 from spy32.options.density import Density
 from spy32.options.history import Horizon, Scenarios
@@ -44,9 +44,14 @@ class MarketModel:
     shape: SmileShape
     density: Density
 
-    def vol(self, leg: Leg) -> float:
-        """Return the vol of a listed contract's own mid."""
-        return float(self.smile.quote_iv[self.smile.rows[leg.right, leg.strike]])
+    def marks(self, spreads: Iterable[Spread], scenarios: Scenarios) -> dict[tuple[Right, float], Floats]:
+        """Return the prices of the legs at the closes of scenarios, each at the vol of its own mid now."""
+        vols = {
+            (leg.right, float(leg.strike)): float(self.smile.quote_iv[self.smile.rows[leg.right, leg.strike]])
+            for spread in spreads
+            for leg in spread.legs
+        }
+        return mark_contracts(vols, scenarios, self.horizon, self.shape)
 
     def log_spots(self, moves: Floats) -> Floats:
         """Return the log of the underlying's price along log total-return moves since now, shape of `moves`."""
@@ -177,8 +182,7 @@ def plan_endings(
     reached = scenarios.first_sessions(max(counts))
     lows, highs = (model.log_spots(moves).T for moves in (reached.low, reached.high))
     lows, highs = np.minimum.accumulate(lows, axis=0), np.maximum.accumulate(highs, axis=0)
-    contracts = {(leg.right, float(leg.strike)): model.vol(leg) for each in trades for leg in each.spread.legs}
-    marks = mark_contracts(contracts, reached, model.horizon, model.shape)
+    marks = model.marks([each.spread for each in trades], reached)
     at = np.arange(len(scenarios.starts))
     parts = []
     for trade, (terms, _), count in zip(trades, plans, counts, strict=True):

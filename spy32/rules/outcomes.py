@@ -16,13 +16,11 @@ from spy32.domain.marks import Mark
 from spy32.domain.option_class import class_of_root
 from spy32.domain.orders import Trade
 from spy32.domain.outcomes import DailyClose, PlanOutcome
-from spy32.domain.proposals import ExitPlan, ExitReason
 from spy32.domain.spreads import CENT, MULTIPLIER, Candidate, Mode, Spread
 from spy32.domain.units import Dollars, Price
-from spy32.domain.value import value
 from spy32.lifecycle import TradeState
 from spy32.options.history import Scenarios
-from spy32.options.plan_paths import closing_debits, log_spot_paths, mark_contracts
+from spy32.options.plan_paths import closing_debits, log_spot_paths
 from spy32.rules.closing import closing_plan
 from spy32.rules.daily_bars import MAX_MOVE
 from spy32.rules.endings import MarketModel
@@ -80,54 +78,40 @@ def find_split(spot: float, closes: Sequence[DailyClose]) -> date | None:
     return None
 
 
-@value
-class PlanTrade:
-    """A candidate as a trade on paper, with the exit plan that its approval would have had."""
-
-    trade: Trade
-    plan: ExitPlan
-    settings: Settings
-
-    @classmethod
-    def open(cls, candidate: Candidate, at: datetime, settings: Settings) -> "PlanTrade":
-        """Return the trade of a candidate that is filled at this time."""
-        fill = opening_fill(candidate, settings)
-        trade = Trade(
-            id=0,
-            proposal_id=0,
-            run_id=0,
-            mode=Mode.PAPER,
-            state=TradeState.OPEN,
-            legs=candidate.spread.legs,
-            quantity=1,
-            credit=fill,
-            fees=candidate.costs,
-            opening_fees=candidate.costs,
-            max_loss=candidate.max_loss,
-            opened_at=at,
-        )
-        return cls(trade=trade, plan=exit_plan(candidate, market_date(at), settings), settings=settings)
-
-    def follow(self, marks: Sequence[Mark]) -> PlanOutcome | None:
-        """Return how the plan left the trade, at the first mark at which an exit was due and its close filled; None
-        when it held on to the last of the marks, which are in order of time.
-        """
-        for count, mark in enumerate(marks, 1):
-            given = ExitInput(trade=self.trade, plan=self.plan, marks=marks[:count], now=mark.at)
-            due = due_exit(check_exits(given))
-            result = self._close(due.reason, mark) if due is not None else None
-            if due is not None and result is not None:
-                is_modelled = any(each.source == MODELLED for each in marks[:count])
-                return PlanOutcome(day=market_date(mark.at), reason=due.reason, result=result, is_modelled=is_modelled)
-        return None
-
-    def _close(self, reason: ExitReason, mark: Mark) -> Dollars | None:
-        """Return the result of a close at the quotes of a mark; None when it does not fill there."""
-        if not mark.is_usable or mark.mid is None or mark.natural is None:
-            return None
-        plan = closing_plan(self.trade, self.plan, reason, mark, self.settings)
-        found = paper_fill(plan, -mark.natural, -mark.mid, self.settings.paper.fill_share)
-        return closing_result(self.trade, -found, 1, self.settings) if found is not None else None
+def plan_outcome(
+    candidate: Candidate, opened_at: datetime, marks: Sequence[Mark], settings: Settings
+) -> PlanOutcome | None:
+    """Return how its exit plan left a candidate that was filled on paper, at the first mark at which an exit was due
+    and its close filled; None when it held on to the last of the marks, which are in order of time."""
+    trade = Trade(
+        id=0,
+        proposal_id=0,
+        run_id=0,
+        mode=Mode.PAPER,
+        state=TradeState.OPEN,
+        legs=candidate.spread.legs,
+        quantity=1,
+        credit=opening_fill(candidate, settings),
+        fees=candidate.costs,
+        opening_fees=candidate.costs,
+        max_loss=candidate.max_loss,
+        opened_at=opened_at,
+    )
+    exits = exit_plan(candidate, market_date(opened_at), settings)
+    for count, mark in enumerate(marks, 1):
+        due = due_exit(check_exits(ExitInput(trade=trade, plan=exits, marks=marks[:count], now=mark.at)))
+        if due is None or not mark.is_usable or mark.mid is None or mark.natural is None:
+            continue
+        close = closing_plan(trade, exits, due.reason, mark, settings)
+        found = paper_fill(close, -mark.natural, -mark.mid, settings.paper.fill_share)
+        if found is not None:
+            return PlanOutcome(
+                day=market_date(mark.at),
+                reason=due.reason,
+                result=closing_result(trade, -found, 1, settings),
+                is_modelled=any(each.source == MODELLED for each in marks[:count]),
+            )
+    return None
 
 
 def modelled_marks(
@@ -145,8 +129,7 @@ def modelled_marks(
     moves = spots - log_spot_paths(np.zeros((1, count)), model.horizon, model.shape, model.spot)
     ratios = np.array([[each.vix for each in closes]], dtype=np.float64) / vix
     path = Scenarios(starts=np.array([0]), close=moves, high=moves, low=moves, vix=ratios)
-    contracts = {(leg.right, float(leg.strike)): model.vol(leg) for each in candidates for leg in each.spread.legs}
-    values = mark_contracts(contracts, path, model.horizon, model.shape)
+    values = model.marks([each.spread for each in candidates], path)
     return [
         tuple(
             mark

@@ -1,13 +1,15 @@
 """Position size: the smallest number of contracts that any bound allows. Amounts are dollars."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import ROUND_CEILING, Decimal
+from functools import partial
 from math import isfinite, sqrt
 
 from spy32.domain.exposure import Exposure
 from spy32.domain.market import MarketSnapshot
 from spy32.domain.proposals import Finding, Sizing, remark, violation
-from spy32.domain.spreads import CENT, MULTIPLIER, Account, Candidate
+from spy32.domain.spreads import CENT, MULTIPLIER, ZERO, Account, Candidate
 from spy32.domain.value import value
 from spy32.settings import Settings
 from spy32.settings.profiles import multiplier
@@ -26,6 +28,12 @@ class Bound:
     available: Decimal
     per_contract: Decimal
     required_account: Decimal | None
+
+    @classmethod
+    def share_of_account(cls, account: Account, share: Decimal, per_contract: Decimal, used: Decimal = ZERO) -> "Bound":
+        """Return the bound of a share of net liquidation of which so much is used."""
+        need = ((per_contract + used) / share).to_integral_value(ROUND_CEILING) if share > 0 else None
+        return cls(available=share * account.net_liquidation - used, per_contract=per_contract, required_account=need)
 
     @property
     def contracts(self) -> int:
@@ -50,9 +58,7 @@ def size_position(
     scale = Decimal(str(multiplier(settings.dte, snapshot.dte)))
     bounds = _bounds(candidate, account, exposure, settings, halve)
     daily = settings.limits.daily_swing * scale
-    bounds["daily_swing"] = Bound(
-        available=daily * account.net_liquidation, per_contract=swing, required_account=_required_account(swing, daily)
-    )
+    bounds["daily_swing"] = Bound.share_of_account(account, daily, swing)
     allowed = {name: bound.contracts for name, bound in bounds.items()} | {"contracts": settings.limits.contracts}
     binding = min(allowed, key=lambda name: allowed[name])
     return Sizing(
@@ -70,26 +76,15 @@ def _bounds(
     candidate: Candidate, account: Account, exposure: Exposure, settings: Settings, halve: bool
 ) -> dict[str, Bound]:
     """Return the bounds on the maximum loss. Of equal bounds the first one is named as binding."""
-    limits, net_liquidation, loss = settings.limits, account.net_liquidation, candidate.max_loss
-    # Halve the budget, not the quantity: three contracts become one or two by their risk, not by rounding.
-    risk = limits.max_loss / 2 if halve else limits.max_loss
-    used = buying_power_used(account)
-    power = min(limits.buying_power * net_liquidation - used, account.buying_power)
+    limits = settings.limits
+    of_loss = partial(Bound.share_of_account, account, per_contract=candidate.max_loss)
+    power = of_loss(limits.buying_power, used=buying_power_used(account))
     return {
-        "max_loss": Bound(
-            available=risk * net_liquidation, per_contract=loss, required_account=_required_account(loss, risk)
-        ),
-        "hard_cap": Bound(
-            available=HARD_CAP * net_liquidation, per_contract=loss, required_account=_required_account(loss, HARD_CAP)
-        ),
-        "open_risk": Bound(
-            available=limits.open_risk * net_liquidation - exposure.open_risk,
-            per_contract=loss,
-            required_account=_required_account(loss + exposure.open_risk, limits.open_risk),
-        ),
-        "buying_power": Bound(
-            available=power, per_contract=loss, required_account=_required_account(loss + used, limits.buying_power)
-        ),
+        # Halve the budget, not the quantity: three contracts become one or two by their risk, not by rounding.
+        "max_loss": of_loss(limits.max_loss / 2 if halve else limits.max_loss),
+        "hard_cap": of_loss(HARD_CAP),
+        "open_risk": of_loss(limits.open_risk, used=exposure.open_risk),
+        "buying_power": replace(power, available=min(power.available, account.buying_power)),
     }
 
 
@@ -114,11 +109,6 @@ def one_sigma_loss(candidate: Candidate, spot: float) -> Decimal:
     if not isfinite(loss):
         return candidate.max_loss
     return max(min(Decimal(str(loss)), candidate.max_loss).quantize(CENT, ROUND_CEILING), CENT)
-
-
-def _required_account(amount: Decimal, share: Decimal) -> Decimal | None:
-    """Return the net liquidation, whole dollars, of which `amount` is this share; None for a share of zero."""
-    return (amount / share).to_integral_value(ROUND_CEILING) if share > 0 else None
 
 
 def _account_needed(bounds: Mapping[str, Bound]) -> Decimal | None:

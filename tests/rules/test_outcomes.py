@@ -14,17 +14,17 @@ from spy32.domain.proposals import ExitReason, PricePlan
 from spy32.domain.spreads import Candidate
 from spy32.markets.bundled_history import total_returns
 from spy32.options.history import Scenarios, build_scenarios, count_windows
-from spy32.options.plan_paths import closing_debits, mark_contracts, simulate_plan
+from spy32.options.plan_paths import closing_debits, simulate_plan
 from spy32.options.spreads import exact_payoff
 from spy32.rules.endings import MarketModel, SimulatedTrade, plan_terms
 from spy32.rules.exits import STOP_INTERVAL
 from spy32.rules.outcomes import (
     MODELLED,
-    PlanTrade,
     expiry_result,
     find_split,
     modelled_marks,
     opening_fill,
+    plan_outcome,
     settlement_price,
 )
 from spy32.rules.outlook import build_market_model
@@ -132,8 +132,7 @@ def test_marks_and_exits_on_closes_are_those_of_the_simulated_plan() -> None:
     """With a fill at the mid, the first session that ends the simulated plan ends this one."""
     model, scenarios = market()
     settings = replace(SETTINGS, paper=replace(SETTINGS.paper, fill_share=D(0)))
-    contracts = {(leg.right, float(leg.strike)): model.vol(leg) for each in CANDIDATES for leg in each.spread.legs}
-    values = mark_contracts(contracts, scenarios, model.horizon, model.shape)
+    values = model.marks([each.spread for each in CANDIDATES], scenarios)
     seen = set()
     for row in range(len(scenarios.starts)):
         marks = modelled_marks(CANDIDATES, model, closes_of(model, scenarios, row), VIX)
@@ -142,8 +141,7 @@ def test_marks_and_exits_on_closes_are_those_of_the_simulated_plan() -> None:
             assert [float(mark.mid or 0) for mark in found[1::2]] == pytest.approx(
                 np.maximum(debits[:, row], 0.0).tolist(), abs=0.002
             )
-            trade = PlanTrade.open(candidate, builders.NOW, settings)
-            plan = trade.follow(found)
+            plan = plan_outcome(candidate, builders.NOW, found, settings)
             assert plan is not None and plan.is_modelled
             terms, last_day = plan_terms(candidate, SimulatedTrade.open(candidate, settings), settings, builders.TODAY)
             count = sum(at.date() < last_day for at in model.closes) + 1
@@ -152,7 +150,7 @@ def test_marks_and_exits_on_closes_are_those_of_the_simulated_plan() -> None:
             mark = found[2 * at + 1]
             assert mark.mid is not None
             paid = min(max(mark.mid.quantize(D("0.01"), ROUND_CEILING), D("0.01")), candidate.spread.width)
-            assert plan.result == (trade.trade.credit - paid) * 100 - candidate.costs_round_trip
+            assert plan.result == (opening_fill(candidate, settings) - paid) * 100 - candidate.costs_round_trip
             seen.add(plan.reason)
     assert seen == {ExitReason.TARGET, ExitReason.STOP, ExitReason.TIME}
 
@@ -170,16 +168,15 @@ def test_a_modelled_mark_is_as_wide_as_the_menu_was_and_is_read_twice() -> None:
 def test_without_closes_nothing_is_known() -> None:
     model, _ = market()
     assert modelled_marks(CANDIDATES, model, [], VIX) == [()] * 4
-    assert PlanTrade.open(CANDIDATES[0], builders.NOW, SETTINGS).follow(()) is None
+    assert plan_outcome(CANDIDATES[0], builders.NOW, (), SETTINGS) is None
 
 
 def test_a_mark_that_cannot_price_a_close_closes_nothing_and_a_later_one_does() -> None:
     model, scenarios = market()
     (marks,) = modelled_marks(CANDIDATES[:1], model, closes_of(model, scenarios, 0), VIX)
-    trade = PlanTrade.open(CANDIDATES[0], builders.NOW, SETTINGS)
-    found = trade.follow(marks)
+    found = plan_outcome(CANDIDATES[0], builders.NOW, marks, SETTINGS)
     assert found is not None
     blind = [replace(mark, mid=None, natural=None) if mark.at.date() <= found.day else mark for mark in marks]
-    later = trade.follow(blind)
+    later = plan_outcome(CANDIDATES[0], builders.NOW, blind, SETTINGS)
     assert later is not None and later.day > found.day
     assert {mark.source for mark in marks} == {MODELLED}
