@@ -64,22 +64,13 @@ def fill_outlooks(
     level = vix.value if vix is not None else None
     missing = _missing_history(snapshot.underlying, history, level, model)
     today = market_date(snapshot.evaluated_at)
-    outlooks = [_market_outlook(candidate, model, settings, missing, today) for candidate in menu.candidates]
+    candidates = [
+        replace(candidate, outlook=_market_outlook(candidate, model, settings, missing, today))
+        for candidate in menu.candidates
+    ]
     if missing is None and history is not None and level is not None:
-        outlooks = _add_history(menu.candidates, outlooks, model, settings, history, level, today)
-    filled = (_attach_outlook(*pair) for pair in zip(menu.candidates, outlooks, strict=True))
-    return replace(menu, candidates=tuple(filled))
-
-
-def _attach_outlook(candidate: Candidate, outlook: Outlook) -> Candidate:
-    expiry, plan = outlook.expiry.history, outlook.plan.history if outlook.plan is not None else None
-    ev = replace(
-        candidate.ev,
-        history_expiry=expiry.ev.mean if expiry is not None and expiry.ev is not None else None,
-        history_plan=plan.ev.mean if plan is not None and plan.ev is not None else None,
-    )
-    pop = expiry.probabilities.profit if expiry is not None else None
-    return replace(candidate, outlook=outlook, ev=ev, pop_history=pop)
+        candidates = _add_history(candidates, model, settings, history, level, today)
+    return replace(menu, candidates=tuple(candidates))
 
 
 def _missing_history(
@@ -143,15 +134,14 @@ def _market_outlook(
     )
 
 
-def _add_history(  # noqa: PLR0913, PLR0917 - the market, the past, and the candidates between them
+def _add_history(
     candidates: Sequence[Candidate],
-    outlooks: Sequence[Outlook],
     model: MarketModel,
     settings: Settings,
     history: DailyHistory,
     vix: float,
     today: date,
-) -> list[Outlook]:
+) -> list[Candidate]:
     windows = count_windows(history, model.horizon)
     scenarios = build_scenarios(history, model.horizon, vix=vix, starts=np.arange(windows))
     block = max(BLOCK_SESSIONS, model.horizon.sessions)
@@ -159,22 +149,24 @@ def _add_history(  # noqa: PLR0913, PLR0917 - the market, the past, and the cand
     held = _forecasts(expiry_endings(trades, scenarios, model), scenarios, model, block)
     # A sample of the windows would move the means by more than the candidates differ.
     plans = _forecasts(plan_endings(candidates, scenarios, model, settings, today), scenarios, model, block)
-    return [
-        replace(
+    filled = []
+    for candidate, expiry, plan in zip(candidates, held, plans, strict=True):
+        outlook = candidate.outlook
+        assert outlook is not None and expiry.history is not None and expiry.history.ev is not None
+        assert plan.history is not None and plan.history.ev is not None
+        market = _replace_touch(outlook.expiry.market, expiry.market, is_debit=candidate.spread.strategy.is_debit)
+        outlook = replace(
             outlook,
-            expiry=replace(
-                expiry,
-                market=_replace_touch(
-                    outlook.expiry.market, expiry.market, is_debit=candidate.spread.strategy.is_debit
-                ),
-            ),
+            expiry=replace(expiry, market=market),
             plan=plan,
-            score=plan.history.ev.low / float(candidate.max_loss) if plan.history and plan.history.ev else None,
+            score=plan.history.ev.low / float(candidate.max_loss),
             sessions=windows,
             history_until=history.days[-1].astype(date),
         )
-        for candidate, outlook, expiry, plan in zip(candidates, outlooks, held, plans, strict=True)
-    ]
+        ev = replace(candidate.ev, history_expiry=expiry.history.ev.mean, history_plan=plan.history.ev.mean)
+        pop = expiry.history.probabilities.profit
+        filled.append(replace(candidate, outlook=outlook, ev=ev, pop_history=pop))
+    return filled
 
 
 def _replace_touch(density: Forecast, weighted: Forecast, *, is_debit: bool) -> Forecast:

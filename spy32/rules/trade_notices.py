@@ -7,7 +7,7 @@ from spy32.domain.orders import Order, Trade
 from spy32.domain.proposals import ExitPlan, Proposal, Recommendation, spread_description
 from spy32.domain.sanitize import plain_note
 from spy32.domain.spreads import Candidate
-from spy32.rules.notice_parts import (
+from spy32.rules.notices import (
     clock_text,
     compose,
     deadline,

@@ -7,7 +7,7 @@ import pytest
 
 from spy32.domain.notices import EVENT_CLASSES, SHORT_LENGTH, EventClass, NoticeKind
 from spy32.domain.spreads import Mode
-from spy32.rules import notice_parts, notices, trade_notices
+from spy32.rules import notices, trade_notices
 from tests.support import builders, outlooks
 from tests.support.sample_notices import ACCOUNT, LONG, SAMPLES, golden_path, golden_text, stored
 
@@ -67,7 +67,7 @@ def test_foreign_words_move_no_cursor_and_begin_no_line() -> None:
 def test_a_condor_has_its_payoff_on_both_sides() -> None:
     put, call = builders.spread(), builders.spread("660", "665")
     legs = (*put.legs, *(replace(leg, right=type(leg.right)("C")) for leg in call.legs))
-    text = notice_parts.proposal_payoff_text(builders.proposal(legs=legs))
+    text = notices.proposal_payoff_text(builders.proposal(legs=legs))
     gains = [line.split()[1] for line in text.splitlines()[1:]]
     assert gains[0] == gains[-1] == "-$889" and "+$111" in gains[2:-2]
 
