@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from spy32.domain.market import Chain, Gate, MarketSnapshot, QualityReport, Verdict
+from spy32.domain.market import Chain, Gate, MarketSnapshot, QualityReport
 from spy32.quality import arbitrage, freshness, quotes
 from spy32.quality.common import GateContext, GateResult, Quotes, passed_gate, stopped_gate, strike_step
 from spy32.sessions import market_date, years_to_expiration
@@ -43,8 +43,10 @@ def check_chain(snapshot: MarketSnapshot, now: datetime, choice: Choice) -> tupl
 
     `now` is the time at which ages are measured. Every dropped quote is counted in the report.
     """
-    first = _underlying_gate(snapshot)
-    if first.verdict is not Verdict.PASS:
+    figure, limit = f"{snapshot.chain.underlying} at {snapshot.spot:g}", f"{snapshot.underlying} at a price"
+    is_valid = snapshot.chain.underlying == snapshot.underlying and 0 < snapshot.spot < 1e9
+    first = (passed_gate if is_valid else stopped_gate)("underlying", figure, limit)
+    if not is_valid:
         return replace(snapshot.chain, quotes=()), QualityReport(gates=(first,))
     context = _build_context(snapshot, now, choice)
     gates = [first, *(check(context) for check in CLOCK_GATES)]
@@ -58,14 +60,6 @@ def check_chain(snapshot: MarketSnapshot, now: datetime, choice: Choice) -> tupl
             dropped[gate.name] = before - len(usable_quotes)
     gates += [check(context) for check in CONTEXT_GATES]
     return replace(snapshot.chain, quotes=usable_quotes), QualityReport(gates=tuple(gates), dropped=dropped)
-
-
-def _underlying_gate(snapshot: MarketSnapshot) -> Gate:
-    """Check that the response is about the requested underlying and has a price for it."""
-    figure = f"{snapshot.chain.underlying} at {snapshot.spot:g}"
-    limit = f"{snapshot.underlying} at a price"
-    is_valid = snapshot.chain.underlying == snapshot.underlying and 0 < snapshot.spot < 1e9
-    return (passed_gate if is_valid else stopped_gate)("underlying", figure, limit)
 
 
 def _build_context(snapshot: MarketSnapshot, now: datetime, choice: Choice) -> GateContext:

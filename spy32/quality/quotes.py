@@ -161,7 +161,10 @@ def check_coverage(quotes: Quotes, context: GateContext) -> GateResult:
     target = _CoverageTarget.derive(context.step)
     near = [quote for quote in quotes if context.is_within(quote, target.band)]
     two_sided_strikes, strikes = len(put_call_pairs(near)), len({quote.strike for quote in near})
-    distances = _otm_distances(near, context.spot)
+    spot = context.spot
+    # Calls above and puts below the spot.
+    otm_strikes = {float(quote.strike) for quote in near if (quote.right is Right.CALL) == (quote.strike >= spot)}
+    distances = [strike / spot - 1 for strike in sorted(otm_strikes)]
     if not distances:
         return stopped_gate(
             "coverage", f"no quotes within {percent(target.band)} of the spot", target.limit_text
@@ -179,12 +182,6 @@ def check_coverage(quotes: Quotes, context: GateContext) -> GateResult:
         return stopped_gate("coverage", figure, target.limit_text, "the chain is truncated or full of holes"), quotes
     is_dense = gap <= target.gap and share >= WARN_SHARE_BOTH_SIDES
     return (passed_gate if is_dense else warned_gate)("coverage", figure, target.limit_text), quotes
-
-
-def _otm_distances(quotes: Iterable[OptionQuote], spot: float) -> list[float]:
-    """Return the out-of-the-money strikes (calls above, puts below the spot) as fractions from the spot, ascending."""
-    strikes = {float(quote.strike) for quote in quotes if (quote.right is Right.CALL) == (float(quote.strike) >= spot)}
-    return [strike / spot - 1 for strike in sorted(strikes)]
 
 
 def check_liquidity(quotes: Quotes, context: GateContext) -> GateResult:

@@ -75,8 +75,11 @@ def check_vols(
     implied vols."""
     out_of_range = ~((smile.quote_iv >= IV_LOW) & (smile.quote_iv <= IV_HIGH))
     smile_gate, outliers = _smile_gate(smile, ~out_of_range)
+    is_otm = _is_otm(smile)
+    lost, lost_otm = int(out_of_range.sum()), int((out_of_range & is_otm).sum())
+    figure = f"{lost} of {len(smile.quotes)} outside, {lost_otm} of {int(is_otm.sum())} out of the money"
     gates = (
-        _iv_gate(smile, out_of_range),
+        passed_gate("iv", figure, f"{percent(IV_LOW)} to {percent(IV_HIGH)}; others are dropped"),
         _feed_iv_gate(smile, ~out_of_range),
         smile_gate,
         _atm_vix_gate(smile, snapshot),
@@ -93,14 +96,6 @@ def _is_otm(smile: Smile) -> Bools:
     """True for out-of-the-money contracts, among which legs are chosen."""
     is_otm: Bools = smile.is_call == (smile.strike >= smile.forward)
     return is_otm
-
-
-def _iv_gate(smile: Smile, outside: Bools) -> Gate:
-    is_otm = _is_otm(smile)
-    lost_count, lost_otm = int(outside.sum()), int((outside & is_otm).sum())
-    figure = f"{lost_count} of {len(smile.quotes)} outside, {lost_otm} of {int(is_otm.sum())} out of the money"
-    limit = f"{percent(IV_LOW)} to {percent(IV_HIGH)}; others are dropped"
-    return passed_gate("iv", figure, limit)
 
 
 def _feed_iv_gate(smile: Smile, usable: Bools) -> Gate:
@@ -203,22 +198,15 @@ def check_sources(
         return tuple(skipped_gate(name, "two sources agree", reason) for name in names)
     second_chain = snapshot.second
     if second_chain is None or second is None:
-        return (warned_gate(names[0], "one source", "two sources agree", _single_source_reason(snapshot)),)
+        attempts = [each for each in snapshot.tried if each.datum == "chain" and not each.ok]
+        # Newest first: a request that failed now is more informative than a source that is not configured.
+        reason = "; ".join(f"{each.source}: {each.detail}" for each in reversed(attempts)) or "no second source is set"
+        return (warned_gate(names[0], "one source", "two sources agree", reason),)
     return (
         _spot_gate(snapshot, second_chain.spot, second_chain.source, knobs),
         _carry_gate(snapshot.spot, first, second_chain.spot, second),
         _quotes_gate(first, second, second_chain.spot - snapshot.spot),
     )
-
-
-def _single_source_reason(snapshot: MarketSnapshot) -> str:
-    failures = [
-        f"{attempt.source}: {attempt.detail}"
-        for attempt in snapshot.tried
-        if attempt.datum == "chain" and not attempt.ok
-    ]
-    # Newest first: a request that failed now is more informative than a source that is not configured.
-    return "; ".join(reversed(failures)) or "no second source is set"
 
 
 def _spot_gate(snapshot: MarketSnapshot, other_spot: float, name: str, knobs: MarketSources) -> Gate:
@@ -252,7 +240,11 @@ def _quotes_gate(first: Smile, second: Smile, spot_difference: float) -> Gate:
     pairs = list(_common_legs(first, others))
     if not pairs:
         return warned_gate("second_quotes", "no quote in common", limit)
-    differing = [quote.symbol for quote, other, delta in pairs if not _mids_agree(quote, other, delta, spot_difference)]
+    differing = []
+    for quote, other, delta in pairs:
+        allowed = LEG_HALF_SPREADS * (half_spread(quote) + half_spread(other)) + abs(delta * spot_difference)
+        if not abs(mid(other) - mid(quote)) <= max(LEG_SLACK, allowed):
+            differing.append(quote.symbol)
     figure = f"{len(differing)} of {pluralise(len(pairs), 'possible leg')} differ"
     if not differing:
         return passed_gate("second_quotes", figure, limit)
@@ -273,8 +265,3 @@ def _common_legs(first: Smile, others: dict[str, OptionQuote]) -> Iterator[tuple
         other = others.get(quote.symbol)
         if other is not None and is_two_sided(quote) and is_two_sided(other):
             yield quote, other, float(first.delta[row])
-
-
-def _mids_agree(quote: OptionQuote, other: OptionQuote, delta: float, spot_difference: float) -> bool:
-    allowed = LEG_HALF_SPREADS * (half_spread(quote) + half_spread(other)) + abs(delta * spot_difference)
-    return abs(mid(other) - mid(quote)) <= max(LEG_SLACK, allowed)

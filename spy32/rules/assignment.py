@@ -149,21 +149,15 @@ def _risk_text(position: AssignedPosition) -> str:
     loss = worst_loss(position)
     if loss is None:
         return f"tonight nothing bounds the loss of {abs(position.shares_held)} {position.ticker} shares short"
-    bound = _bounding_leg(position)
-    if bound is not None:
+    right, held = _bounding_right(position.shares_held), abs(position.shares_held)
+    bound = next(((leg, count) for leg, count in position.legs if leg.right is right and not leg.is_sold), None)
+    if bound is not None and bound[1] * MULTIPLIER >= held:
         leg, count = bound
         return (
             f"tonight the long {count} x {leg.strike.normalize():f} {'call' if leg.right is Right.CALL else 'put'}s "
             f"still bound the loss: at most ${loss:,.2f} in all"
         )
     return f"tonight no option bounds the loss: at most ${loss:,.2f}, with the shares at zero"
-
-
-def _bounding_leg(position: AssignedPosition) -> tuple[Leg, int] | None:
-    """Return the long leg that bounds the loss of the shares; None if it is too few or gone."""
-    right = _bounding_right(position.shares_held)
-    found = next(((leg, count) for leg, count in position.legs if leg.right is right and not leg.is_sold), None)
-    return found if found is not None and found[1] * MULTIPLIER >= abs(position.shares_held) else None
 
 
 def _dividend_notes(position: AssignedPosition, today: date, dividends: Sequence[Dividend] | None) -> list[str]:

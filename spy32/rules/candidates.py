@@ -242,6 +242,7 @@ def build_candidate(
     spread = build_spread(pair, underlying)
     mid_breakevens = breakevens(spread, pair.mid)
     costs, costs_round_trip = terms.costs(pair)
+    strikes = {leg.right: leg.strike for leg in spread.shorts}
     candidate = Candidate(
         id=name,
         spread=spread,
@@ -259,7 +260,7 @@ def build_candidate(
         ev=ExpectedValue(),
         costs=costs,
         costs_round_trip=costs_round_trip,
-        worthless_market=_probability_between(_untouched_range(spread), density),
+        worthless_market=_probability_between((strikes.get(Right.PUT), strikes.get(Right.CALL)), density),
         calls=tuple(leg.view for leg in chain.from_iterable(pair.sides[1:])),
     )
     cost = trading_cost(candidate, smile.discount, terms.settings)
@@ -289,12 +290,6 @@ def _profit_range(spread: Spread, breakevens: Sequence[Decimal]) -> Range:
     if low < high:
         return low, high
     return (low, None) if low < spread.short.strike else (None, low)
-
-
-def _untouched_range(spread: Spread) -> Range:
-    """Return the prices at expiration at which no short strike is in the money."""
-    strikes = {leg.right: leg.strike for leg in spread.shorts}
-    return strikes.get(Right.PUT), strikes.get(Right.CALL)
 
 
 def _probability_between(bounds: Range, density: "Density") -> float:

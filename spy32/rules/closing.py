@@ -1,7 +1,7 @@
 """Builds the closing proposal of a trade: quantity, price plan from the mid towards the natural, ceiling, hash."""
 
 from dataclasses import replace
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import Decimal
 
 from spy32.domain.marks import Mark
 from spy32.domain.orders import Trade
@@ -10,7 +10,7 @@ from spy32.domain.spreads import CENT, ZERO
 from spy32.errors import Refused, Unavailable
 from spy32.rules.marks import closing_result
 from spy32.rules.plan import proposal_digest
-from spy32.rules.pricing import is_on_tick, spread_tick
+from spy32.rules.pricing import is_on_tick, round_down_to_tick, round_up_to_tick, spread_tick
 from spy32.sessions import closure_reason, market_date, session
 from spy32.settings import Settings
 
@@ -106,7 +106,7 @@ def closing_plan(
     if not mark.is_usable or mark.mid is None or mark.natural is None:
         flags = ", ".join(flag.replace("_", "-") for flag in mark.flags)
         raise Unavailable(f"T{trade.id} cannot be priced: the quotes of {mark.source} are {flags}; try again")
-    natural = ((mark.natural + ABOVE_NATURAL) / tick).to_integral_value(ROUND_CEILING) * tick
+    natural = round_up_to_tick(mark.natural + ABOVE_NATURAL, tick)
     # An order needs a price of one tick at least; a target below it, of an older tick, is a price too.
     pays = trade.closing_bounds[0] == 0
     least, most = (min(tick, most), most) if pays else (trade.closing_bounds[0], min(-tick, most))
@@ -114,7 +114,7 @@ def closing_plan(
         price = price if pays else -price
     ceiling = max(price if price is not None else min(natural, most), least)
     # The mid is rounded to our advantage, down.
-    start = max(min((mark.mid / tick).to_integral_value(ROUND_FLOOR) * tick, ceiling), least)
+    start = max(min(round_down_to_tick(mark.mid, tick), ceiling), least)
     return PricePlan(
         start=-start,
         limit=-ceiling,

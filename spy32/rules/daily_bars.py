@@ -1,7 +1,7 @@
 """Daily bars that indicators may use: finished sessions only, without a gap, at one price scale (no split)."""
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from spy32.domain.market import DailyBar, MarketSnapshot
 from spy32.domain.value import value
@@ -78,16 +78,11 @@ def _last_unbroken_run(bars: Sequence[DailyBar]) -> tuple[int, str]:
             return index + 1, f"the close of {bar.day} is no price"
         if previous is not None and previous.day == bar.day:
             return index + 1, f"there are two bars of {bar.day}"
-        if previous is not None and _is_gap(previous.day, bar.day):
+        if previous is not None and (bar.day - previous.day > MAX_GAP or sessions_between(previous.day, bar.day) > 1):
             return index, f"there is no bar between {previous.day} and {bar.day}"
         if previous is not None and is_price(previous.close) and _is_split(previous, bar):
             return index, f"the price of {bar.day} is of another scale than that of {previous.day}"
     return 0, ""
-
-
-def _is_gap(before: date, after: date) -> bool:
-    """Return whether a session lies between the two days."""
-    return after - before > MAX_GAP or sessions_between(before, after) > 1
 
 
 def _is_split(before: DailyBar, after: DailyBar) -> bool:

@@ -36,7 +36,9 @@ def check_dry_run(proposal: ProposalTerms, dry: DryRun, settings: Settings) -> t
             findings.append(violation("echo_warning", f"the broker warns: {warning}", warning, "no such warning"))
     findings += _check_fees(proposal, dry, settings)
     if proposal.kind is ProposalKind.OPEN:
-        findings += _check_margin(proposal, dry)
+        # The paper broker reports no margin, only the buying power effect.
+        if dry.margin is not None or proposal.mode is not Mode.PAPER:
+            findings += _check_amount("margin", "margin", dry.margin, _margin(proposal), CENT)
         findings += _check_buying_power(proposal, dry)
     return tuple(findings)
 
@@ -64,14 +66,6 @@ def _check_fees(proposal: ProposalTerms, dry: DryRun, settings: Settings) -> Ite
     yield from _check_amount("fees", "fees", dry.fees, ours, max(ROUNDING_TOLERANCE, FEES_TOLERANCE * ours))
 
 
-def _check_margin(proposal: ProposalTerms, dry: DryRun) -> Iterator[Finding]:
-    """The margin of a credit spread is its width, of a debit spread none. The paper broker reports no margin, only the
-    buying power effect."""
-    if dry.margin is None and proposal.mode is Mode.PAPER:
-        return
-    yield from _check_amount("margin", "margin", dry.margin, _margin(proposal), CENT)
-
-
 def _check_buying_power(proposal: ProposalTerms, dry: DryRun) -> Iterator[Finding]:
     """The buying power effect is margin less credit at the first limit plus fees: the maximum loss as sent."""
     if dry.fees is None or not dry.fees.is_finite():
@@ -84,7 +78,8 @@ def _check_buying_power(proposal: ProposalTerms, dry: DryRun) -> Iterator[Findin
 
 
 def _margin(proposal: ProposalTerms) -> Decimal:
-    """The most that the legs can owe at expiration, dollars for the whole quantity: of an iron condor one side."""
+    """The most that the legs can owe at expiration, dollars for the whole quantity: the width of a credit spread, of an
+    iron condor that of one side, and nothing of a debit spread."""
     return -value_bounds(proposal.legs)[0] * MULTIPLIER * proposal.quantity
 
 

@@ -54,7 +54,8 @@ class Ladder:
     def protective_leg(self, short: TradableLeg, width: Decimal) -> TradableLeg | None:
         """Return the long leg whose distance from `short` is nearest `width` dollars; of two the nearer. None without
         one."""
-        direction = -1 if _long_leg_is_below(self.strategy) else 1
+        # It is the lower one: farther out for a credit of puts, nearer for a debit of calls.
+        direction = -1 if self.strategy in (Strategy.PUT_CREDIT, Strategy.CALL_DEBIT) else 1
         index = bisect_left(self.strikes, short.strike + direction * width)
         near = (self.legs[strike] for strike in self.strikes[max(index - 1, 0) : index + 1])
         otm_legs = [leg for leg in near if (leg.strike - short.strike) * direction > 0]
@@ -137,11 +138,6 @@ def build_ladder(chain: Chain, smile: "Smile", strategy: Strategy) -> Ladder:
         bid, ask = quote_sides
         legs[quote.strike] = TradableLeg(view=view, bid=bid, ask=ask, mid=(bid + ask) / 2)
     return Ladder(strategy=strategy, strikes=tuple(sorted(legs)), legs=legs)
-
-
-def _long_leg_is_below(strategy: Strategy) -> bool:
-    """Return whether the long leg is the lower one: farther out for a credit of puts, nearer for a debit of calls."""
-    return strategy in (Strategy.PUT_CREDIT, Strategy.CALL_DEBIT)
 
 
 def _select_side(

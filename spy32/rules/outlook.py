@@ -65,7 +65,12 @@ def fill_outlooks(
     missing = _missing_history(snapshot.underlying, history, level, model)
     today = market_date(snapshot.evaluated_at)
     candidates = [
-        replace(candidate, outlook=_market_outlook(candidate, model, settings, missing, today))
+        replace(
+            candidate,
+            outlook=_market_outlook(candidate, model, settings, missing, today),
+            ev=replace(candidate.ev, history_expiry=None, history_plan=None),
+            pop_history=None,
+        )
         for candidate in menu.candidates
     ]
     if missing is None and history is not None and level is not None:

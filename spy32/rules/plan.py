@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, is_dataclass, replace
 from datetime import date, timedelta
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import Decimal
 from typing import Any
 
 from spy32.domain.codec import digest
@@ -32,7 +32,9 @@ from spy32.rules.pricing import (
     least_tick,
     opening_costs,
     percent,
+    round_down_to_tick,
     round_trip_costs,
+    round_up_to_tick,
     spread_tick,
 )
 from spy32.rules.settlement import trading_end
@@ -100,14 +102,10 @@ def reprice_exits(exits: ExitPlan, spread: Spread, credit: Decimal, settings: Se
     # its alarm never comes before the set multiple.
     low, high = value_bounds(spread.legs)
     target = credit - settings.exit.profit_target * (credit + high)
-    target = max(_round_to_tick(target, tick, ROUND_FLOOR), tick if high == 0 else -high)
-    stop = max(_round_to_tick(credit * settings.exit.stop_multiple, tick, ROUND_CEILING), tick) if low else ZERO
+    target = max(round_down_to_tick(target, tick), tick if high == 0 else -high)
+    stop = max(round_up_to_tick(credit * settings.exit.stop_multiple, tick), tick) if low else ZERO
     priced = replace(exits, profit_target=target, stop=stop)
     return replace(priced, note=_exit_note(priced, spread, settings))
-
-
-def _round_to_tick(price: Decimal, tick: Decimal, rounding: str) -> Decimal:
-    return (price / tick).to_integral_value(rounding) * tick
 
 
 def last_exit(root: str, expiration: date, opened: date) -> date:
@@ -190,7 +188,10 @@ def build_proposal(
     hours = session(today)
     if hours is None:
         raise Refused(f"{today} is no session ({closure_reason(today)}); nothing can be proposed")
-    spread = candidate.spread
+    spread, market = candidate.spread, snapshot.source
+    if snapshot.is_recorded and not is_recorded_source(market):
+        # The clock and the quotes of an approval follow from this name.
+        market = f"{RECORDED}:{market}"
     terms = ProposalTerms(
         run_id=run.id,
         kind=ProposalKind.OPEN,
@@ -212,15 +213,9 @@ def build_proposal(
         quoted_at=snapshot.as_of,
         # A recorded chain may have been quoted in the last 15 minutes, when only options trade.
         lapses_at=hours.option_close if snapshot.is_recorded else hours.close,
-        market=market_name(snapshot),
+        market=market,
     )
     return complete_proposal(terms, settings)
-
-
-def market_name(snapshot: MarketSnapshot) -> str:
-    """Return the name of the quotes' source; for a recorded snapshot always that of a recorded market."""
-    is_named = not snapshot.is_recorded or is_recorded_source(snapshot.source)
-    return snapshot.source if is_named else f"{RECORDED}:{snapshot.source}"
 
 
 def complete_proposal(proposal: ProposalTerms, settings: Settings) -> ProposalTerms:

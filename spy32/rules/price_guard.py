@@ -46,7 +46,11 @@ def check(
         message = f"the floor {proposal.floor_price} is above the mid {mid}: it fills only if the market comes back"
         findings.append(remark("floor", message, proposal.floor_price, mid))
     if proposal.kind is ProposalKind.OPEN:
-        findings += _check_short_delta(short_delta(proposal, quotes, settings, now), settings)
+        delta, most = short_delta(proposal, quotes, settings, now), settings.drift.short_delta
+        if not delta <= most:
+            text = "unknown" if isnan(delta) else f"{delta:.3f}"
+            message = f"the short delta is {text}; {most:.2f} is the most"
+            findings.append(violation("short_delta", message, text, f"{most:.2f}"))
     return tuple(findings)
 
 
@@ -87,14 +91,6 @@ def max_quote_age(mode: Mode, settings: Settings) -> int:
     """Return the greatest age of quotes that an order may be priced from, seconds."""
     max_age = settings.drift.quote_seconds
     return max_age if mode is Mode.LIVE else max(max_age, DELAYED_SECONDS)
-
-
-def _check_short_delta(delta: float, settings: Settings) -> Iterator[Finding]:
-    max_delta = settings.drift.short_delta
-    if not delta <= max_delta:
-        delta_text = "unknown" if isnan(delta) else f"{delta:.3f}"
-        message = f"the short delta is {delta_text}; {max_delta:.2f} is the most"
-        yield violation("short_delta", message, delta_text, f"{max_delta:.2f}")
 
 
 def short_delta(proposal: Proposal, quotes: LegQuotes, settings: Settings, now: datetime) -> float:

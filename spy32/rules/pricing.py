@@ -5,7 +5,7 @@ Credits are dollars per share, debits negative. Costs are dollars per contract (
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from decimal import ROUND_CEILING, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from math import exp, isfinite, isnan
 from typing import TYPE_CHECKING
 
@@ -73,6 +73,11 @@ def spread_tick(root: str, execution: Execution) -> Decimal:
 def round_up_to_tick(price: Decimal, tick: Decimal) -> Decimal:
     """Return the lowest multiple of the tick that is not below `price`: more credit, or less debit."""
     return (price / tick).to_integral_value(ROUND_CEILING) * tick
+
+
+def round_down_to_tick(price: Decimal, tick: Decimal) -> Decimal:
+    """Return the highest multiple of the tick that is not above `price`."""
+    return (price / tick).to_integral_value(ROUND_FLOOR) * tick
 
 
 def is_on_tick(price: Decimal, tick: Decimal) -> bool:

@@ -161,7 +161,9 @@ def _already_run(
 
 def _closed_window_decision(inputs: ScheduleInput, slot: Slot, runs: tuple[Run, ...]) -> ScheduleDecision:
     """Return what remains to be done for a slot whose window has closed."""
-    if _newest_finished_run(runs) is not None or not _applies_to_home(inputs, slot, runs):
+    # A slot counts when it opened after the setup of this home, or when a run was tried in it anyway.
+    counts = bool(runs) or (inputs.created_at is not None and slot.opens >= inputs.created_at)
+    if _newest_finished_run(runs) is not None or not counts:
         return NoAction()
     if slot_obstacle(slot) is not None:
         return _skip_closed_day(inputs, slot)
@@ -173,11 +175,6 @@ def _closed_window_decision(inputs: ScheduleInput, slot: Slot, runs: tuple[Run, 
     else:
         reason = f"was missed: nothing was started by {_format_time(slot.closes)}"
     return SkipSlot(slot=slot, cause=cause, message=f"{_format_slot(slot)} {reason}; {_next_slot_message(inputs)}")
-
-
-def _applies_to_home(inputs: ScheduleInput, slot: Slot, runs: tuple[Run, ...]) -> bool:
-    """Return whether the slot counts for this home: it opened after the setup, or a run was tried in it anyway."""
-    return bool(runs) or (inputs.created_at is not None and slot.opens >= inputs.created_at)
 
 
 def _is_paused(inputs: ScheduleInput, *, since: datetime | None = None) -> bool:

@@ -1,6 +1,5 @@
 """Position size: the smallest number of contracts that any bound allows. Amounts are dollars."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from decimal import ROUND_CEILING, Decimal
 from functools import partial
@@ -61,12 +60,14 @@ def size_position(
     bounds["daily_swing"] = Bound.share_of_account(account, daily, swing)
     allowed = {name: bound.contracts for name, bound in bounds.items()} | {"contracts": settings.limits.contracts}
     binding = min(allowed, key=lambda name: allowed[name])
+    needs = [bound.required_account for bound in bounds.values()]
+    known = [need for need in needs if need is not None]
     return Sizing(
         quantity=allowed[binding],
         bounds=allowed,
         binding=binding,
         halved=halve,
-        account_needed=_account_needed(bounds) if allowed[binding] < 1 else None,
+        account_needed=max(known) if allowed[binding] < 1 and len(known) == len(needs) else None,
         swing_loss=swing,
         swing_budget=(daily * account.net_liquidation).quantize(CENT),
     )
@@ -109,12 +110,6 @@ def one_sigma_loss(candidate: Candidate, spot: float) -> Decimal:
     if not isfinite(loss):
         return candidate.max_loss
     return max(min(Decimal(str(loss)), candidate.max_loss).quantize(CENT, ROUND_CEILING), CENT)
-
-
-def _account_needed(bounds: Mapping[str, Bound]) -> Decimal | None:
-    requirements = [bound.required_account for bound in bounds.values()]
-    finite_requirements = [need for need in requirements if need is not None]
-    return max(finite_requirements) if len(finite_requirements) == len(requirements) else None
 
 
 def sizing_findings(sizing: Sizing) -> tuple[Finding, ...]:
