@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from itertools import chain
 
-from spy32.domain.codec import canonical_json
-from spy32.domain.hash_chain import event_hash, row_digest
+from spy32.domain.codec import canonical_json, event_hash, row_digest
 from spy32.errors import StoreError
 from spy32.lifecycle import EndedBy, OrderState
 from spy32.tables import LAYOUT_1, LAYOUT_2, LAYOUT_3, LAYOUT_4

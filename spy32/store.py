@@ -16,19 +16,16 @@ from typing import TYPE_CHECKING, Generic, Self, TypeVar
 from spy32.domain.spreads import Mode
 from spy32.errors import BadSettings, BadUsage, CannotCreate, StoreDamaged
 from spy32.records import connection, maintenance
-from spy32.records.attention import AttentionList
 from spy32.records.audit import Audit
-from spy32.records.base import Database
-from spy32.records.decisions import Decisions
-from spy32.records.errors import store_errors
-from spy32.records.flags import Flags
-from spy32.records.home_location import HomeLocation
+from spy32.records.base import Database, check_row, store_errors
+from spy32.records.decisions import Decisions, Documents
+from spy32.records.home import Flags, HomeLocation
 from spy32.records.maintenance import Backups, Integrity
 from spy32.records.marks import Marks
 from spy32.records.model_calls import ModelCalls
-from spy32.records.orders import Orders
+from spy32.records.notices import AttentionList, Notices
+from spy32.records.orders import FoundOrders, Orders
 from spy32.records.proposals import Proposals
-from spy32.records.row_digests import check_row
 from spy32.records.run_views import RunViews
 from spy32.records.runs import Runs
 from spy32.records.trades import Trades
@@ -36,11 +33,7 @@ from spy32.schema import VERSION, schema_version
 
 if TYPE_CHECKING:
     from spy32.records.adoptions import Adoptions
-    from spy32.records.documents import Documents
-    from spy32.records.experiments import Experiments
-    from spy32.records.found_orders import FoundOrders
-    from spy32.records.notices import Notices
-    from spy32.records.outcomes import Outcomes
+    from spy32.records.outcomes import Experiments, Outcomes
     from spy32.records.paper_account import PaperAccount
     from spy32.records.results import Results
     from spy32.records.risk import Risk
@@ -67,10 +60,7 @@ class Store:
     """An open database and one object a noun over it. Close it, or use it in a `with`."""
 
     adoptions: "OnUse[Adoptions]" = OnUse("adoptions:Adoptions")
-    documents: "OnUse[Documents]" = OnUse("documents:Documents")
-    experiments: "OnUse[Experiments]" = OnUse("experiments:Experiments")
-    found_orders: "OnUse[FoundOrders]" = OnUse("found_orders:FoundOrders")
-    notices: "OnUse[Notices]" = OnUse("notices:Notices")
+    experiments: "OnUse[Experiments]" = OnUse("outcomes:Experiments")
     outcomes: "OnUse[Outcomes]" = OnUse("outcomes:Outcomes")
     paper: "OnUse[PaperAccount]" = OnUse("paper_account:PaperAccount")
     results: "OnUse[Results]" = OnUse("results:Results")
@@ -81,14 +71,17 @@ class Store:
         self.location = HomeLocation(core)
         self.flags = Flags(core)
         self.attention = AttentionList(core)
+        self.notices = Notices(core)
         self.audit = Audit(core)
         self.integrity = Integrity(core)
         self.backup = Backups(core)
         self.runs = Runs(core)
         self.decisions = Decisions(core)
+        self.documents = Documents(core)
         self.model_calls = ModelCalls(core)
         self.proposals = Proposals(core)
         self.orders = Orders(core)
+        self.found_orders = FoundOrders(core)
         self.trades = Trades(core)
         self.marks = Marks(core)
         self.history = RunViews(core)
@@ -164,16 +157,6 @@ class Store:
         if not known and not self.core.total("pragma query_only"):
             self._record_account(account, at)
         self.core.account = account
-
-    @staticmethod
-    def was_created(path: Path) -> bool:
-        """True when there is or was a database at `path`."""
-        return path.exists() or connection.was_created(path)
-
-    @staticmethod
-    def restore(backup: Path, target: Path, *, mode: Mode, at: datetime) -> Path | None:
-        """Put a checked copy of `backup` at `target`; returns where the file that was there has been moved."""
-        return maintenance.restore(backup, target, mode=mode, at=at)
 
     def close(self) -> None:
         self.core.db.close()

@@ -25,7 +25,7 @@ LOOKS = frozenset({"startswith", "endswith", "lower", "upper", "casefold", "find
 PATTERNS = frozenset({"match", "fullmatch", "search", "findall"})
 NO_WORDS = frozenset({"home_id", "_ask_account", "_read_hidden"})
 """Functions whose text is an identifier, or what a person typed: whether there is any is a fact."""
-ALLOWED = {"domain/orders.py": 1, "records/attention.py": 1}
+ALLOWED = {"domain/orders.py": 1, "records/notices.py": 1}
 """`Order.matches` asks whether the broker's word on record is still the same, to keep it. An acknowledged item of
 `status` is raised again when its message is another one."""
 

@@ -43,14 +43,13 @@ def backup(ctx: typer.Context, file: NewFile = None, json: Json = False) -> None
 def restore(ctx: typer.Context, file: BackupFile, force: Force = False, json: Json = False) -> None:
     """Put a backup in the place of a lost or damaged database; what was there is moved aside, not deleted."""
     from spy32.errors import Refused
-    from spy32.records.maintenance import is_sound
-    from spy32.store import Store
+    from spy32.records import maintenance
 
     app = get_app(ctx)
     with app.locks.hold_all():
-        if not force and is_sound(app.database):
+        if not force and maintenance.is_sound(app.database):
             raise Refused(f"{app.database} has nothing wrong with it; --force replaces it all the same")
-        moved_aside = Store.restore(file, app.database, mode=app.settings.mode, at=app.clock())
+        moved_aside = maintenance.restore(file, app.database, mode=app.settings.mode, at=app.clock())
     lines = [f"restored: {app.database} from {file}"]
     lines += [f"moved aside: {moved_aside}"] if moved_aside is not None else []
     _print_answer(

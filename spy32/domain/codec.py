@@ -1,11 +1,13 @@
-"""Encodes domain values as plain JSON and decodes them by their type hints. The store, hashes and replay share it.
+"""Encodes domain values as plain JSON, decodes them by their type hints, and hashes them and the rows of the history.
 
 A Decimal becomes text, a datetime RFC 3339, a date ISO 8601, an enum its value. NaN and infinity raise ValueError.
 """
 
 import dataclasses
+import importlib
 import json
 import math
+import sys
 import types
 import typing
 from collections.abc import Callable, Hashable, Mapping
@@ -14,8 +16,6 @@ from decimal import Decimal
 from enum import Enum
 from functools import cache
 from typing import Any, TypeVar, cast
-
-from spy32.domain.sha256 import sha256_hex
 
 T = TypeVar("T")
 _PLAIN = frozenset({str, int, bool, types.NoneType})
@@ -74,6 +74,24 @@ _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_asci
 def canonical_json(value: Any) -> str:
     """Return the text that is hashed: keys sorted, no spaces, non-ASCII kept. Stored hashes depend on this form."""
     return _CANONICAL.encode(encode(value))
+
+
+OWN_SHA256 = "_sha2" if sys.version_info >= (3, 12) else "_sha256"
+"""Python's own code: `hashlib` loads OpenSSL first, 2 ms of every start. `random` does the same."""
+
+
+@cache
+def _load_sha256() -> Any:
+    try:
+        return importlib.import_module(OWN_SHA256).sha256
+    except ImportError:  # a Python that was built without its own
+        return importlib.import_module("hashlib").sha256
+
+
+def sha256_hex(data: bytes) -> str:
+    """Return the hash as 64 hexadecimal digits."""
+    digits: str = _load_sha256()(data).hexdigest()
+    return digits
 
 
 def digest(value: Any) -> str:
@@ -150,3 +168,29 @@ def _dataclass_decoder(kind: Any) -> Callable[[Any], Any]:
         return kind(**given)
 
     return decode_fields
+
+
+# The hashes of the history.
+
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+"""`json.dumps` would make one for each row."""
+
+
+def row_digest(columns: Mapping[str, object]) -> str:
+    """SHA-256 of what a row holds. Empty columns are left out: a migration may add one and keep history whole."""
+    kept = {
+        name: {"sha256": sha256_hex(value)} if isinstance(value, bytes) else value
+        for name, value in columns.items()
+        if value is not None
+    }
+    return sha256_hex(_ENCODER.encode(kept).encode())
+
+
+GENESIS = "0" * 64
+"""What stands before the first event."""
+
+
+def event_hash(previous: str, fields: Mapping[str, object]) -> str:
+    """The link of an event: SHA-256 over the link before it and everything that the event says."""
+    # A damaged text may hold what UTF-8 alone refuses; of a whole one this is plain UTF-8.
+    return sha256_hex((previous + canonical_json(dict(fields))).encode("utf-8", "surrogatepass"))

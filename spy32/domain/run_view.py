@@ -74,3 +74,14 @@ class RunView:
     """Model requests by role and prompt, in request order; empty when none was made."""
     decided_by: Mapping[str, Mapping[str, object]] | None = None
     """The settings that the run used, section -> name -> value, as stored."""
+
+
+@value
+class DocumentSummary:
+    """One row of `show --raw`."""
+
+    source: str
+    name: str
+    at: datetime
+    size: int
+    """Size of the body as the source sent it, bytes."""

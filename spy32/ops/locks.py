@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
-from spy32.domain.sha256 import sha256_hex
+from spy32.domain.codec import sha256_hex
 from spy32.errors import CannotCreate, LockHeld, StoreError, Unavailable
 from spy32.ports import Clock, Sleep
 

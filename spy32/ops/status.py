@@ -161,7 +161,7 @@ def load_status(context: StatusContext, store: "Store | None") -> Status:
 
 def _model_spending(context: StatusContext, store: "Store") -> tuple[ModelSpending | None, tuple[str, ...]]:
     """Return the model costs of this month, or why they cannot be read: then no model is asked either."""
-    from spy32.records.model_spending import SpendingJournal, month_start
+    from spy32.records.model_calls import SpendingJournal, month_start
 
     start = month_start(context.now)
     try:

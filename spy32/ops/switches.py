@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from spy32.errors import CannotCreate, StoreError
 
 if TYPE_CHECKING:
-    from spy32.records.flags import Flags
+    from spy32.records.home import Flags
 
 PAUSED = "paused"
 MAX_REASON_BYTES = 4096

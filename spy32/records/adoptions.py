@@ -10,7 +10,6 @@ from spy32.domain.orders import Adoption, Disposal, Order, Trade, Transaction
 from spy32.errors import Refused
 from spy32.lifecycle import IN_FLIGHT, TRADE_TRANSITIONS, TradeState, advance
 from spy32.records.base import Records, WriteTransaction
-from spy32.records.cash import insert_cash
 from spy32.records.encoding import decode_items, decode_row, e4_to_dollars, nearest_e4
 from spy32.records.orders import decode_order
 from spy32.records.trades import OPEN_STATES, Trades
@@ -72,7 +71,7 @@ class Adoptions(Records):
                 change.details |= {"was": encode(e4_to_dollars(order["fees_e4"])), "now": encode(fees)}
                 change.details["transactions"] = list(transactions)
                 change.update("broker_order", order_id, fees_e4=nearest_e4(fees), fees_final=1 if is_final else None)
-                insert_cash(change, "account", {"fees": -difference}, order_id=order_id)
+                change.insert_cash("account", {"fees": -difference}, order_id=order_id)
                 Trades(self._core).update(change, order)
         return Trades(self._core).find_by_proposal(order["proposal_id"])
 
@@ -156,7 +155,7 @@ def _move_cash(change: WriteTransaction, part: Disposal) -> None:
     for line in part.transactions:
         kind = "premium" if line.is_option else "shares"
         amounts = {kind: nearest_e4(line.gross), "fees": -nearest_e4(line.fees)}
-        insert_cash(change, "account", amounts, trade_id=part.trade_id)
+        change.insert_cash("account", amounts, trade_id=part.trade_id)
 
 
 def _adoption(row: sqlite3.Row) -> Adoption:

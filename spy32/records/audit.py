@@ -8,12 +8,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from spy32.domain.hash_chain import GENESIS, event_hash, row_digest
+from spy32.domain.codec import GENESIS, event_hash, row_digest
 from spy32.domain.value import value
 from spy32.errors import StoreDamaged
-from spy32.records.base import Records
+from spy32.records.base import EVENT_QUERY, Records, current_digest, row_key, split_key
 from spy32.records.encoding import parse_instant
-from spy32.records.row_digests import EVENT_QUERY, current_digest, row_key, split_key
 from spy32.schema import AUDITED_TABLES
 
 

@@ -10,17 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from spy32.domain.audit_file import AuditFile, AuditFileReport
-from spy32.domain.codec import decode
-from spy32.domain.hash_chain import row_digest
+from spy32.domain.codec import decode, row_digest, sha256_hex
 from spy32.domain.sanitize import quote_value
-from spy32.domain.sha256 import sha256_hex
 from spy32.errors import BadSettings, BadUsage, Refused, StoreDamaged, StoreError
 from spy32.records.audit import LastDigest, follow_chain
-from spy32.records.base import Database
+from spy32.records.base import EVENT_QUERY, Database, row_key, split_key
 from spy32.records.connection import creating
 from spy32.records.encoding import DECODE_ERRORS, format_day_start
 from spy32.records.proposals import HIDDEN_ANSWERS
-from spy32.records.row_digests import EVENT_QUERY, row_key, split_key
 from spy32.schema import AUDITED_TABLES
 
 Event = Mapping[str, Any]

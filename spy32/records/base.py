@@ -1,20 +1,131 @@
-"""The transaction core: reads, and writes whose event holds the digest of every touched row."""
+"""The transaction core: reads, and writes whose event holds the digest of every touched row.
 
+SQLite's errors become ours here and nowhere else.
+"""
+
+import json
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
-from spy32.domain.codec import canonical_json
-from spy32.domain.hash_chain import GENESIS, event_hash
+from spy32.domain.codec import GENESIS, canonical_json, event_hash, row_digest
 from spy32.domain.spreads import Mode
-from spy32.errors import BadSettings, BadUsage
+from spy32.errors import BadSettings, BadUsage, CannotCreate, Refused, Spy32Error, StoreDamaged, StoreError, Unavailable
 from spy32.ports import Clock
-from spy32.records.encoding import as_column, format_instant, storable_text
-from spy32.records.errors import store_errors
-from spy32.records.row_digests import check_row, current_digest, row_key
+from spy32.records.encoding import DECODE_ERRORS, as_column, format_instant, storable_text
+
+PRIMARY_CODE = 0xFF
+"""The low byte of an extended result code is the primary one (sqlite.org/rescode.html)."""
+
+
+@contextmanager
+def store_errors(path: Path) -> Iterator[None]:
+    """Run a block on the database at `path`; SQLite's errors leave it as ours."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise translate_error(error, path) from error
+    except UnicodeDecodeError as error:
+        # SQLite's message may quote a name from a damaged schema.
+        raise StoreDamaged(f"a name in it is not text ({error})", path) from error
+
+
+def translate_error(error: sqlite3.Error, path: Path) -> Spy32Error:  # noqa: PLR0911 - one return a kind reads best
+    """Return our exception for SQLite's. An error without a result code is a bug of ours, except the one that Python's
+    module raises for text that is not UTF-8."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None and not isinstance(error, sqlite3.OperationalError):
+        raise error
+    match code and code & PRIMARY_CODE:
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return Unavailable(f"{path} is locked by {lock_holder(path)}; try again")
+        case sqlite3.SQLITE_FULL:
+            return StoreError(f"the disk of {path} is full; nothing was written and nothing is lost")
+        case sqlite3.SQLITE_READONLY:
+            return StoreError(f"{path} is read-only; nothing was written")
+        case sqlite3.SQLITE_CANTOPEN:
+            return CannotCreate(f"{path}, or the files that SQLite needs beside it, cannot be opened or made")
+        case None | sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_ERROR:
+            # Our statements are fixed, so that one that SQLite does not understand has a damaged schema before it.
+            return StoreDamaged(printable(str(error)), path)
+        case sqlite3.SQLITE_CONSTRAINT:
+            return Refused(f"the rules of the store say no: {error}")
+        case _:
+            return StoreError(f"{path} cannot be used: {error}")
+
+
+def printable(text: str) -> str:
+    """Return text that may quote damaged bytes in a form that can be shown and stored."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def backup_folder(path: Path) -> Path:
+    """Return the folder of the backups of a database."""
+    return path.parent / "backups"
+
+
+def lock_holder(path: Path) -> str:
+    """Return who holds SQLite's locks on the database, from the kernel's lock table if there is one."""
+    try:
+        inodes = {str(os.stat(name).st_ino) for name in (path, f"{path}-shm") if os.path.exists(name)}
+        with open("/proc/locks") as table:
+            rows = [line.split() for line in table]
+    except OSError:
+        return "another process"
+    own_pid = str(os.getpid())
+    pids = {row[4] for row in rows if len(row) > 5 and row[3] == "WRITE" and row[5].rpartition(":")[2] in inodes}
+    others = sorted(pids - {own_pid, "0", "-1"})
+    return f"process {', '.join(others)}" if others else "another process"
+
+
+EVENT_QUERY = "select id, at, kind, subject, data, previous, hash from event"
+
+
+def row_key(table: str, row_id: int) -> str:
+    """Return the key of a row in the history."""
+    return f"{table}:{row_id}"
+
+
+def split_key(key: str) -> tuple[str, int]:
+    """Return table and id of a row's key."""
+    table, _, number = key.partition(":")
+    return table, int(number)
+
+
+def recorded_digest(db: sqlite3.Connection, key: str) -> str | None:
+    """Return the digest that the row's newest event holds; None if there is no sound event."""
+    row = db.execute(f"{EVENT_QUERY} where id = (select event_id from last_event where row = ?)", (key,)).fetchone()
+    if row is None:
+        return None
+    fields = dict(row)
+    link = fields.pop("hash")
+    try:
+        is_sound = event_hash(fields["previous"], fields) == link
+        digest: str | None = json.loads(fields["data"])["rows"].get(key) if is_sound else None
+    except DECODE_ERRORS:
+        return None
+    return digest
+
+
+def current_digest(db: sqlite3.Connection, key: str) -> str | None:
+    """Return the digest of a row as it is now; None if it is missing."""
+    table, number = split_key(key)
+    row = db.execute(f"select * from {table} where id = ?", (number,)).fetchone()
+    return row_digest(dict(row)) if row is not None else None
+
+
+def check_row(db: sqlite3.Connection, path: Path, key: str) -> str:
+    """Return the digest of a row that is as last written; `StoreDamaged` if it was edited."""
+    digest = current_digest(db, key)
+    if digest is None or digest != recorded_digest(db, key):
+        table, number = split_key(key)
+        raise StoreDamaged(f"row {number} of {table} is not as the history left it", path)
+    return digest
+
 
 T = TypeVar("T")
 
@@ -147,6 +258,12 @@ class WriteTransaction:
             self._touched[key] = check_row(self.core.db, self.core.path, key)
         sets = ", ".join(f"{name} = ?" for name in columns)
         self.core.db.execute(f"update {table} set {sets} where id = ?", (*map(as_column, columns.values()), row_id))
+
+    def insert_cash(self, book: Literal["account", "paper"], amounts: dict[str, int], **source: int) -> None:
+        """Insert amounts by their kind, in ten-thousandths of a dollar; `source` is the column of what moved them."""
+        for kind, amount in amounts.items():
+            if amount:
+                self.insert("cash", book=book, kind=kind, amount_e4=amount, at=self.at, **source)
 
     def seal(self) -> None:
         """Write the event, unless nothing was touched."""

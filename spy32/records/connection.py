@@ -11,11 +11,9 @@ from pathlib import Path
 
 from spy32.domain.spreads import Mode
 from spy32.errors import BadSettings, CannotCreate, StoreDamaged, StoreError
-from spy32.records.base import Database
-from spy32.records.cash import insert_cash
+from spy32.records.base import Database, backup_folder, store_errors
 from spy32.records.encoding import dollars_to_e4, format_instant
-from spy32.records.errors import backup_folder, store_errors
-from spy32.records.home_location import location_columns, new_home_id
+from spy32.records.home import location_columns, new_home_id
 from spy32.schema import APPLICATION_ID, MIGRATIONS, Migration, migrate, schema_version
 
 MAGIC = b"SQLite format 3\x00"
@@ -33,8 +31,8 @@ def marker_path(path: Path) -> Path:
 
 
 def was_created(path: Path) -> bool:
-    """Return whether a database was ever created at `path`, even if it is gone."""
-    return marker_path(path).exists() or any(backup_folder(path).glob(f"{path.stem}-*.db"))
+    """Return whether there is a database at `path`, or ever was one."""
+    return path.exists() or marker_path(path).exists() or any(backup_folder(path).glob(f"{path.stem}-*.db"))
 
 
 def write_marker(path: Path, at: datetime) -> None:
@@ -118,7 +116,7 @@ def create_database(path: Path, *, mode: Mode, account: str, at: datetime, openi
             home = {"home_id": new_home_id(), **location_columns(path)}
             change.insert("stamp", id=1, mode=mode, account=account, created_at=change.at, **home)
             if opening_cash is not None:
-                insert_cash(change, "paper", {"opening": dollars_to_e4(opening_cash)})
+                change.insert_cash("paper", {"opening": dollars_to_e4(opening_cash)})
     write_marker(path, at)
 
 

@@ -1,29 +1,33 @@
-"""The input and the decision of a run: snapshot, menu, answers and risk decision."""
+"""The input and the decision of a run: snapshot, raw documents, menu, answers and risk decision."""
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from spy32.domain.answer_role import AnswerRole
 from spy32.domain.codec import canonical_json, encode
-from spy32.domain.market import MarketSnapshot, QualityReport
+from spy32.domain.market import MarketSnapshot, QualityReport, RawDocument
 from spy32.domain.proposals import Recommendation, RiskDecision
-from spy32.domain.run_view import MarketSummary
+from spy32.domain.run_view import DocumentSummary, MarketSummary
 from spy32.domain.spreads import Candidate, Menu, RejectedSpread
 from spy32.domain.value import value
 from spy32.errors import BadUsage
 from spy32.records.base import Records
 from spy32.records.encoding import (
+    columns_of,
+    compress_bytes,
     compress_text,
     decode_body,
     decode_items,
     decode_row,
+    decompress_bytes,
     decompress_text,
     json_body,
     reading,
+    row_decoder,
 )
 from spy32.records.proposals import UNDECIDED_RUNS
 from spy32.records.runs import run_transaction
@@ -236,3 +240,31 @@ def _briefing_text(briefing: "Briefing") -> str:
 
 def _raw_answer(row: sqlite3.Row) -> RawAnswer:
     return decode_row(RawAnswer, row, "answer", recommendation=row["body"])
+
+
+class Documents(Records):
+    """The raw documents of runs."""
+
+    def save(self, run_id: int, documents: Sequence[RawDocument], at: datetime) -> None:
+        """Store the documents of a run; without any nothing is written."""
+        bodies = [compress_bytes(document.body) for document in documents]
+        with run_transaction(self._core, run_id, at, "documents kept") as change:
+            for document, body in zip(documents, bodies, strict=True):
+                columns = columns_of(document, "body")
+                change.insert("document", run_id=run_id, size=len(document.body), body=body, **columns)
+
+    def select_by_run(self, run_id: int) -> tuple[RawDocument, ...]:
+        """Return every document of the run with its body, in the order stored."""
+        self._core.get_row("run", run_id)
+        return self._core.select(_document, "select * from document where run_id = ? order by id", run_id)
+
+    def summaries(self, run_id: int) -> tuple[DocumentSummary, ...]:
+        """Return the documents without their bodies; nothing is decompressed."""
+        self._core.get_row("run", run_id)
+        query = "select id, source, name, at, size from document where run_id = ? order by id"
+        return self._core.select(row_decoder(DocumentSummary, "document"), query, run_id)
+
+
+def _document(row: sqlite3.Row) -> RawDocument:
+    body = decompress_bytes(row["body"], f"document {row['id']} of R{row['run_id']}")
+    return decode_row(RawDocument, row, "document", body=body)

@@ -8,9 +8,9 @@ from spy32.domain.market import Right
 from spy32.domain.orders import Fill, OrderKind, Trade, spreads_filled
 from spy32.domain.proposals import ExitPlan, ProposalKind
 from spy32.domain.spreads import Leg
-from spy32.records.attention import add_attention
 from spy32.records.base import WriteTransaction
 from spy32.records.encoding import E4, E4_UNIT, dollars_to_e4, e4_to_dollars, nearest_e4
+from spy32.records.notices import add_attention
 from spy32.records.orders import Orders
 from spy32.records.proposals import Proposals
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from spy32.domain.spreads import Mode
 from spy32.errors import BadSettings, BadUsage, Spy32Error, StoreDamaged, StoreError
 from spy32.records.audit import Audit
-from spy32.records.base import Database, Records
+from spy32.records.base import Database, Records, backup_folder, printable, store_errors
 from spy32.records.connection import (
     connect,
     creating,
@@ -21,7 +21,6 @@ from spy32.records.connection import (
     write_marker,
 )
 from spy32.records.encoding import DECODE_ERRORS
-from spy32.records.errors import backup_folder, printable, store_errors
 from spy32.schema import MIGRATIONS, VERSION, Migration, migrate, schema_faults, schema_version
 
 RECENT_EVENTS = 100

@@ -12,7 +12,6 @@ from spy32.domain.spreads import Position
 from spy32.errors import BadUsage, BrokerRefused
 from spy32.lifecycle import OrderState
 from spy32.records.base import Records
-from spy32.records.cash import insert_cash
 from spy32.records.encoding import (
     E4_UNIT,
     columns_of,
@@ -87,9 +86,9 @@ class PaperAccount(Records):
             )
         return _paper_order(self._paper_row(broker_id))
 
-    def update_status(self, broker_id: str, *, was: str, status: str, at: datetime | None = None) -> bool:
+    def update_status(self, broker_id: str, *, was: str, status: str) -> bool:
         """Change the broker status by compare-and-set; return False if it has changed already."""
-        with self._core.write_transaction(at or self._last_event_time(), f"paper order {status}", broker_id) as change:
+        with self._core.write_transaction(self._last_event_time(), f"paper order {status}", broker_id) as change:
             row = self._paper_row(broker_id)
             if row["status"] != was:
                 return False
@@ -105,7 +104,7 @@ class PaperAccount(Records):
             fees_e4 = nearest_e4(fees)
             change.update("paper_order", row["id"], status="Filled", fills=fills, fees_e4=fees_e4)
             amounts = {"premium": dollars_to_e4(cash), "fees": -fees_e4}
-            insert_cash(change, "paper", amounts, paper_order_id=row["id"])
+            change.insert_cash("paper", amounts, paper_order_id=row["id"])
         return True
 
     def events(self, *, is_recorded: bool | None = None) -> tuple[PaperEvent, ...]:
@@ -128,7 +127,7 @@ class PaperAccount(Records):
                 number = change.insert("paper_event", recorded=1 if is_recorded else None, **columns_of(event))
                 kind = "premium" if len(event.symbol) == OCC_LENGTH else "shares"
                 amounts = {kind: dollars_to_e4(event.cash), "fees": -dollars_to_e4(event.fees)}
-                insert_cash(change, "paper", amounts, paper_event_id=number)
+                change.insert_cash("paper", amounts, paper_event_id=number)
         return True
 
     def cash(self) -> Decimal:

@@ -8,9 +8,9 @@ from datetime import datetime
 from spy32.domain.proposals import Approval, ApprovalTerms, Draft, Proposal, ProposalKind, ProposalTerms
 from spy32.errors import BadUsage, Refused
 from spy32.lifecycle import IN_FLIGHT, PROPOSAL_TRANSITIONS, ProposalState, TradeState, advance
-from spy32.records.attention import add_attention
 from spy32.records.base import Records, WriteTransaction
 from spy32.records.encoding import ceiling_e4, decode_body, json_body, parse_instant
+from spy32.records.notices import add_attention
 
 ATTENTION_LAPSED = "lapsed"
 """Kind of the attention item."""
@@ -146,12 +146,7 @@ class Proposals(Records):
         """Lapse the overdue proposals; one that another process changes at the same time is skipped."""
         for proposal in self.select_overdue(at):
             with suppress(Refused):
-                if proposal.state is ProposalState.APPROVED:
-                    state = ProposalState.PROPOSED
-                    self.move(proposal.id, was=proposal.state, now=state, at=at, reason="the approval is over")
-                with self._core.write_transaction(at, "proposal lapsed", f"P{proposal.id}") as change:
-                    self.require_state(proposal.id, ProposalState.PROPOSED)
-                    self._lapse(change, proposal.id, "its session is over")
+                self.lapse(proposal.id, was=proposal.state, at=at, reason="its session is over")
 
     def lapse(self, proposal_id: int, *, was: ProposalState, at: datetime, reason: str) -> None:
         """Lapse one waiting or approved proposal, such as a close that another one replaces.

@@ -1,6 +1,5 @@
 """What the report reads: many rows at once, and of a body only what is needed. No value is decoded for each run."""
 
-import sqlite3
 from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
@@ -9,13 +8,14 @@ from spy32.domain.spreads import MULTIPLIER
 from spy32.domain.units import Dollars, Price
 from spy32.domain.value import value
 from spy32.records.base import Database
-from spy32.records.encoding import e4_to_dollars, format_day_start
+from spy32.records.encoding import decode_row, e4_to_dollars, format_day_start
 from spy32.records.proposals import HIDDEN_ANSWERS, UNDECIDED_RUNS
 
-_ORIGINS = """select trade.id, proposal.profile, json_extract(proposal.body, '$.strategy'),
-    json_extract(proposal.body, '$.chosen_by'), answer.prompt, json_extract(line, '$.vix'), json_extract(line, '$.dte'),
-    json_extract(candidate.body, '$.short.delta'), json_extract(candidate.body, '$.calls[0].delta'),
-    json_extract(candidate.body, '$.outlook.plan.history.probabilities.profit'), settlement_e4
+_ORIGINS = """select trade.id, proposal.profile, json_extract(proposal.body, '$.strategy') as strategy,
+    json_extract(proposal.body, '$.chosen_by') as analyst, answer.prompt, json_extract(line, '$.vix') as vix,
+    json_extract(line, '$.dte') as dte, max(abs(json_extract(candidate.body, '$.short.delta')),
+        coalesce(abs(json_extract(candidate.body, '$.calls[0].delta')), 0)) as short_delta,
+    json_extract(candidate.body, '$.outlook.plan.history.probabilities.profit') as stated, settlement_e4
     from trade join proposal on proposal.id = trade.proposal_id
     left join snapshot on snapshot.run_id = trade.run_id
     left join candidate on candidate.run_id = trade.run_id
@@ -186,11 +186,11 @@ class ReportRows:
 
     def longest_life(self) -> int:
         """Return the most days from a run to an expiration on its menu; 0 without outcomes."""
-        return int(self._first(_LONGEST_LIFE, self._start)[0] or 0)
+        return int(self._core.total(_LONGEST_LIFE, self._start))
 
     def origins(self) -> dict[int, TradeOrigin]:
         """Return what each trade was decided on, by its id."""
-        return {row[0]: _origin(row) for row in self._core.rows(_ORIGINS, self._start)}
+        return {row["id"]: decode_row(TradeOrigin, row, "trade") for row in self._core.rows(_ORIGINS, self._start)}
 
     def slippages(self) -> dict[int, Dollars]:
         """Return what all orders of each trade lost against the mids at their approvals, dollars."""
@@ -225,24 +225,3 @@ class ReportRows:
     def requests(self) -> list[Request]:
         """Return the requests to models, without those of a replay and those for hidden answers."""
         return [Request(*row) for row in self._core.rows(_REQUESTS, self._start)]
-
-    def _first(self, sql: str, *values: object) -> sqlite3.Row:
-        row = self._core.row(sql, *values)
-        assert row is not None
-        return row
-
-
-def _origin(row: sqlite3.Row) -> TradeOrigin:
-    _, profile, strategy, analyst, prompt, vix, dte, short, call, stated, settlement = row
-    deltas = [abs(delta) for delta in (short, call) if delta is not None]
-    return TradeOrigin(
-        profile=profile,
-        strategy=strategy,
-        analyst=analyst,
-        prompt=prompt,
-        vix=vix,
-        dte=dte,
-        short_delta=max(deltas, default=None),
-        stated=stated,
-        settlement=e4_to_dollars(settlement) if settlement is not None else None,
-    )

@@ -47,14 +47,13 @@ class RunViews(Records):
         with self._core.read_transaction():
             run = Runs(self._core).get(run_id)
             market = decisions.market(run_id)
-            answers = decisions.answers(run_id)
-            shadows = tuple(answer for role, answer in answers if role is AnswerRole.SHADOW)
+            shadows = tuple(answer for role, answer in decisions.answers(run_id) if role is AnswerRole.SHADOW)
             view = RunView(
                 run=run,
                 market=market,
                 quality=decisions.quality(run_id) if market is not None else None,
                 menu=decisions.menu(run_id, rejected=rejected),
-                recommendation=next((each for role, each in reversed(answers) if role is AnswerRole.CHOSEN), None),
+                recommendation=decisions.recommendation(run_id),
                 shadows=shadows,
                 ruling=decisions.ruling(run_id),
                 outcomes=self._outcomes(run_id),

@@ -12,7 +12,6 @@ from spy32.domain.value import value
 from spy32.errors import Refused
 from spy32.lifecycle import TRADE_TRANSITIONS, TradeState, advance
 from spy32.records.base import Records, WriteTransaction
-from spy32.records.cash import insert_cash
 from spy32.records.encoding import (
     E4_UNIT,
     columns_of,
@@ -143,7 +142,7 @@ class Trades(Records):
             "broker_order", order["id"], filled=filled, fees_e4=order["fees_e4"] + fee_difference, fees_final=is_final
         )
         premium = sum(dollars_to_e4(fill.price) * fill.action.sign * fill.quantity * MULTIPLIER for fill in new_fills)
-        insert_cash(change, "account", {"premium": premium, "fees": -fee_difference}, order_id=order["id"])
+        change.insert_cash("account", {"premium": premium, "fees": -fee_difference}, order_id=order["id"])
 
     def order_legs(self, order: sqlite3.Row) -> tuple[Leg, ...]:
         """Return the legs as the order trades them: a profit target closes what its proposal opens."""

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any
 
-from spy32.domain.documents import DocumentSummary
 from spy32.domain.market import Gate, Metric, QualityReport
 from spy32.domain.marks import LegMark, Mark
 from spy32.domain.model_calls import ModelCall, ModelResponse, ResponseCheck, UsageSummary
@@ -23,7 +22,7 @@ from spy32.domain.proposals import (
     Sizing,
 )
 from spy32.domain.results import ResultTotals
-from spy32.domain.run_view import MarketSummary, RunView
+from spy32.domain.run_view import DocumentSummary, MarketSummary, RunView
 from spy32.domain.runs import Run, RunSummary, Step
 from spy32.domain.spreads import Candidate, ExpectedValue, Greeks, Leg, Menu, RejectedSpread, whole_order
 from spy32.domain.units import JsonText, OrderId, ProposalId, RunId, TradeId, Usd

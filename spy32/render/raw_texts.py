@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from spy32.domain.answer_role import AnswerRole
 
 if TYPE_CHECKING:
-    from spy32.domain.documents import DocumentSummary
     from spy32.domain.model_calls import ModelCall
+    from spy32.domain.run_view import DocumentSummary
 
 
 class StoredAnswer(NamedTuple):

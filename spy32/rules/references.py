@@ -3,8 +3,8 @@
 import re
 from typing import NamedTuple
 
+from spy32.domain.codec import sha256_hex
 from spy32.domain.proposals import Approval
-from spy32.domain.sha256 import sha256_hex
 
 
 def draft_reference(run_id: int) -> str:

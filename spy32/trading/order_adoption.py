@@ -15,7 +15,7 @@ from spy32.domain.orders import Order, OrderKind, OrderTicket
 from spy32.domain.proposals import Approval, ProposalKind
 from spy32.errors import Refused, Spy32Error, Unavailable, Unresolved, Unusable
 from spy32.lifecycle import IN_FLIGHT, NEVER_AT_BROKER, OrderState
-from spy32.records.found_orders import OrderAlert
+from spy32.records.orders import OrderAlert
 from spy32.rules.references import parse_reference, reference_stem
 from spy32.sessions import market_date
 from spy32.trading import order_state

@@ -129,7 +129,7 @@ class App(AppBase):
         from spy32.clients.http import HttpClient
         from spy32.clients.xai import XaiClient
         from spy32.clients.xai_models import check_effort
-        from spy32.records.model_spending import SpendingJournal
+        from spy32.records.model_calls import SpendingJournal
         from spy32.settings.addresses import foreign_xai
         from spy32.settings.checks import xai_key
         from spy32.wiring.analysts import build_renderer

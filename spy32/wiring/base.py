@@ -282,9 +282,9 @@ class AppBase:
     @property
     def has_store(self) -> bool:
         """Whether there is a database, be it damaged, or ever was one."""
-        from spy32.store import Store
+        from spy32.records.connection import was_created
 
-        return self.database.exists() or Store.was_created(self.database)
+        return was_created(self.database)
 
     def check_store_exists(self) -> None:
         """`Usage` when there is no database yet, instead of making one."""

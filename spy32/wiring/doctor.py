@@ -85,9 +85,10 @@ def _typed_mode(app: "App") -> Mode:
 
 
 def _open_home(path: Path, mode: Mode, now: datetime) -> HomeStore:
+    from spy32.records.connection import was_created
     from spy32.store import Store
 
-    if not Store.was_created(path):
+    if not was_created(path):
         return HomeStore(path=path)
     try:
         store = Store.open(path, mode=mode, account=None, at=now, read_only=True)

@@ -11,7 +11,7 @@ import pytest
 
 from spy32.domain.spreads import Mode
 from spy32.errors import NotPermitted
-from spy32.records.home_location import UNRECORDED_LOCATION
+from spy32.records.home import UNRECORDED_LOCATION
 from spy32.store import Store
 from spy32.trading.execute import execute
 from tests.servers.web import StandIn

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from spy32.domain.hash_chain import GENESIS, event_hash, row_digest
+from spy32.domain.codec import GENESIS, event_hash, row_digest
 from spy32.errors import StoreError
 from spy32.schema import AUDITED_TABLES
 from spy32.store import Store

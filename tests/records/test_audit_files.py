@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from spy32.domain.audit_file import AuditFile
-from spy32.domain.codec import canonical_json
-from spy32.domain.hash_chain import GENESIS, event_hash, row_digest
+from spy32.domain.codec import GENESIS, canonical_json, event_hash, row_digest
 from spy32.errors import BadUsage, Refused, StoreDamaged
 from spy32.records.audit_files import (
     file_faults,

@@ -13,7 +13,7 @@ from spy32.domain.runs import Outcome
 from spy32.errors import StoreError
 from spy32.lifecycle import OrderState, ProposalState, TradeState
 from spy32.records import base
-from spy32.records.row_digests import current_digest
+from spy32.records.base import current_digest
 from spy32.schema import NO_DELETE
 from spy32.store import Store
 from tests.support import builders, outcomes
@@ -69,7 +69,7 @@ WRITES: dict[str, tuple[str, int, Write]] = {
         "limit_e4 = 1",
         1,
         lambda store: store.paper.update_status(
-            store.paper.orders()[0].broker_id, was=store.paper.orders()[0].status, status="Cancelled", at=NOW
+            store.paper.orders()[0].broker_id, was=store.paper.orders()[0].status, status="Cancelled"
         ),
     ),
     "notice": ("body = 'mine'", 1, lambda store: store.notices.mark_sent(1, NOW)),

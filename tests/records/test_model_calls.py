@@ -21,6 +21,7 @@ from spy32.domain.runs import Outcome
 from spy32.domain.spreads import Mode
 from spy32.errors import BadUsage, Refused, StoreError
 from spy32.ports import ModelRequestLog
+from spy32.records import maintenance
 from spy32.records.encoding import MAX_COUNT, storable_text
 from spy32.records.maintenance import is_sound
 from spy32.schema import VERSION, schema_version
@@ -444,7 +445,7 @@ def test_a_first_layout_is_read_and_left_as_it_was_where_nothing_may_be_written(
 def test_a_backup_of_the_first_layout_can_be_restored(old: Path, tmp_path: Path) -> None:
     target = tmp_path / "new" / "paper.db"
     target.parent.mkdir()
-    Store.restore(old, target, mode=Mode.PAPER, at=NOW)
+    maintenance.restore(old, target, mode=Mode.PAPER, at=NOW)
     with opened(target) as store:
         assert (schema_version(store.core.db), store.audit.verify(head=HEAD).broken) == (VERSION, None)
         asked(store, 1)

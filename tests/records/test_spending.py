@@ -9,7 +9,8 @@ import pytest
 
 from spy32.domain.spreads import Mode
 from spy32.errors import CannotCreate, StoreError
-from spy32.records.model_spending import SPENDING_FILE, SpendingJournal
+from spy32.records import maintenance
+from spy32.records.model_calls import SPENDING_FILE, SpendingJournal
 from spy32.sessions import new_york_instant
 from spy32.store import Store
 from tests.support.builders import NOW, later
@@ -67,7 +68,7 @@ def test_a_restored_or_lost_database_gives_nothing_back(paper: Store, tmp_path: 
     for _ in range(3):
         asked(paper)
     paper.close()
-    Store.restore(early, paper.core.path, mode=Mode.PAPER, at=NOW)
+    maintenance.restore(early, paper.core.path, mode=Mode.PAPER, at=NOW)
     with opened(paper.core.path) as store:
         assert store.model_calls.ticks_since(MONTH) == BILL
         assert journal(store).ticks_since(MONTH) == 4 * BILL

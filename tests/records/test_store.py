@@ -18,11 +18,10 @@ import pytest
 
 from spy32.domain.spreads import Mode
 from spy32.errors import BadSettings, BadUsage, CannotCreate, Spy32Error, StoreDamaged, StoreError, Unavailable
-from spy32.records import connection, errors, maintenance
-from spy32.records.errors import lock_holder, translate_error
+from spy32.records import base, connection, maintenance
+from spy32.records.base import lock_holder, translate_error
 from spy32.records.maintenance import damage_with_remedy
 from spy32.schema import MIGRATIONS, VERSION
-from spy32.store import Store
 from tests.support.builders import ACCOUNT, NOW, later
 from tests.support.paths import ROOT
 from tests.support.stores import begun, opened, whole_run
@@ -285,7 +284,7 @@ def test_an_older_store_is_read_without_being_changed(made: Path) -> None:
 
 
 def test_reading_where_nothing_is_yet_says_what_makes_the_first_run(path: Path) -> None:
-    assert not Store.was_created(path)
+    assert not connection.was_created(path)
     with pytest.raises(BadUsage, match="spy32 analyze"):
         opened(path, read_only=True)
     assert not path.parent.exists()
@@ -294,7 +293,7 @@ def test_reading_where_nothing_is_yet_says_what_makes_the_first_run(path: Path) 
 @pytest.mark.parametrize("read_only", [False, True])
 def test_a_deleted_store_is_damage_and_not_a_first_run(made: Path, read_only: bool) -> None:
     made.unlink()
-    assert Store.was_created(made)
+    assert connection.was_created(made)
     with pytest.raises(StoreError, match="the file is gone"):
         opened(made, read_only=read_only)
     assert not made.exists()
@@ -663,7 +662,7 @@ def test_an_error_of_the_person_inside_a_transaction_undoes_it(made: Path) -> No
 
 
 def test_backups_are_looked_for_beside_the_database(path: Path) -> None:
-    assert errors.backup_folder(path) == path.parent / "backups"
+    assert base.backup_folder(path) == path.parent / "backups"
 
 
 def test_a_naive_instant_is_refused(made: Path) -> None:

@@ -544,7 +544,7 @@ def test_paper_positions_that_go_through_zero_open_anew(store: Store) -> None:
 def test_a_paper_status_moves_by_compare_and_set(store: Store) -> None:
     order = put(store)
     assert store.paper.update_status(order.broker_id, was="Live", status="Cancelled")
-    assert not store.paper.update_status(order.broker_id, was="Live", status="Expired", at=later(60))
+    assert not store.paper.update_status(order.broker_id, was="Live", status="Expired")
     assert store.paper.orders()[0].state is OrderState.CANCELLED
     assert not store.paper.fill(order.broker_id, fills(), D("116.00"), FEES)
     assert store.paper.cash() == D(100_000)
@@ -552,7 +552,7 @@ def test_a_paper_status_moves_by_compare_and_set(store: Store) -> None:
 
 def test_a_word_that_is_not_known_is_not_final(store: Store) -> None:
     order = put(store)
-    store.paper.update_status(order.broker_id, was="Live", status="Contingent", at=later(1))
+    store.paper.update_status(order.broker_id, was="Live", status="Contingent")
     assert store.paper.orders()[0].state is OrderState.WORKING
 
 

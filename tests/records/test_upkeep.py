@@ -19,7 +19,6 @@ from spy32.records import maintenance
 from spy32.records.connection import check_header
 from spy32.schema import MIGRATIONS, VERSION
 from spy32.settings.paths import locations
-from spy32.store import Store
 from spy32.wiring import PAPER_ACCOUNT, App
 from tests.support.builders import ACCOUNT, NOW, later
 from tests.support.stores import audit_events, begun, filled, opened, whole_run
@@ -125,7 +124,7 @@ def test_a_plain_copy_without_its_log_lacks_rows_and_a_backup_does_not(made: Pat
 def test_a_backup_takes_the_place_of_a_damaged_store_which_is_kept(made: Path) -> None:
     backup = backed_up(made)
     spoil(made)
-    aside = Store.restore(backup, made, mode=Mode.PAPER, at=later(60))
+    aside = maintenance.restore(backup, made, mode=Mode.PAPER, at=later(60))
     assert aside is not None
     assert aside.read_bytes() == b"\xa5" * 20_000
     with opened(made) as store:
@@ -141,7 +140,7 @@ def test_an_old_log_goes_aside_with_its_store(made: Path) -> None:
     wal = made.with_name("paper.db-wal")
     wal.write_bytes(b"old frames")
     spoil(made)
-    aside = Store.restore(backup, made, mode=Mode.PAPER, at=later(60))
+    aside = maintenance.restore(backup, made, mode=Mode.PAPER, at=later(60))
     assert aside is not None
     assert aside.with_name(aside.name + "-wal").read_bytes() == b"old frames"
     assert not wal.exists() or wal.stat().st_size == 0
@@ -152,7 +151,7 @@ def test_an_old_log_goes_aside_with_its_store(made: Path) -> None:
 def test_a_lost_store_is_restored_with_its_marker(made: Path, tmp_path: Path) -> None:
     backup = backed_up(made)
     elsewhere = tmp_path / "other" / "paper.db"
-    assert Store.restore(backup, elsewhere, mode=Mode.PAPER, at=NOW) is None
+    assert maintenance.restore(backup, elsewhere, mode=Mode.PAPER, at=NOW) is None
     assert (tmp_path / "other" / "paper.db.stamp").exists()
     assert elsewhere.stat().st_mode & 0o777 == 0o600
     with opened(elsewhere) as store:
@@ -164,7 +163,7 @@ def test_what_was_moved_aside_before_is_never_overwritten(made: Path) -> None:
     places = []
     for _ in range(3):
         spoil(made)
-        places.append(Store.restore(backup, made, mode=Mode.PAPER, at=later(60)))
+        places.append(maintenance.restore(backup, made, mode=Mode.PAPER, at=later(60)))
     assert [place.name for place in places if place] == [f"paper.db.damaged-{n}" for n in (1, 2, 3)]
 
 
@@ -175,7 +174,7 @@ def test_a_damaged_backup_changes_nothing(made: Path) -> None:
         file.write(b"\xff" * 9000)
     before = made.read_bytes()
     with pytest.raises(StoreError, match="nothing was changed"):
-        Store.restore(backup, made, mode=Mode.PAPER, at=later(60))
+        maintenance.restore(backup, made, mode=Mode.PAPER, at=later(60))
     assert made.read_bytes() == before
 
 
@@ -185,7 +184,7 @@ def test_an_edited_backup_changes_nothing(made: Path) -> None:
         edit.execute("update run set cause = 'mine'")
         edit.commit()
     with pytest.raises(StoreError, match=r"nothing was changed, since .* was edited: row 1 of run"):
-        Store.restore(backup, made, mode=Mode.PAPER, at=later(60))
+        maintenance.restore(backup, made, mode=Mode.PAPER, at=later(60))
     assert maintenance.last_good_backup(made) is None
 
 
@@ -196,19 +195,19 @@ def test_a_backup_without_an_owner_changes_nothing(made: Path) -> None:
         edit.execute("delete from stamp")
         edit.commit()
     with pytest.raises(StoreError, match="whose it is"):
-        Store.restore(backup, made, mode=Mode.PAPER, at=later(60))
+        maintenance.restore(backup, made, mode=Mode.PAPER, at=later(60))
 
 
 def test_a_backup_of_another_mode_is_78(made: Path) -> None:
     backup = backed_up(made)
     with pytest.raises(BadSettings, match="mode paper"):
-        Store.restore(backup, made.with_name("live.db"), mode=Mode.LIVE, at=later(60))
+        maintenance.restore(backup, made.with_name("live.db"), mode=Mode.LIVE, at=later(60))
     assert not made.with_name("live.db").exists()
 
 
 def test_a_backup_that_is_not_there_is_2(made: Path) -> None:
     with pytest.raises(BadUsage, match="no file"):
-        Store.restore(made.parent / "none.db", made, mode=Mode.PAPER, at=later(60))
+        maintenance.restore(made.parent / "none.db", made, mode=Mode.PAPER, at=later(60))
 
 
 def test_a_store_that_is_being_written_to_is_not_replaced(made: Path) -> None:
@@ -216,7 +215,7 @@ def test_a_store_that_is_being_written_to_is_not_replaced(made: Path) -> None:
     with opened(made) as store, store.core.write_transaction(NOW, "busy") as change:
         change.insert("flag", name="a", value="b", at=change.at)
         with pytest.raises(Unavailable):
-            Store.restore(backup, made, mode=Mode.PAPER, at=later(60))
+            maintenance.restore(backup, made, mode=Mode.PAPER, at=later(60))
     with opened(made) as store:
         assert store.flags.get("a") is not None
 

@@ -9,10 +9,9 @@ import pytest
 
 from spy32 import track_record
 from spy32.domain.answer_role import AnswerRole
-from spy32.domain.documents import DocumentSummary
 from spy32.domain.model_calls import ModelCall
 from spy32.domain.proposals import Citation, Decision, NumberCheck, Recommendation
-from spy32.domain.run_view import RunView
+from spy32.domain.run_view import DocumentSummary, RunView
 from spy32.domain.runs import Outcome, RunSummary
 from spy32.domain.spreads import Strategy
 from spy32.render import menu_pages

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from spy32.domain.answer_role import AnswerRole
-from spy32.domain.documents import DocumentSummary
 from spy32.domain.model_calls import ModelCall, ResponseCheck
+from spy32.domain.run_view import DocumentSummary
 from spy32.render.raw_page import raw_page
 from spy32.render.raw_texts import RawTexts, StoredAnswer
 from spy32.render.run_documents import run_document

@@ -7,6 +7,7 @@ from pathlib import Path
 from spy32.domain.market import Chain
 from spy32.domain.orders import BrokerOrder
 from spy32.domain.spreads import Mode
+from spy32.records import maintenance
 from spy32.settings import Settings
 from spy32.store import Store
 from tests.support import builders
@@ -55,7 +56,7 @@ def restored(desk: TradingDesk, backup: Path) -> TradingDesk:
     """The book as it was at the backup, put back in its place."""
     path = desk.store.core.path
     desk.store.close()
-    Store.restore(backup, path, mode=Mode.LIVE, at=desk.clock())
+    maintenance.restore(backup, path, mode=Mode.LIVE, at=desk.clock())
     return at_broker(Store.open(path, mode=Mode.LIVE, account=builders.ACCOUNT, at=desk.clock()), desk)
 
 

@@ -17,6 +17,7 @@ from spy32.console import PlainConsole
 from spy32.domain.spreads import Mode
 from spy32.errors import BadUsage, Spy32Error
 from spy32.ops.setup import load_setup_time
+from spy32.records import connection
 from spy32.settings import Settings
 from spy32.settings.paths import locations
 from spy32.store import Store
@@ -97,13 +98,13 @@ class ReadingApp:
 
     @property
     def has_store(self) -> bool:
-        return Store.was_created(self.database)
+        return connection.was_created(self.database)
 
     def halt_reason(self) -> str | None:
         return self.stop
 
     def open_for_reading(self) -> Store:
-        if not Store.was_created(self.database):
+        if not connection.was_created(self.database):
             raise BadUsage("nothing here yet; `spy32 analyze` makes the first run")
         self.open.append(Store.open(self.database, mode=Mode.PAPER, account=None, at=self.now, read_only=True))
         return self.open[-1]

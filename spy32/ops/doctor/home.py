@@ -10,7 +10,7 @@ from spy32.errors import StoreError, Unavailable
 from spy32.lifecycle import OrderState, TradeState
 from spy32.ops.doctor.base import UPGRADE, Diagnosis, DoctorContext, failure, skip, success, warning
 from spy32.ops.switches import PAUSED
-from spy32.records.errors import backup_folder
+from spy32.records.base import backup_folder
 from spy32.records.maintenance import last_good_backup
 from spy32.rules.schedule import RUN_LOCK
 from spy32.sessions import last_trading_day, market_date, sessions_between

@@ -1,11 +1,12 @@
-"""The location of a database, so that two copies of one home never both send orders."""
+"""What a database knows of its home: the place of it, so that two copies never both send orders, and its flags."""
 
 import os
 import sqlite3
 from datetime import datetime
 from pathlib import Path
 
-from spy32.domain.sha256 import sha256_hex
+from spy32.domain.codec import sha256_hex
+from spy32.domain.market import SYNTHETIC
 from spy32.errors import NotPermitted
 from spy32.records.base import Records
 from spy32.records.encoding import parse_instant, reading
@@ -85,3 +86,35 @@ class HomeLocation(Records):
         with self._core.write_transaction(at, f"home adopted by {by}" if by else "home known") as change:
             change.update("stamp", 1, home_id=home_id, **location_columns(self._core.path))
         return home_id
+
+
+class Flags(Records):
+    """A flag has a value and the time at which it was set."""
+
+    def get(self, name: str) -> tuple[str, datetime] | None:
+        """Return value and time of a flag; None if it is not set."""
+        row = self._core.row("select value, at from flag where name = ? and value is not null", name)
+        if row is None:
+            return None
+        with reading(f"flag {name}"):
+            return row["value"], parse_instant(row["at"])
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether everything in this database comes from a simulated market."""
+        return self.get(SYNTHETIC) is not None
+
+    def set(self, name: str, value: str, at: datetime) -> None:
+        with self._core.write_transaction(at, "flag set", name) as change:
+            row = self._core.row("select id from flag where name = ?", name)
+            if row is None:
+                change.insert("flag", name=name, value=value, at=change.at)
+            else:
+                change.update("flag", row["id"], value=value, at=change.at)
+
+    def clear(self, name: str, at: datetime) -> None:
+        """Clear a flag; nothing happens if it is not set."""
+        with self._core.write_transaction(at, "flag cleared", name) as change:
+            row = self._core.row("select id from flag where name = ? and value is not null", name)
+            if row is not None:
+                change.update("flag", row["id"], value=None, at=change.at)
