@@ -99,8 +99,7 @@ def parse_answer(
     """The recommendation in `text`, an answer to `rendered`; it points at an entry of `menu` or abstains."""
     try:
         answer = _parse_form(text)
-        _check_echoes(answer, rendered)
-        _check_decision(answer)
+        _check_meaning(answer, rendered)
         candidate = _find_candidate(answer, rendered, menu)
         _check_paths(answer, rendered)
     except _CheckFailed as failed:
@@ -149,14 +148,11 @@ def _describe_errors(error: ValidationError) -> str:
 # Meaning.
 
 
-def _check_echoes(answer: Answer, rendered: RenderedPrompt) -> None:
+def _check_meaning(answer: Answer, rendered: RenderedPrompt) -> None:
     if answer.schema_version != rendered.version:
         raise _CheckFailed("version", f"it answers the prompt {excerpt(answer.schema_version)}, not {rendered.version}")
     if answer.as_of_echo != rendered.as_of:
         raise _CheckFailed("stale", f"it answers data of {excerpt(answer.as_of_echo)}, not of {rendered.as_of}")
-
-
-def _check_decision(answer: Answer) -> None:
     trades, names = Decision(answer.decision) is Decision.TRADE, answer.candidate_id is not None
     if trades != names:
         raise _CheckFailed("contradiction", f"it says {answer.decision} and names {'a' if names else 'no'} candidate")

@@ -171,13 +171,7 @@ class GrokAnalyst:
         result = self.judge(text, sample.rendered, sample.menu, self.knobs)
         if isinstance(result, Recommendation):
             self._record_check(sample, result.decision, result.candidate_id, marks=result.marks, vetoes=result.vetoes)
-            return replace(
-                result,
-                analyst=self.name,
-                model=response.model,
-                model_asked=self.xai.model,
-                prompt=sample.rendered.version,
-            )
+            return replace(result, model=response.model, model_asked=self.xai.model)
         self._record_check(sample, Decision.FAILED, check=result.check, words=result.words)
         reason = f"the answer cannot be used: {result.words}"
         failed = self._build_failure(result.check, ExitCode.UNUSABLE, reason, sample, response)

@@ -96,6 +96,11 @@ class ParsedNumber:
     def is_whole(self) -> bool:
         return self.half == 0.5
 
+    @property
+    def is_count(self) -> bool:
+        """Whether it only counts things, such as the reasons."""
+        return self.unit in ("", "count") and self.is_whole and self.value <= MAX_COUNTING_NUMBER
+
 
 @value
 class ParsedDate:
@@ -243,7 +248,7 @@ def check_numbers(
         (token, sent.has(token))
         for text in words
         for token in parse_tokens(_remove_names(text, rendered))
-        if not (isinstance(token, ParsedNumber) and _is_counting_number(token))
+        if not (isinstance(token, ParsedNumber) and token.is_count)
     ]
     unmatched = tuple(token.text for token, is_sent in judged if not is_sent)
     return NumberCheck(matched=len(judged) - len(unmatched), unmatched=unmatched)
@@ -254,10 +259,6 @@ def _remove_names(text: str, rendered: RenderedPrompt) -> str:
     ends = {path.rsplit(".", 1)[-1] for path in rendered.fields if path.startswith("market.")}
     names = {*rendered.fields, *rendered.ids, *ends}
     return NAME_PATTERN.sub(lambda found: " " if found.group() in names else found.group(), text)
-
-
-def _is_counting_number(number: ParsedNumber) -> bool:
-    return number.unit in ("", "count") and number.is_whole and number.value <= MAX_COUNTING_NUMBER
 
 
 def _possible_readings(number: ParsedNumber) -> Iterator[tuple[ParsedNumber, ...]]:

@@ -242,6 +242,7 @@ OUTLOOK_COLUMNS: Mapping[str, Column] = {
     "cost_of_trading": Column(PER_CONTRACT, _outlook("cost.total", 2)),
 }
 """Figures of the outlook, which gives the reason when they are missing."""
+POP = Column(PROBABILITY, _number(lambda c: c.pop_market, 3))
 COLUMNS: Mapping[str, Column] = {
     "type": Column("", lambda c, _: format_strategy(c.spread.strategy)),
     "short": Column("dollars", _strikes(1)),
@@ -262,8 +263,9 @@ COLUMNS: Mapping[str, Column] = {
     "short_delta": Column("", _number(lambda c: c.short_delta, 3)),
     "theta": Column("dollars a share and day", _number(lambda c: c.greeks.theta, 4)),
     "vega": Column("dollars a share and volatility point", _number(lambda c: c.greeks.vega, 3)),
-    "p_profit": Column(PROBABILITY, _number(lambda c: c.pop_market, 3)),
-    "p_profit_market": Column(PROBABILITY, _number(lambda c: c.pop_market, 3)),
+    # One figure, which the second version tells from that of the plan.
+    "p_profit": POP,
+    "p_profit_market": POP,
     "p_max_profit_market": Column(PROBABILITY, _number(lambda c: c.p_max_profit, 3)),
     "ev": Column(PER_CONTRACT, _number(lambda c: c.ev.market_expiry, 2), "not computed"),
     "short_oi": Column("contracts", _least_count(0, "open_interest")),

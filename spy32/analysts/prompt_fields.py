@@ -6,9 +6,9 @@ from datetime import datetime
 from decimal import Decimal
 
 from spy32.analysts.prompt_format import (
+    DECIMALS,
     DIVIDER,
     NULL,
-    decimal_places,
     format_age,
     format_amount,
     format_exact,
@@ -101,7 +101,10 @@ def _plain_number(text: str | None) -> float | None:
 def _write_figure(sheet: FieldCollector, path: str, metric: Metric) -> str:
     """A datum as it is sent: rounded by its unit, or null with the reason."""
     unit = format_unit(metric.unit)
-    text = None if metric.value is None else format_number(metric.value, decimal_places(metric.unit, metric.value))
+    text = None
+    if metric.value is not None:
+        # Where the unit is not known, the size says how many digits count.
+        text = format_number(metric.value, DECIMALS.get(metric.unit, 2 if abs(metric.value) >= 10 else 4))
     if text is None:
         reason = plain_note(metric.missing or "what the source sent is no figure")
         return sheet.add(path, None, unit, quote_text(reason), unit=unit, note=reason)
@@ -148,10 +151,8 @@ def _describe_session(now: datetime) -> str:
     if hours is None:
         return f"none today ({closure_reason(market_date(now))})"
     times = f"options {new_york_time(hours.open):%H:%M} to {new_york_time(hours.option_close):%H:%M} New York"
-    times += ", early close" if hours.is_early else ""
-    if now < hours.open:
-        return f"not open yet; {times}"
-    return f"open; {times}" if now <= hours.option_close else f"over; {times}"
+    state = "not open yet" if now < hours.open else "open" if now <= hours.option_close else "over"
+    return f"{state}; {times}{', early close' if hours.is_early else ''}"
 
 
 def write_plan_section(sheet: FieldCollector) -> list[str]:

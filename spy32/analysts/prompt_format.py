@@ -43,11 +43,6 @@ def format_exact(value: Decimal) -> str:
     return format(value.normalize(), "f")
 
 
-def decimal_places(unit: str, value: float) -> int:
-    """Digits after the point: by unit, and where the unit is not known by size."""
-    return DECIMALS.get(unit, 2 if abs(value) >= 10 else 4)
-
-
 def quote_text(text: str) -> str:
     """Foreign text in double quotes, which it cannot end, and without our divider."""
     return f'"{_escape(plain_note(text))}"'

@@ -97,9 +97,6 @@ class HttpClient:
         return found
 
     def _get(self, path: str, parse: Callable[[bytes], Any], seconds: float) -> Any:
-        def ask(until: float) -> HttpResponse:
-            return self.send_request("GET", path, seconds=until - self.monotonic())
-
         def error(answer: HttpResponse) -> Spy32Error | None:
             is_good = 200 <= answer.status < 300
             return None if is_good else error_kind(answer.status)(f"{self.service}: HTTP {answer.status} for {path}")
@@ -111,7 +108,13 @@ class HttpClient:
                 self.keep("/".join(path.split("/")[-2:]).lstrip("/"), answer.body)
             return found
 
-        return self.read_answer(path, ask, error, parse_and_keep, seconds=seconds)
+        return self.read_answer(
+            path,
+            lambda until: self.send_request("GET", path, seconds=until - self.monotonic()),
+            error,
+            parse_and_keep,
+            seconds=seconds,
+        )
 
     def read_answer(
         self,

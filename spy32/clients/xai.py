@@ -49,12 +49,6 @@ _WRONG_KEY = re.compile(
     r"(incorrect|invalid|wrong|missing|no) api.?key|api.?key.{0,30}(invalid|incorrect)", re.IGNORECASE
 )
 _UNKNOWN_MODEL = re.compile(r"model\b.{0,80}(not found|not exist|no longer)|model not found", re.IGNORECASE)
-_PARAMETER_SETTINGS = (
-    (re.compile(r"reasoning[._ ]?effort|\beffort\b", re.IGNORECASE), "xai.effort"),
-    (re.compile(r"max_?\w*_?tokens", re.IGNORECASE), "xai.max_output_tokens"),
-    (re.compile(r"text\.format|response_?format|json.?schema|\bschema\b", re.IGNORECASE), "analyst.prompt"),
-)
-"""How a message may spell a parameter that we send, and the setting behind it."""
 _STATUS_WORDS: Mapping[str, str] = {
     "billing": "xAI says that credits or the spending limit are used up",
     "key": "xAI does not accept the key: fix XAI_API_KEY",
@@ -64,7 +58,7 @@ _STATUS_WORDS: Mapping[str, str] = {
     "server": "xAI is in trouble",
     "redirect": "xAI sends us elsewhere, which is not followed: check xai.url",
     "malformed": "xAI does not take this request; a newer version of spy32 may have to ask otherwise",
-    "bad_request": "xAI refuses the request",
+    "bad_request": "xAI refuses the request: check xai.effort, xai.max_output_tokens and analyst.prompt",
 }
 """What a person is told of a status that is none of success, by its outcome."""
 _KEY_LIKE = re.compile(r"xai-[\w.*…-]{4,}", re.IGNORECASE)
@@ -187,9 +181,7 @@ class XaiClient:
             return
         message = self._error_message(answer)
         outcome = _classify_status(answer.status, message)
-        settings = [name for spelling, name in _PARAMETER_SETTINGS if spelling.search(message)]
-        hint = f", see {' and '.join(settings)}" if outcome == "bad_request" and settings else ""
-        detail = f"{_STATUS_WORDS[outcome]}{hint} (HTTP {answer.status})"
+        detail = f"{_STATUS_WORDS[outcome]} (HTTP {answer.status})"
         raise _NoAnswer(outcome, f"{detail}: {message}" if message else detail)
 
     def _parse_document(self, answer: HttpResponse) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spy32.domain.market import DailyBar, Dividend, Metric
+from spy32.domain.option_class import VIX_UNDERLYINGS
 from spy32.markets.base import BaseMarket
 from spy32.sessions import FRIDAY, last_trading_day, market_date, previous_session, session
 
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 DATA_FOLDER = Path(__file__).parent.parent / "data"
 UNDERLYING = "SPY"
 """The only underlying whose bars and dividends ship."""
-SAME_RETURNS = frozenset({UNDERLYING, "SPX", "XSP"})
-"""Underlyings whose total returns are those of SPY, and whose 30-day vol the VIX is."""
 VIX_FAMILY = ("vix", "vix9d", "vix3m")
 MAX_RATE_AGE = timedelta(days=7)
 """A rate moves slowly: the last of a week still describes a month."""
@@ -66,7 +65,7 @@ def volatility_history(now: datetime, since: date) -> tuple[tuple[date, float], 
 
 def total_returns(underlying: str, now: datetime) -> "DailyHistory | None":
     """Return every session since 1993 that had closed by `now`, with its VIX; None for a ticker of other returns."""
-    if underlying not in SAME_RETURNS:
+    if underlying not in VIX_UNDERLYINGS:  # those have the total returns of SPY
         return None
     return _load_total_returns().until(_last_closed_day(now, of_options=True))
 

@@ -345,19 +345,14 @@ def parse_bars(found: Any, ticker: str, since: date, now: datetime) -> tuple[Dai
 
 def parse_vix_closes(text: str, since: date, now: datetime) -> tuple[tuple[date, float], ...]:
     """VIX closes of the history file from `since` up to yesterday, oldest first."""
-    file = _Fields({}, "the VIX history")
     lines = [[cell.strip() for cell in line.split(",")] for line in text.lstrip("\ufeff").splitlines() if line]
-    heading = lines[0] if lines else []
-    for field in ("DATE", "CLOSE"):
-        if field not in heading:
-            raise file.error(f"it has no column {field}")
-    days = []
-    for cells in lines[1:]:
-        if len(cells) != len(heading):
-            width = f"{len(cells)} cells under {len(heading)} columns"
+    file = _Fields({"data": [dict(zip(lines[0], cells, strict=False)) for cells in lines[1:]]}, "the VIX history")
+    for cells in lines:
+        if len(cells) != len(lines[0]):
+            width = f"{len(cells)} cells under {len(lines[0])} columns"
             raise file.error(f"the line of {quote_value(cells[0])} has {width}")
-        row = _Fields(dict(zip(heading, cells, strict=True)), file.subject, is_text=True)
-        days.append((row.day("DATE", "%m/%d/%Y"), row))
+    rows = file.rows("data", ("DATE", "CLOSE"), "day", is_text=True)
+    days = [(row.day("DATE", "%m/%d/%Y"), row) for row in rows]
 
     def parse_close(day: date, row: _Fields) -> tuple[date, float] | None:
         close = row.price("CLOSE")

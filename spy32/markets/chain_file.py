@@ -3,8 +3,8 @@
 Needed columns: quote_datetime (RFC 3339 with its offset), underlying, underlying_price, root, expiration, strike,
 option_type (C or P), bid, ask. Read when there: last, volume, open_interest, iv, delta. Others are ignored. An empty
 cell, or the text NaN, is a missing number. Every row is checked when the file is read; contracts are built only for
-the expirations that are asked for. Semicolons and decimal commas are named as what they are and never guessed at: a
-comma in the wrong place makes another price.
+the expirations that are asked for. Semicolons and decimal commas are never guessed at: a comma in the wrong place makes
+another price.
 """
 
 import gzip
@@ -30,9 +30,9 @@ OPTIONAL_COLUMNS = ("last", "volume", "open_interest", "iv", "delta")
 NUMBER_COLUMNS = ("bid", "ask", *OPTIONAL_COLUMNS)
 COUNT_COLUMNS = ("volume", "open_interest")
 NONNEGATIVE_COLUMNS = ("underlying_price", "bid", "ask", "last", *COUNT_COLUMNS)
-SEPARATORS: Mapping[str, str] = {";": "semicolons", "\t": "tabs", "|": "bars"}
 LAYOUT = (
-    f"A chain file is CSV whose first line names the columns {', '.join(REQUIRED_COLUMNS)}; "
+    "A chain file has commas between its columns, decimals after a point, and a first line that names the columns "
+    f"{', '.join(REQUIRED_COLUMNS)}; "
     "docs/recorded-chains.md describes the layout"
 )
 PLAIN_NUMBERS = "decimals come after a point, thousands are not parted"
@@ -137,7 +137,7 @@ def _parse_columns(text: str, name: str) -> tuple[Columns, list[int]]:
         raise Unusable(f"{name} is not a chain file: " + ("it holds NUL bytes" if text else "it is empty"))
     lines = [line.removesuffix("\r") for line in text.split("\n")]
     heading = _split_line(lines[0])
-    _check_heading(heading, lines[0], name)
+    _check_heading(heading, name)
     rows = [number for number, line in enumerate(lines, 1) if line and number > 1]
     if not rows:
         raise Unusable(f"{name} has no rows")
@@ -151,13 +151,9 @@ def _parse_columns(text: str, name: str) -> tuple[Columns, list[int]]:
     return {column: by_column[column] for column in used if column in by_column}, rows
 
 
-def _check_heading(heading: Sequence[str], line: str, name: str) -> None:
+def _check_heading(heading: Sequence[str], name: str) -> None:
     """`Unusable` says what stands there instead of the columns."""
     missing = [column for column in REQUIRED_COLUMNS if column not in heading]
-    other = next((sign for sign in SEPARATORS if set(REQUIRED_COLUMNS) <= set(_split_line(line, sign))), None)
-    if other is not None:
-        habit = f"its columns are parted by {SEPARATORS[other]}; write commas between them"
-        raise Unusable(f"{name}: {habit}; {PLAIN_NUMBERS}")
     if len(missing) == len(REQUIRED_COLUMNS):
         raise Unusable(f"{name} is not a chain file: its first line has none of its columns. {LAYOUT}")
     if missing:
@@ -167,9 +163,9 @@ def _check_heading(heading: Sequence[str], line: str, name: str) -> None:
         raise Unusable(f"{name} has the column {_quote_cell(column)} twice")
 
 
-def _split_line(line: str, sign: str = ",") -> list[str]:
+def _split_line(line: str) -> list[str]:
     """Cells of a line. No cell of this layout needs quotes, so a quoted one is only unwrapped."""
-    cells = line.split(sign)
+    cells = line.split(",")
     return [cell.strip(' "') for cell in cells] if '"' in line or " " in line else cells
 
 

@@ -25,17 +25,18 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from spy32.domain.events import EventCalendar, EventKind, ScheduledEvent
+from spy32.domain.option_class import INDEX_TICKERS
 from spy32.errors import BadSettings
 from spy32.sessions import clock_time
 
 T = TypeVar("T")
 
 SHIPPED_TABLE = Path(__file__).parent.parent / "data" / "events.csv"
-FUNDS = frozenset({
-    "SPY", "VOO", "IVV", "SPX", "XSP", "QQQ", "NDX", "IWM", "RUT", "DIA", "DJX", "VIX", "TLT", "IEF", "HYG", "LQD",
+FUNDS = INDEX_TICKERS | {
+    "SPY", "VOO", "IVV", "QQQ", "IWM", "DIA", "TLT", "IEF", "HYG", "LQD",
     "GLD", "SLV", "USO", "IBIT", "EEM", "EFA", "FXI", "SMH", "KRE", "TQQQ", "SQQQ",
     "XLB", "XLC", "XLE", "XLF", "XLI", "XLK", "XLP", "XLRE", "XLU", "XLV", "XLY",
-})  # fmt: skip
+}  # fmt: skip
 """Funds and indices that report no earnings. A ticker that is not here is taken for a company."""
 MAX_NOTE_LENGTH = 200
 MAX_FILE_BYTES = 1_000_000
@@ -183,13 +184,13 @@ def _check_keys(table: Entry, allowed: Sequence[str]) -> None:
 def _read_text(path: Path) -> str:
     """The file's text; nothing when there is no file."""
     try:
-        if path.exists() and not path.is_file():
+        if not path.exists():
+            return ""
+        if not path.is_file():
             raise BadSettings(f"{path}: not a file")
-        if path.exists() and path.stat().st_size > MAX_FILE_BYTES:
+        if path.stat().st_size > MAX_FILE_BYTES:
             raise BadSettings(f"{path}: larger than {MAX_FILE_BYTES} bytes, so this is no file of events")
         return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return ""
     except UnicodeDecodeError:
         raise BadSettings(f"{path}: not UTF-8") from None
     except OSError as error:

@@ -78,9 +78,9 @@ class RecordedMarket(BaseMarket):
         Raises `Unusable` when the file has none of their expirations, which is no market without quotes.
         """
         days = sorted({leg.expiration for leg in legs})
-        if days and not any(day in self._file.expirations for day in days):
+        if days and set(days).isdisjoint(self._file.expirations):
             raise Unusable(f"{', '.join(f'{day.day} {day:%b}' for day in days)} is not in {self._file.name}")
-        return leg_quotes(self._chain(underlying, {leg.expiration for leg in legs}), legs)
+        return leg_quotes(self._chain(underlying, days), legs)
 
     def history(self, underlying: str, since: date) -> tuple[DailyBar, ...]:
         """Daily bars that had closed by the time of the quotes; none for another underlying than SPY."""

@@ -102,10 +102,7 @@ class SyntheticMarket(BaseMarket):
     def volatility(self) -> dict[str, Metric]:
         """The levels of the last close that was known, now: option prices are made of them all day."""
         now = self._clock()
-        return {
-            name: level if level.value is None else replace(level, as_of=now)
-            for name, level in bundled_history.volatility(now).items()
-        }
+        return {name: replace(level, as_of=now) for name, level in bundled_history.volatility(now).items()}
 
     def volatility_history(self, since: date) -> tuple[tuple[date, float], ...]:
         return bundled_history.volatility_history(self._clock(), since)

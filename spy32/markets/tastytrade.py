@@ -32,7 +32,6 @@ PUT_RANGE, CALL_RANGE = 0.20, 0.12
 strikes of 32 days and the legs beyond them still lie inside."""
 COARSE_STRIKES = 40
 """Strikes out of the money that are asked for at least: shares with a coarse grid are also the volatile ones."""
-MAX_CONTRACTS = 1980
 MAX_QUOTE_LAG = timedelta(minutes=15)
 """How far a quote may lie behind the underlying's own time; an older one is dropped."""
 MAX_SPOT_MOVE = 0.001
@@ -69,8 +68,6 @@ class TastytradeMarket(BaseMarket):
         listing = self._find_listing(underlying, expirations, deadline)
         spot = self._fetch_batch(underlying, (), deadline, name=f"spot-{underlying}").spot
         wanted = _select_contracts(listing, sorted(set(expirations)), spot)
-        if len(wanted) > MAX_CONTRACTS:
-            raise Unusable(f"tastytrade: {len(wanted)} contracts in one question, at most {MAX_CONTRACTS}")
         batches = self._fetch_batches("quotes", underlying, list(wanted), deadline)
         first, last = batches[0], batches[-1]
         if not abs(last.spot / first.spot - 1) <= MAX_SPOT_MOVE:
@@ -129,7 +126,7 @@ class TastytradeMarket(BaseMarket):
         for name, field in RANK_FIELDS.items():
             rank = wire.parse_number(row, field)
             is_fraction = rank is not None and 0 <= rank <= 1
-            missing = f"sent no {field}" if rank is None else f"sent {field} {rank:g}, which is no fraction"
+            missing = f"sent no fraction for {field}"
             found[name] = _metric(rank if is_fraction else None, at, unit="fraction", missing=missing)
         vols = wire.parse_expiration_vols(row)
         return found | {f"iv_{day}": _metric(iv, at, unit="fraction", missing="") for day, iv in vols}

@@ -73,8 +73,6 @@ class YahooMarket(BaseMarket):
         self._made = {"address": address, "monotonic": monotonic, "seconds": seconds, "keep": keep}
         self._kinds: dict[str, str] = {}
         """What an underlying is to Yahoo: ETF, EQUITY, INDEX."""
-        self._paid: dict[str, tuple[date, tuple[Dividend, ...]]] = {}
-        """Underlying -> the day from which its dividends are known, and those."""
 
     @cached_property
     def _client(self) -> "YahooClient":
@@ -86,7 +84,7 @@ class YahooMarket(BaseMarket):
     @_bounded
     def expirations(self, underlying: str) -> tuple[date, ...]:
         """The listed expirations from today on. An empty list is asked for once more."""
-        return self._find_expirations(underlying, ())
+        return self._find_expirations(underlying)
 
     @_bounded
     def chain(self, underlying: str, expirations: Sequence[date]) -> Chain:
@@ -124,14 +122,12 @@ class YahooMarket(BaseMarket):
         source = f"13-week bill discount, {self.name}"
         return replace(level, value=continuous_bill_rate(level.value), unit="fraction", source=source)
 
+    @_bounded
     def dividends(self, underlying: str) -> tuple[Dividend, ...]:
         """The ex-dates of the last year up to today. Yahoo names no coming one: the shipped table has those."""
         first = self._today - DIVIDEND_LOOKBACK
-        known = self._paid.get(underlying)
-        if known is None or known[0] > first:
-            self.history(underlying, first)
-            known = self._paid[underlying]
-        return tuple(item for item in known[1] if first < item.ex_date <= self._today)
+        paid = parse_dividends(self._fetch_history(underlying, first))
+        return tuple(item for item in paid if first < item.ex_date <= self._today)
 
     @_bounded
     def moves(self, tickers: Sequence[str]) -> dict[str, Metric]:
@@ -166,7 +162,7 @@ class YahooMarket(BaseMarket):
         )
         return coming or None
 
-    def _find_expirations(self, underlying: str, wanted: Collection[date]) -> tuple[date, ...]:
+    def _find_expirations(self, underlying: str, wanted: Collection[date] = ()) -> tuple[date, ...]:
         return find_listing(
             self.name, underlying, wanted, partial(self._fetch_expirations, underlying), tuple, oldest=math.inf
         )
@@ -190,23 +186,21 @@ class YahooMarket(BaseMarket):
             raise Unusable(f"yahoo: regularMarketPrice of {underlying} is {spot}")
         sides = ((found.calls, Right.CALL), (found.puts, Right.PUT))
         rows = tuple(row for frame, right in sides for row in parse_quotes(frame, right, underlying, day))
+        if not any(row.open_interest for row in rows):
+            # 0 everywhere is a figure that was not loaded, not a market without positions.
+            rows = tuple(replace(row, open_interest=None) for row in rows)
         return Chain(
             underlying=underlying,
             spot=spot,
             as_of=as_of,
             source=self.name,
-            quotes=drop_empty_interest(rows),
+            quotes=rows,
             delay_seconds=DELAY_SECONDS,
         )
 
     def _fetch_history(self, underlying: str, since: date) -> Any:
-        """The daily frame from `since` to today; what it says of dividends is remembered."""
-        until = self._today + DAY
-        frame, _ = self._history(underlying, start=since.isoformat(), end=until.isoformat())
-        known = self._paid.get(underlying)
-        if known is None or since <= known[0]:
-            self._paid[underlying] = since, parse_dividends(frame)
-        return frame
+        """The daily frame from `since` to today."""
+        return self._history(underlying, start=since.isoformat(), end=(self._today + DAY).isoformat())[0]
 
     def _history(self, underlying: str, **span: str) -> tuple[Any, Mapping[str, Any]]:
         """A daily frame that has every column, and what its document says of the symbol."""
@@ -218,7 +212,10 @@ class YahooMarket(BaseMarket):
 
         frame, metadata = self._client.call_ticker(_yahoo_symbol(underlying), call)
         self._kinds[underlying] = _kind(metadata, underlying, "instrumentType")
-        check_frame(frame, underlying)
+        absent = [name for name in REQUIRED_COLUMNS if name not in frame.columns]
+        if absent or not len(frame):
+            what = f"column {absent[0]!r}" if len(frame) else "bars"
+            raise Unusable(f"yahoo has no {what} in the history of {underlying}")
         return frame, metadata
 
     def _fetch_level(self, symbol: str) -> Metric:
@@ -253,10 +250,10 @@ def _kind(message: Mapping[str, Any], underlying: str, field: str) -> str:
 
 
 def _price(message: Mapping[str, Any], underlying: str) -> float:
-    price = message.get("regularMarketPrice")
-    if isinstance(price, bool) or not isinstance(price, int | float) or not math.isfinite(price):
-        raise Unusable(f"yahoo: regularMarketPrice of {underlying} is {quote_value(price)}, not a number")
-    return float(price)
+    price = _parse_number(message, "regularMarketPrice")
+    if price is None:
+        raise Unusable(f"yahoo has no regularMarketPrice of {underlying}")
+    return price
 
 
 def _event_date(stamp: Any) -> date:
@@ -280,16 +277,9 @@ def parse_timestamp(message: Mapping[str, Any]) -> datetime:
     return datetime.fromtimestamp(stamp, UTC)
 
 
-def check_frame(frame: Any, underlying: str) -> None:
-    absent = [name for name in REQUIRED_COLUMNS if name not in frame.columns]
-    if absent or not len(frame):
-        what = f"column {absent[0]!r}" if len(frame) else "bars"
-        raise Unusable(f"yahoo has no {what} in the history of {underlying}")
-
-
 def _parse_number(row: Row, name: str) -> float | None:
     """None for NaN; `Unusable` for text and infinity."""
-    cell = row[name]
+    cell = row.get(name)
     if cell is None:
         return None
     if isinstance(cell, bool) or not isinstance(cell, int | float) or math.isinf(cell):
@@ -364,13 +354,6 @@ def _parse_contract(row: Row, right: Right, underlying: str, day: date) -> Contr
     if strike is None or abs(float(contract.strike) - strike) > 0.0005:
         raise Unusable(f"yahoo: 'strike' of {symbol} is {strike}")
     return contract
-
-
-def drop_empty_interest(quotes: tuple[OptionQuote, ...]) -> tuple[OptionQuote, ...]:
-    """Open interest 0 everywhere is a figure that was not loaded, not a market without positions."""
-    if any(quote.open_interest for quote in quotes):
-        return quotes
-    return tuple(replace(quote, open_interest=None) for quote in quotes)
 
 
 def parse_dividends(frame: Any) -> tuple[Dividend, ...]:

@@ -18,8 +18,6 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from curl_cffi import CurlOpt
 from curl_cffi.requests import Response, Session
-from curl_cffi.requests.exceptions import ConnectionError as NoConnection
-from curl_cffi.requests.exceptions import Timeout
 
 from spy32.clients.deadline import DeadlineExceeded, call_within
 from spy32.clients.http import MAX_BODY_BYTES, parse_strict_json
@@ -152,8 +150,18 @@ class YahooClient:
         self._check_pause()
         _load_yfinance()
         deadline = self._monotonic() + self._seconds * REQUEST_SHARE
+
+        def run() -> T:
+            if not _YAHOO_LOCK.acquire(timeout=max(deadline - self._monotonic(), 0)):
+                raise Unavailable("yahoo: an earlier question is still open")
+            try:
+                self._until = deadline
+                return work()
+            finally:
+                _YAHOO_LOCK.release()
+
         try:
-            return call_within(self._seconds, lambda: self._run_exclusive(work, deadline), name="yahoo")
+            return call_within(self._seconds, run, name="yahoo")
         except DeadlineExceeded:
             raise Unavailable(f"yahoo gave no whole answer within {self._seconds:g} s") from None
 
@@ -212,15 +220,6 @@ class YahooClient:
         if self._monotonic() < self._closed_until:
             raise Unavailable("yahoo said HTTP 429, too many requests; it is not asked again for two minutes")
 
-    def _run_exclusive(self, work: Callable[[], T], deadline: float) -> T:
-        if not _YAHOO_LOCK.acquire(timeout=max(deadline - self._monotonic(), 0)):
-            raise Unavailable("yahoo: an earlier question is still open")
-        try:
-            self._until = deadline
-            return work()
-        finally:
-            _YAHOO_LOCK.release()
-
 
 def _load_yfinance() -> Any:
     """yfinance, quiet and without files: cron mails every line, most of them about its own future with pandas."""
@@ -243,12 +242,8 @@ def _translate_error(error: Exception, session: YahooSession) -> Spy32Error:
     path = session.path
     if session.refusal is not None:
         return session.refusal
-    if isinstance(error, Timeout):
-        return Unavailable(f"yahoo gave no answer in time for {path}")
-    if isinstance(error, NoConnection):
-        return Unavailable(f"yahoo cannot be reached, or ended the connection, for {path}")
     if isinstance(error, OSError):
-        return Unavailable(f"yahoo sent no whole answer for {path}")
+        return Unavailable(f"yahoo cannot be reached, or gave no whole answer in time, for {path}")
     if type(error).__name__ == "YFRateLimitError":
         session.is_limited = True
         return Unavailable(f"yahoo: too many requests for {path}")

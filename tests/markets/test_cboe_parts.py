@@ -393,7 +393,7 @@ def test_a_vix_close_that_is_missing_is_left_out(cell: str) -> None:
 @pytest.mark.parametrize(
     ("text", "word"),
     [
-        ("", "DATE"), (VIX.replace("CLOSE", "LAST"), "CLOSE"), (VIX.replace("DATE", "DAY"), "DATE"),
+        ("", "no day"), (VIX.replace("CLOSE", "LAST"), "CLOSE"), (VIX.replace("DATE", "DAY"), "DATE"),
         (VIX.splitlines()[0], "no day"), (VIX.replace("07/08/2022", "2022-07-08"), "DATE"),
         (VIX.replace("07/08/2022", "07/09/2022"), "without trading"),
         (VIX.replace("07/08/2022", "07/07/2022"), "2022-07-07 twice"),

@@ -68,15 +68,15 @@ def test_a_chain_is_what_the_server_has_with_its_spot_and_instant(server: YahooS
         assert quote.traded_at is not None and quote.traded_at.tzinfo is UTC
 
 
-def test_a_monday_costs_six_data_requests_and_one_cookie_and_crumb(server: YahooServer, market: YahooMarket) -> None:
+def test_a_monday_costs_seven_requests_with_one_cookie_and_crumb(server: YahooServer, market: YahooMarket) -> None:
     market.expirations("SPY")
     whole(market)
     market.history("SPY", SINCE)
     market.dividends("SPY")
     market.earnings("SPY")
-    assert server.documents() == [f"{OPTIONS}SPY"] * 2 + [f"{CHART}SPY"] * 2
+    assert server.documents() == [f"{OPTIONS}SPY"] * 2 + [f"{CHART}SPY"] * 3
     assert server.paths()[:2] == ["/", "/v1/test/getcrumb"]
-    assert len(server.requests) == 6
+    assert len(server.requests) == 7
 
 
 def test_a_zone_is_asked_for_once_a_process(server: YahooServer, market: YahooMarket) -> None:
@@ -109,18 +109,6 @@ def test_dividends_are_those_of_the_last_year(server: YahooServer, market: Yahoo
         ("2025-06-20", Decimal("1.761117")),
     ]
     assert market.dividends("AAPL") == ()
-
-
-def test_a_shorter_history_does_not_know_the_dividends_of_the_year(server: YahooServer, market: YahooMarket) -> None:
-    market.history("SPY", date(2025, 6, 1))
-    before = len(server.requests)
-    assert len(market.dividends("SPY")) == 4
-    assert len(server.requests) == before + 1
-    market.history("SPY", date(2025, 6, 1))
-    market._client.reset()  # and with it what yfinance remembers of past days
-    before = len(server.requests)
-    assert len(market.dividends("SPY")) == 4
-    assert len(server.requests) == before
 
 
 def test_the_volatility_family_and_its_history(market: YahooMarket) -> None:

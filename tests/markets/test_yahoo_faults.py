@@ -49,7 +49,7 @@ BOTH: list[tuple[str, Fault, type[Spy32Error], str]] = [
     ("404", status(404, {"chart": {"result": None}}), Unusable, "does not know SPY"),
     ("redirect", status(302, headers={"Location": "https://consent.yahoo.com/"}), Unavailable, "HTTP 302"),
     ("cut", cut, Unavailable, "for /v"),
-    ("reset", reset, Unavailable, "ended the connection"),
+    ("reset", reset, Unavailable, "gave no whole answer"),
     ("gzip", bad_gzip, Unavailable, "for /v"),
     ("other shape", status(200, b'{"chart": {"result": [7]}, "optionChain": {"result": [7]}}'), Unusable, "cannot "),
 ]  # fmt: skip

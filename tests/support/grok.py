@@ -81,6 +81,7 @@ def judge(text: str, rendered: RenderedPrompt, menu: Menu, knobs: AnalystKnobs) 
         decision=Decision(said["decision"]),
         candidate_id=said["candidate_id"],
         reason="as the model says",
+        prompt=rendered.version,
         probability=said["p_max_profit"],
         marks=tuple(said.get("marks", ())),
         vetoes=tuple(said.get("vetoes", ())),
