@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from spy32.clients.http import TRANSIENT_STATUSES, HttpClient, HttpFailure, HttpResponse, parse_strict_json
+from spy32.clients.http import HttpClient, HttpFailure, HttpResponse, parse_strict_json
 from spy32.clients.xai_models import CostEstimate, billed_usage, nested_value
 from spy32.domain.model_calls import ANSWERED, ModelResponse
 from spy32.domain.sanitize import cap_text, one_line
@@ -36,7 +36,7 @@ _OUTCOMES: Mapping[ExitCode, tuple[str, ...]] = {
     ExitCode.NOT_PERMITTED: ("key", "forbidden"),
     ExitCode.BAD_SETTINGS: ("bad_request",),
 }
-OUTCOME_CODES: Mapping[str, tuple[int, bool]] = {
+OUTCOME_CODES: Mapping[str, tuple[ExitCode, bool]] = {
     outcome: (code, code in (ExitCode.UNUSABLE, ExitCode.UNAVAILABLE) and outcome != "too_large")
     for code, outcomes in _OUTCOMES.items()
     for outcome in outcomes
@@ -126,17 +126,16 @@ class XaiClient:
             answer = self._http.send_request("GET", MODELS_PATH, seconds=seconds, headers=headers)
         except HttpFailure as failure:
             raise Unavailable(self._safe_line(failure.words)) from None
-        if not 200 <= answer.status < 300:
-            message = self._error_message(answer)
-            words = self._safe_line(f"xAI (HTTP {answer.status}): {message}")
-            if _classify_status(answer.status, message) in ("key", "forbidden"):
-                raise NotPermitted(words)
-            raise Unavailable(words) if answer.status in TRANSIENT_STATUSES else Unusable(words)
         try:
-            document = parse_strict_json(answer.body)
-        except ValueError:
-            document = None
-        models = _dict_items(document.get("models")) if isinstance(document, dict) else []
+            self._check_status(answer)
+            document = self._parse_document(answer)
+        except _NoAnswer as failed:
+            outcome, detail = failed.args
+            code, _ = OUTCOME_CODES[outcome]
+            if code is ExitCode.NOT_PERMITTED:
+                raise NotPermitted(detail) from None
+            raise (Unavailable if code is ExitCode.UNAVAILABLE else Unusable)(detail) from None
+        models = _dict_items(document.get("models"))
         if not models:
             raise Unusable("xAI lists no models")
         return frozenset(name for model in models for name in _texts([model.get("id"), *_texts(model.get("aliases"))]))
