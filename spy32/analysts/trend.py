@@ -110,7 +110,8 @@ class TrendAnalyst:
 
     def _recommend(self, chosen: Candidate, figures: TrendFigures, delta: float, briefing: Briefing) -> Recommendation:
         spread, side = chosen.spread, format_strategy(chosen.spread.strategy)
-        direction, bias = ("above", "bullish") if side == "put" else ("below", "bearish")
+        is_put = spread.strategy is Strategy.PUT_CREDIT
+        direction, bias = ("above", "bullish") if is_put else ("below", "bearish")
         return Recommendation(
             analyst=self.name,
             decision=Decision.TRADE,
