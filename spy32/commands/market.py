@@ -21,8 +21,8 @@ def market(
 ) -> None:
     """The market as a run would see it now: figures with source and age, events, pictures."""
     from spy32.commands.prompt_only import load_open_spreads
+    from spy32.pipeline.collect import preview_market
     from spy32.pipeline.offers import gate_error
-    from spy32.pipeline.preview import preview_market
     from spy32.render.market_pages import print_market_page
 
     app = get_app(ctx)

@@ -18,7 +18,7 @@ def print_prompt(app: "App", settings: "Settings", *, profile: str, market: str 
 
     from spy32.analysts.grok import build_request
     from spy32.clients.xai_models import format_cost, max_ticks
-    from spy32.pipeline.preview import preview_market, preview_menu
+    from spy32.pipeline.collect import preview_market, preview_menu
     from spy32.render.output import print_lines
     from spy32.wiring import analysts
     from spy32.wiring.markets import find_history

@@ -59,7 +59,7 @@ def _ask_again(app: "App", run_id: int, version: str, *, approval: bool, json: b
     from spy32.analysts.grok import build_request
     from spy32.clients.xai_models import format_cost, max_ticks
     from spy32.commands.prompts import load_template
-    from spy32.pipeline.re_ask import StoredQuestion, ask_model_again
+    from spy32.pipeline.replay import StoredQuestion, ask_model_again
     from spy32.render.re_ask import print_re_ask
     from spy32.wiring import analysts
 

@@ -10,14 +10,16 @@ from spy32.domain.briefing import Briefing, OpenSpread
 from spy32.domain.market import Chain, Dividend, Gate, MarketSnapshot, QualityReport, SourceAttempt, Verdict
 from spy32.domain.run_view import MarketSummary
 from spy32.domain.runs import StepState
-from spy32.domain.spreads import Account
+from spy32.domain.spreads import Account, Menu
+from spy32.domain.value import value
 from spy32.errors import Unusable
 from spy32.lifecycle import TradeState
 from spy32.options import surface
 from spy32.options.smile_fit import SmileCurve
-from spy32.pipeline.context import CheckedMarket, RunContext, StepResult
+from spy32.pipeline.context import CheckedMarket, HistoryLookup, RunContext, StepResult
 from spy32.pipeline.gather import RATE_SETTING, CollectRequest, SourceAnswers
 from spy32.pipeline.offers import CollectedMarket, SourceOffer, gate_error
+from spy32.pipeline.screen import build_menu
 from spy32.pipeline.sources import Sources
 from spy32.quality import checks, smile_gates
 from spy32.rules.daily_bars import finished_sessions
@@ -291,3 +293,44 @@ def open_spreads(store: Store) -> tuple[OpenSpread, ...]:
             )
         )
     return tuple(spreads)
+
+
+# The market without a run: nothing is stored, and no model is asked.
+
+
+@value
+class MarketPreview:
+    """What a run would see now."""
+
+    snapshot: MarketSnapshot
+    checked: CheckedMarket | None
+    """None when a quality gate would stop the run."""
+    quality: QualityReport
+    """What the quality gates say; stopped_by is None while a run could go on."""
+    briefing: Briefing
+
+
+def preview_market(
+    sources: Sources,
+    request: CollectRequest,
+    report: Callable[[str], None],
+    held: tuple[OpenSpread, ...] = (),
+    account: Account | None = None,
+) -> MarketPreview:
+    """Collect the market and return it with its briefing. Raises the sources' error when none has a chain."""
+    collected = collect_market(sources, request, report)
+    briefing = build_briefing(collected.snapshot, collected.checked, collected.quality, held=held, account=account)
+    return MarketPreview(
+        snapshot=collected.snapshot, checked=collected.checked, quality=collected.quality, briefing=briefing
+    )
+
+
+def preview_menu(preview: MarketPreview, request: CollectRequest, seed: int, find_history: HistoryLookup) -> Menu:
+    """Return the menu that a run with this seed would make. Raises `Unusable` when it would be empty."""
+    if preview.checked is None:
+        raise gate_error(preview.quality)
+    menu = build_menu(preview.checked, request.settings, seed=seed, find_history=find_history)
+    if not menu.candidates:
+        counts = ", ".join(f"{rule} {count}" for rule, count in menu.counts.items())
+        raise Unusable(f"the menu is empty, so there is nothing to ask; dropped: {counts}")
+    return menu

@@ -1,4 +1,4 @@
-"""Repeats a run's decision offline, from its stored snapshot and with the settings of that run."""
+"""Repeats a run's decision offline, from its snapshot and with its settings; or asks the model about it again."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -20,7 +20,7 @@ from spy32.pipeline.collect import build_briefing, inspect_snapshot
 from spy32.pipeline.context import RULE_ANALYSTS, HistoryLookup
 from spy32.pipeline.prepare import build_proposal
 from spy32.pipeline.screen import CANDIDATE_RULES, build_menu
-from spy32.ports import Analyst
+from spy32.ports import Analyst, Clock
 from spy32.rules import plan, pricing
 from spy32.rules.limits import assess_risk
 from spy32.rules.menu import exclude_candidates
@@ -238,3 +238,49 @@ def _is_rounding(recorded: Any, recomputed: Any) -> bool:
 def _shorten(value: Any) -> str:
     text = str(value)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+# The model asked again. The answer is for comparison, never for an order.
+
+
+@value
+class StoredQuestion:
+    """The analyst's input in a finished run, and its answer."""
+
+    run_id: int
+    snapshot: MarketSnapshot
+    menu: Menu
+    briefing: Briefing
+    settings: Settings
+    """The settings of that run."""
+    then: Recommendation | None
+    """The analyst's answer in that run."""
+
+    @classmethod
+    def load(cls, store: Store, run_id: int) -> "StoredQuestion":
+        """Load the question of a run. Raises `BadUsage` when the run had no menu."""
+        run = store.runs.get(run_id)
+        menu = store.decisions.menu(run_id)
+        briefing = store.decisions.briefing(run_id)
+        if menu is None or not menu.candidates or briefing is None:
+            raise BadUsage(
+                f"R{run_id} had no menu to choose from ({run.cause or run.outcome}); there is nothing to ask"
+            )
+        chosen = [answer for role, answer in store.decisions.answers(run_id) if role is AnswerRole.CHOSEN]
+        return cls(
+            run_id=run_id,
+            snapshot=store.decisions.snapshot(run_id),
+            menu=menu,
+            briefing=briefing,
+            settings=restore_settings(store.decisions.settings(run_id)),
+            then=chosen[-1] if chosen else None,
+        )
+
+
+def ask_model_again(
+    store: Store, run_id: int, question: StoredQuestion, analyst: Analyst, clock: Clock
+) -> Recommendation:
+    """Ask, store and return the answer, with the role `again` beside the run's own answers."""
+    answer = analyst.choose(question.snapshot, question.menu, question.briefing)
+    store.decisions.save_answer(run_id, answer, role=AnswerRole.AGAIN, at=clock())
+    return answer

@@ -2,7 +2,7 @@
 
 from spy32.domain.events import ScheduledEvent
 from spy32.domain.market import DailyBar, Dividend, SourceAttempt
-from spy32.pipeline.preview import MarketPreview
+from spy32.pipeline.collect import MarketPreview
 from spy32.render import document_parts  # noqa: F401 - the parts of figures and quality
 from spy32.render.encoder import Part
 from spy32.rules.tradability import ExpirationRow, Expirations

@@ -10,7 +10,7 @@ from spy32.render.output import print_lines
 
 if TYPE_CHECKING:
     from spy32.console import AnyConsole
-    from spy32.pipeline.re_ask import StoredQuestion
+    from spy32.pipeline.replay import StoredQuestion
 
 
 def print_re_ask(out: "AnyConsole", question: "StoredQuestion", answer: Recommendation, *, json: bool) -> None:

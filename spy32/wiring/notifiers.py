@@ -154,7 +154,7 @@ class NoticeSender:
     def send_store_trouble(self, trouble: StoreError) -> None:
         """Tell of a database that cannot be used, at most once a day, straight to the addresses and the monitor."""
         from spy32.ops.logs import hide_secrets
-        from spy32.ops.store_trouble import TroubleMarker, send_store_trouble
+        from spy32.ops.outbox import TroubleMarker, send_store_trouble
         from spy32.settings.describe import secret_texts
 
         try:

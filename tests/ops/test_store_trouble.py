@@ -7,7 +7,7 @@ from pathlib import Path
 from spy32.domain.notices import EventClass
 from spy32.domain.spreads import Mode
 from spy32.errors import Unavailable
-from spy32.ops.store_trouble import TroubleMarker, send_store_trouble
+from spy32.ops.outbox import TroubleMarker, send_store_trouble
 from tests.support.builders import NOW
 from tests.support.fake_notifier import FakeNotifier
 

@@ -7,7 +7,7 @@ import pytest
 
 from spy32.console import PlainConsole
 from spy32.domain.spreads import Mode
-from spy32.pipeline.re_ask import StoredQuestion, ask_model_again
+from spy32.pipeline.replay import StoredQuestion, ask_model_again
 from spy32.render.re_ask import print_re_ask
 from spy32.store import Store
 from tests.support import builders

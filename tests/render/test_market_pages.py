@@ -19,7 +19,7 @@ from spy32.domain.briefing import Briefing
 from spy32.domain.events import EventKind, ScheduledEvent
 from spy32.domain.market import Dividend, Gate, MarketSnapshot, Metric, QualityReport, Right, SourceAttempt, Verdict
 from spy32.options.surface import Smile, build_smile
-from spy32.pipeline.preview import MarketPreview
+from spy32.pipeline.collect import MarketPreview
 from spy32.render import market_charts as drawing
 from spy32.render import market_pages as m
 from spy32.render.encoder import to_document
