@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -137,18 +137,18 @@ def value_bounds(legs: Sequence[Leg]) -> tuple[Points, Points]:
 
 def _verticals(legs: Sequence[Leg]) -> list[tuple[int, Decimal]]:
     """Return the sign of the premium and the width (dollars) of the vertical of each right."""
-    return [_sign_and_width([leg for leg in legs if leg.right is right]) for right in {leg.right for leg in legs}]
-
-
-def _sign_and_width(legs: Sequence[Leg]) -> tuple[int, Decimal]:
-    if sorted(leg.action.sign for leg in legs) != [-1, 1]:
-        raise ValueError("not a vertical: it needs one leg sold and one bought of each right")
-    long, short = sorted(legs, key=lambda leg: leg.action.sign)
-    is_same_series = (short.root, short.expiration, short.quantity) == (long.root, long.expiration, long.quantity)
-    if not is_same_series or short.strike == long.strike:
-        raise ValueError("not a vertical: the legs differ in more than the strike, or not in the strike")
-    strike_difference = short.strike - long.strike if short.right is Right.PUT else long.strike - short.strike
-    return (1 if strike_difference > 0 else -1), abs(strike_difference)
+    verticals = []
+    for right in {leg.right for leg in legs}:
+        both = sorted((leg for leg in legs if leg.right is right), key=lambda leg: leg.is_sold)
+        series = {(leg.root, leg.expiration, leg.quantity) for leg in both}
+        if [leg.is_sold for leg in both] != [False, True] or len(series) != 1 or both[0].strike == both[1].strike:
+            raise ValueError(
+                "not a vertical: it needs one leg sold and one bought of each right that differ in the strike alone"
+            )
+        long, short = both
+        difference = short.strike - long.strike if right is Right.PUT else long.strike - short.strike
+        verticals.append((1 if difference > 0 else -1, abs(difference)))
+    return verticals
 
 
 @value
@@ -163,14 +163,10 @@ class Spread:
     legs: tuple[Leg, ...]
 
     def __post_init__(self) -> None:
-        if not 2 <= len(self.legs) <= 4:
-            raise ValueError("a spread has two to four legs")
-        if len({leg.expiration for leg in self.legs}) != 1:
-            raise ValueError("the legs of a spread share one expiration")
-        if len({leg.symbol for leg in self.legs}) != len(self.legs):
-            raise ValueError("the legs of a spread are different contracts")
-        if len(self.shorts) * 2 != len(self.legs):
-            raise ValueError("every short leg is covered by a long one")
+        expirations, symbols = {leg.expiration for leg in self.legs}, {leg.symbol for leg in self.legs}
+        is_covered = len(self.shorts) * 2 == len(self.legs)
+        if not (2 <= len(self.legs) <= 4 and len(expirations) == 1 and len(symbols) == len(self.legs) and is_covered):
+            raise ValueError("a spread has two to four different legs of one expiration, as many sold as bought")
 
     @property
     def expiration(self) -> date:
@@ -386,7 +382,7 @@ class Account:
     """In the broker's words, to be shown."""
     permits_spreads: bool | None = None
     """False where the options level carries no credit spread; None where the broker tells no level."""
-    positions: tuple[Position, ...] = field(default=())
+    positions: tuple[Position, ...] = ()
     restrictions: tuple[str, ...] = ()
     """The broker's restrictions on opening spreads, such as `closing only` or `margin call`."""
 

@@ -4,7 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import NamedTuple
 
 from spy32.domain.market import OptionQuote, Right
@@ -189,14 +189,10 @@ def forward_line(
     near = [pair for pair in pairs if abs(pair.strike - context.spot) <= reach * context.spot]
     if len(near) < MIN_PAIRS:
         return None
-    values = [pair.strike + pair.mid_difference / factor for pair in near]
-    slopes = [
-        (values[j] - values[i]) / (near[j].strike - near[i].strike)
-        for i in range(len(near))
-        for j in range(i + 1, len(near))
-    ]
+    points = [(pair.strike, pair.strike + pair.mid_difference / factor) for pair in near]
+    slopes = [(high - low) / (above - below) for (below, low), (above, high) in combinations(points, 2)]
     tilt = min(max(median(slopes), -MAX_TILT), MAX_TILT)
-    level = [value - tilt * (pair.strike - context.spot) for value, pair in zip(values, near, strict=True)]
+    level = [forward - tilt * (strike - context.spot) for strike, forward in points]
     forward = median(level)
     if not forward > 0:
         return None

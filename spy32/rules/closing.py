@@ -110,9 +110,8 @@ def closing_plan(
     # An order needs a price of one tick at least; a target below it, of an older tick, is a price too.
     pays = trade.closing_bounds[0] == 0
     least, most = (min(tick, most), most) if pays else (trade.closing_bounds[0], min(-tick, most))
-    if price is not None:
-        price = price if pays else -price
-    ceiling = max(price if price is not None else min(natural, most), least)
+    wanted = min(natural, most) if price is None else price if pays else -price
+    ceiling = max(wanted, least)
     # The mid is rounded to our advantage, down.
     start = max(min(round_down_to_tick(mark.mid, tick), ceiling), least)
     return PricePlan(

@@ -11,6 +11,8 @@ from math import log, sqrt
 MAX_PRICE = 1e9
 """Dollars; no share price is higher."""
 SESSIONS_A_YEAR = 252
+WILDER_SPAN = 14
+"""Sessions of the relative strength index and the average true range."""
 
 
 def is_price(number: float | None) -> bool:
@@ -44,15 +46,15 @@ def bollinger(closes: Sequence[float], width: float = 2.0) -> tuple[float, float
     return mid - reach, mid, mid + reach
 
 
-def rsi(closes: Sequence[float], span: int = 14) -> float | None:
+def rsi(closes: Sequence[float]) -> float | None:
     """Return the relative strength index, 0-100 (Wilder 1978); 100 without a loss, None when all closes are equal."""
     changes = [after - before for before, after in pairwise(closes)]
-    gain = _wilder_average([max(change, 0.0) for change in changes], span)
-    loss = _wilder_average([max(-change, 0.0) for change in changes], span)
+    gain = _wilder_average([max(change, 0.0) for change in changes])
+    loss = _wilder_average([max(-change, 0.0) for change in changes])
     return 100 * gain / (gain + loss) if gain + loss > 0 else None
 
 
-def atr(ranges: Sequence[tuple[float, float, float]], span: int = 14) -> float:
+def atr(ranges: Sequence[tuple[float, float, float]]) -> float:
     """Return the average true range, dollars (Wilder 1978), of high, low and close of sessions.
 
     The first true range is high less low.
@@ -60,14 +62,14 @@ def atr(ranges: Sequence[tuple[float, float, float]], span: int = 14) -> float:
     ranges_after = [
         max(high - low, abs(high - before), abs(low - before)) for (_, _, before), (high, low, _) in pairwise(ranges)
     ]
-    return _wilder_average([ranges[0][0] - ranges[0][1], *ranges_after], span)
+    return _wilder_average([ranges[0][0] - ranges[0][1], *ranges_after])
 
 
-def _wilder_average(numbers: Sequence[float], span: int) -> float:
-    """Return Wilder's smoothing: the mean of the first `span`, then ((span - 1) x old + new) / span."""
-    level = mean(numbers[:span])
-    for number in numbers[span:]:
-        level = (level * (span - 1) + number) / span
+def _wilder_average(numbers: Sequence[float]) -> float:
+    """Return Wilder's smoothing: the mean of the first `WILDER_SPAN`, then ((span - 1) x old + new) / span."""
+    level = mean(numbers[:WILDER_SPAN])
+    for number in numbers[WILDER_SPAN:]:
+        level = (level * (WILDER_SPAN - 1) + number) / WILDER_SPAN
     return level
 
 

@@ -165,8 +165,8 @@ def _atr(days: DailyHistory) -> Metric:
             ranges.append((bar.high, bar.low, bar.close))
         else:
             ranges.clear()
-    value = indicators.atr(ranges) if len(ranges) >= 14 else None
-    reason = days.shortfall_reason(14, "daily range", len(ranges))
+    value = indicators.atr(ranges) if len(ranges) >= indicators.WILDER_SPAN else None
+    reason = days.shortfall_reason(indicators.WILDER_SPAN, "daily range", len(ranges))
     source = f"highs, lows and closes, {days.source}"
     return _metric(value, "dollars", source, days.as_of, len(ranges), why=reason)
 
