@@ -49,12 +49,13 @@ ZERO_BIDS_IN_ROW = 2
 
 def sort_quotes(quotes: Iterable[OptionQuote]) -> Quotes:
     """Return the quotes sorted by contract and then by all figures, so that the source's order has no effect."""
-    return tuple(sorted(quotes, key=lambda quote: (*_contract_key(quote), repr(_figures(quote)))))
+    return tuple(sorted(quotes, key=_sort_key))
 
 
-def _figures(quote: OptionQuote) -> tuple[float | None, ...]:
+def _sort_key(quote: OptionQuote) -> tuple[Decimal, Right, str, str]:
     interest = (quote.volume, quote.open_interest)
-    return (quote.bid, quote.ask, quote.last, *interest, quote.feed_iv, quote.feed_delta)
+    figures = (quote.bid, quote.ask, quote.last, *interest, quote.feed_iv, quote.feed_delta)
+    return (*_contract_key(quote), repr(figures))
 
 
 def _contract_key(quote: OptionQuote) -> tuple[Decimal, Right, str]:

@@ -113,17 +113,11 @@ def worst_loss(position: AssignedPosition) -> Decimal | None:
     if has_uncovered_calls(held):
         return None
     worst = min(expiration_value(held, price) for price in (ZERO, *(leg.strike for leg, _ in position.legs)))
-    return max(position.trade.fees - position.cash - worst + _undelivered_cost(position), ZERO)
-
-
-def _undelivered_cost(position: AssignedPosition) -> Decimal:
-    """Return what shares on their way cost at most, dollars: the highest strike that delivers them.
-
-    What they bring is at the lowest.
-    """
+    # Shares on their way cost the highest strike that delivers them at most, and bring the lowest.
     delivering = {line.symbol for line in position.awaited}
     strikes = [leg.strike for leg in position.trade.legs if leg.symbol in delivering] or [ZERO]
-    return max(strikes) * position.incoming - min(strikes) * position.outgoing
+    undelivered = max(strikes) * position.incoming - min(strikes) * position.outgoing
+    return max(position.trade.fees - position.cash - worst + undelivered, ZERO)
 
 
 def assignment_notes(

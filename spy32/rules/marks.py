@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from math import isfinite, sqrt
 
-from spy32.domain.market import LegQuotes, OptionQuote, Right
+from spy32.domain.market import LegQuotes, Right
 from spy32.domain.marks import LegMark, Mark, MarkFlag
 from spy32.domain.orders import Trade
 from spy32.domain.spreads import CENT, MULTIPLIER, Greeks, Leg
@@ -71,10 +71,11 @@ def _flags(
 ) -> tuple[MarkFlag, ...]:
     age = (now - quotes.as_of).total_seconds()
     is_fresh = is_recorded or -FUTURE_SECONDS <= age <= max_quote_age(trade.mode, settings)
-    sides = [quotes.quotes.get(leg.symbol) for leg in trade.legs]
+    legs = [quotes.quotes.get(leg.symbol) for leg in trade.legs]
+    sides = [(quote.bid, quote.ask) if quote is not None else (None, None) for quote in legs]
     checks = {
-        MarkFlag.ONE_SIDED: any(_is_one_sided(quote) for quote in sides),
-        MarkFlag.CROSSED: any(_is_crossed(quote) for quote in sides),
+        MarkFlag.ONE_SIDED: any(_is_one_sided(*side) for side in sides),
+        MarkFlag.CROSSED: any(bid is not None and ask is not None and bid > ask for bid, ask in sides),
         MarkFlag.STALE: not is_fresh,
         MarkFlag.IMPOSSIBLE: not _is_price(quotes.spot) or not _is_possible(trade, quotes),
     }
@@ -93,15 +94,9 @@ def _is_price(spot: float) -> bool:
     return isfinite(spot) and spot > 0
 
 
-def _is_one_sided(quote: OptionQuote | None) -> bool:
+def _is_one_sided(bid: float | None, ask: float | None) -> bool:
     """A bid of zero under an ask is a two-sided quote: of an option that is worth almost nothing."""
-    if quote is None or quote.bid is None or quote.ask is None:
-        return True
-    return not (isfinite(quote.bid) and isfinite(quote.ask) and quote.bid >= 0 and quote.ask > 0)
-
-
-def _is_crossed(quote: OptionQuote | None) -> bool:
-    return quote is not None and quote.bid is not None and quote.ask is not None and quote.bid > quote.ask
+    return bid is None or ask is None or not (isfinite(bid) and isfinite(ask) and bid >= 0 and ask > 0)
 
 
 def _leg_mark(leg: Leg, quotes: LegQuotes, found: LegGreeks | None) -> LegMark:
