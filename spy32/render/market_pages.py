@@ -20,12 +20,12 @@ from spy32.render.formatting import (
 from spy32.render.market_charts import NARROW
 from spy32.render.output import is_ascii_console, is_full_terminal, print_page
 from spy32.render.page import Cell, Grid, Item, Page, Part, Prose, at_path, noun_grid, pair, pairs
-from spy32.rules.tradability import Expirations
 from spy32.sessions import market_date
 
 if TYPE_CHECKING:
     from spy32.console import AnyConsole
     from spy32.options.surface import Smile
+    from spy32.rules.tradability import Expirations
 
 # Name of a figure -> its label, of at most 20 characters: more would be cut beside a narrow frame.
 FIGURE_GROUPS: tuple[tuple[str, Mapping[str, str]], ...] = (
@@ -225,7 +225,7 @@ def _sources_grid(sources: Iterable[SourceAttempt]) -> Grid:
 # Expirations.
 
 
-def build_expirations_page(found: Expirations) -> Page:
+def build_expirations_page(found: "Expirations") -> Page:
     """The listed expirations with the one that is taken, and why."""
     rows, target_dte, tolerance = found.expirations, found.target_dte, found.tolerance
     place = next((at for at, row in enumerate(rows) if row.is_chosen), None)
