@@ -50,7 +50,7 @@ def manage(context_for: ContextFor, trade_id: int | None = None) -> tuple[Manage
     store = base.store
     with base.locks.hold(MANAGE_LOCK, wait_seconds=LOCK_SECONDS):
         states = {trade.id: trade.state for trade in base.store.trades.select()}
-        ended = reconcile.settle_ended(context_for, reads_positions=True)
+        ended = reconcile.settle_ended(base, reads_positions=True)
         reconcile.raise_differences(base, ended)
         store.proposals.lapse_overdue(base.clock())
         if trade_id is not None:

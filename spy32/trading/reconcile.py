@@ -55,13 +55,12 @@ class SettledTrades:
     """Of the warnings, contracts that are gone and that only a person can take over or explain, by trade."""
 
 
-def settle_ended(context_for: ContextFor, *, reads_positions: bool = False) -> SettledTrades:
+def settle_ended(context: TradingContext, *, reads_positions: bool = False) -> SettledTrades:
     """Settle what has ended and return it.
 
     The broker is asked only when the last session of an open trade is over or a trade is assigned; with
     `reads_positions` also whether any other trade was assigned early. What cannot be read is a warning of its trade.
     """
-    context = context_for(None)
     trades, proposals = context.store.trades, context.store.proposals
     # What is held on a recorded market expires by such a market's clock only.
     is_recorded = context.market is not None and context.market.is_recorded
@@ -224,11 +223,11 @@ def reconcile(context_for: ContextFor) -> ReconcileResult:
     Orders of ours that our book lacks are adopted with their trades; one beyond its approval is cancelled. Trades that
     expired or were assigned are settled.
     """
-    base_context = context_for(None)
-    before = base_context.store.orders.select(*IN_FLIGHT)
+    base = context_for(None)
+    before = base.store.orders.select(*IN_FLIGHT)
     errors: list[Spy32Error] = []
     # The process of a `sent` proposal without live orders died before it wrote the last row.
-    sent_ids = [proposal.id for proposal in base_context.store.proposals.select(ProposalState.SENT)]
+    sent_ids = [proposal.id for proposal in base.store.proposals.select(ProposalState.SENT)]
     for proposal_id in dict.fromkeys((*(order.proposal_id for order in before), *sent_ids)):
         context = context_for(proposal_id)
         try:
@@ -238,15 +237,14 @@ def reconcile(context_for: ContextFor) -> ReconcileResult:
                 errors += [price_error] if price_error is not None else []
         except Unavailable as busy:
             errors.append(busy)
-    adopted = order_adoption.adopt_missing(context_for(None))
-    settled = settle_ended(context_for, reads_positions=True)
-    for trade in base_context.store.adoptions.trades_with_estimated_fees():
+    adopted = order_adoption.adopt_missing(base)
+    settled = settle_ended(base, reads_positions=True)
+    for trade in base.store.adoptions.trades_with_estimated_fees():
         if trade.mode is not Mode.PAPER:
             settle_fees(context_for(trade.proposal_id), trade.proposal_id)
-    base_context = context_for(None)
-    after = tuple((order, base_context.store.orders.get(order.id)) for order in before)
+    after = tuple((order, base.store.orders.get(order.id)) for order in before)
     try:
-        view = compare_with_broker(base_context)
+        view = compare_with_broker(base)
     except Spy32Error as error:
         view = AccountDiff(holdings=(), troubles=(error,))
     unique_errors = {error.message: error for error in (*errors, *adopted.errors, *view.troubles)}

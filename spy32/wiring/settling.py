@@ -20,7 +20,7 @@ def settle_ended(app: "AppBase", store: Store, build_context: "Callable[[], Trad
     from spy32.trading import reconcile
 
     try:
-        settled = reconcile.settle_ended(lambda _: build_context())
+        settled = reconcile.settle_ended(build_context())
     except Spy32Error as error:
         app.warn(f"trades that have ended are not settled: {error.message}")
         return

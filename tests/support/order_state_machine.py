@@ -539,7 +539,7 @@ class OrderMachine(RuleBasedStateMachine):
         self.clock.at = datetime(2025, 11, 7, 21, 45, tzinfo=UTC)
         self.broker.expire()
         for dies in ((len(self.bodies) % 4 + 1, Crash), None):
-            settled = self.command("settle", lambda: settle_ended(lambda number: self.trading_context), dies)
+            settled = self.command("settle", lambda: settle_ended(self.trading_context), dies)
         assert settled is not None
         # A process that died in between left the close of an ended trade to the end of its session.
         self.store.proposals.lapse_overdue(self.clock())

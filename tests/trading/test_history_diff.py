@@ -214,7 +214,7 @@ def test_on_paper_what_was_settled_is_compared_line_by_line(paper: tuple[Trading
     context = replace(context, orders=account, account=account)
     assert isinstance(context.clock, ManualClock)
     context.clock.at = builders.later(days=33)
-    (trade,) = settle_ended(lambda _: context).trades
+    (trade,) = settle_ended(context).trades
     assert trade.state is TradeState.EXPIRED
     assert compare_history(context, SINCE) == ()
     told = account.transactions(SINCE)

@@ -15,7 +15,6 @@ from spy32.domain.proposals import ExitReason, ProposalKind
 from spy32.domain.spreads import Action, Mode
 from spy32.errors import Unavailable
 from spy32.lifecycle import OrderState, ProposalState, TradeState
-from spy32.trading.context import TradingContext
 from spy32.trading.manage import manage
 from spy32.trading.profit_target import place_target
 from spy32.trading.reconcile import SettledTrades, adopt_trades, reconcile, settle_ended
@@ -40,11 +39,8 @@ def desk(tmp_path: Path) -> Iterator[TradingDesk]:
 
 
 def settle(desk: TradingDesk, at: datetime = AFTER_EXPIRATION, **over: Any) -> SettledTrades:
-    def context_for(_: int | None) -> TradingContext:
-        return desk.trading_context
-
     desk.clock.at = at
-    return settle_ended(context_for, **over)
+    return settle_ended(desk.trading_context, **over)
 
 
 def only_warning(found: SettledTrades) -> str:
@@ -200,7 +196,7 @@ def test_a_close_that_waits_lapses_with_its_trade(at_broker: BrokerDesk) -> None
     )
     at_broker.go(builders.later(days=8))
     at_broker.server.assign(SHORT)
-    settle_ended(at_broker.context_for, reads_positions=True)
+    settle_ended(at_broker.context_for(None), reads_positions=True)
     assert store.proposals.get(close.id).state is ProposalState.LAPSED
     assert store.proposals.find_live_close(trade.id) is None
 
@@ -317,7 +313,7 @@ def test_an_expiration_is_settled_to_the_cent(
     at_broker.entered(rests=False)
     at_broker.go(AFTER_EXPIRATION)
     at_broker.server.expire(builders.EXPIRATION, spot)
-    settle_ended(at_broker.context_for)
+    settle_ended(at_broker.context_for(None))
     trade = finished(at_broker, state, reason)
     assert trade.result == CREDIT - loss - trade.fees
     assert trade.fees == D("4.50") + (10 if loss else 0)
@@ -327,16 +323,16 @@ def test_between_the_strikes_the_shares_are_the_trade_s_until_they_are_sold_over
     at_broker.entered(rests=False)
     at_broker.go(AFTER_EXPIRATION)
     at_broker.server.expire(builders.EXPIRATION, 637)
-    (trade,) = settle_ended(at_broker.context_for).trades
+    (trade,) = settle_ended(at_broker.context_for(None)).trades
     assert (trade.state, trade.exit_reason, trade.result) == (TradeState.ASSIGNED, ExitReason.ASSIGNED, None)
     at_broker.go(builders.later(days=35))
     at_broker.server.trade_shares(-120, "636.00")
-    (trade,) = settle_ended(at_broker.context_for).trades
+    (trade,) = settle_ended(at_broker.context_for(None)).trades
     assert (trade.state, at_broker.desk.store.adoptions.position(1).shares) == (TradeState.ASSIGNED, 80)
-    assert settle_ended(at_broker.context_for).trades == ()
+    assert settle_ended(at_broker.context_for(None)).trades == ()
     at_broker.go(builders.later(days=36))
     at_broker.server.trade_shares(-80, "635.50")
-    (trade,) = settle_ended(at_broker.context_for).trades
+    (trade,) = settle_ended(at_broker.context_for(None)).trades
     assert (trade.state, trade.closed_at) == (TradeState.CLOSED, builders.later(days=36))
     trade = finished(at_broker, TradeState.CLOSED, ExitReason.ASSIGNED)
     assert trade.result == CREDIT - 200 * 640 + 120 * 636 + 80 * D("635.50") - trade.fees
@@ -347,7 +343,7 @@ def test_an_early_assignment_overnight_is_found_by_manage_and_the_ticket_resolve
     at_broker.go(builders.later(days=8, hours=9))
     at_broker.server.assign(SHORT)
     at_broker.go(builders.later(days=9))
-    assert settle_ended(at_broker.context_for) == SettledTrades()
+    assert settle_ended(at_broker.context_for(None)) == SettledTrades()
     (managed,) = manage(at_broker.context_for)
     assert managed.trade.state is TradeState.ASSIGNED
     text = "\n".join(managed.warnings)
@@ -374,7 +370,7 @@ def test_a_part_that_is_assigned_makes_the_trade_an_assigned_one_with_the_rest_i
     assert (position.shares, [count for _, count in position.legs]) == (100, [1, 2])
     at_broker.go(AFTER_EXPIRATION)
     at_broker.server.expire(builders.EXPIRATION, 630)
-    settle_ended(at_broker.context_for)
+    settle_ended(at_broker.context_for(None))
     trade = finished(at_broker, TradeState.CLOSED, ExitReason.ASSIGNED)
     assert trade.result == CREDIT - 1000 - trade.fees
 
@@ -383,9 +379,9 @@ def test_shares_are_flattened_by_exercising_the_long_leg(at_broker: BrokerDesk) 
     at_broker.entered(rests=False)
     at_broker.go(builders.later(days=8))
     at_broker.server.assign(SHORT)
-    settle_ended(at_broker.context_for, reads_positions=True)
+    settle_ended(at_broker.context_for(None), reads_positions=True)
     at_broker.server.exercise(LONG)
-    settle_ended(at_broker.context_for)
+    settle_ended(at_broker.context_for(None))
     trade = finished(at_broker, TradeState.CLOSED, ExitReason.ASSIGNED)
     assert trade.result == CREDIT - 1000 - trade.fees
 
@@ -408,7 +404,7 @@ def test_a_resting_target_ends_with_its_contracts_and_does_not_keep_the_trade_op
     assert target is not None
     at_broker.go(AFTER_EXPIRATION)
     at_broker.server.expire(builders.EXPIRATION, 650)
-    settle_ended(at_broker.context_for)
+    settle_ended(at_broker.context_for(None))
     assert at_broker.desk.store.orders.get(target.id).state is OrderState.CANCELLED
     finished(at_broker, TradeState.EXPIRED, ExitReason.EXPIRED)
 
@@ -420,7 +416,7 @@ def test_a_target_that_filled_for_a_part_leaves_the_rest_to_the_expiration(at_br
     at_broker.server.fill(int(str(target.broker_id)), 1)
     at_broker.go(AFTER_EXPIRATION)
     at_broker.server.expire(builders.EXPIRATION, 650)
-    settle_ended(at_broker.context_for)
+    settle_ended(at_broker.context_for(None))
     trade = finished(at_broker, TradeState.EXPIRED, ExitReason.EXPIRED)
     assert trade.result == CREDIT - 29 - trade.fees
 
@@ -433,7 +429,7 @@ def test_a_database_restored_to_before_the_close_asks_a_person_and_comes_out_rig
     ticket = at_broker.server.by_hand_place(legs, D("-0.30"), reference="spy32-P9-A9-000000-1")
     at_broker.server.fill(ticket.id)
     at_broker.go(AFTER_EXPIRATION)
-    found = settle_ended(at_broker.context_for)
+    found = settle_ended(at_broker.context_for(None))
     assert found.trades == ()
     assert only_warning(found).endswith("takes it over")
     view = reconcile(at_broker.context_for).view
@@ -447,12 +443,12 @@ def test_foreign_shares_of_a_person_are_not_taken_for_the_trade_s(at_broker: Bro
     at_broker.entered(rests=False)
     at_broker.go(builders.later(days=8))
     at_broker.server.assign(SHORT)
-    settle_ended(at_broker.context_for, reads_positions=True)
+    settle_ended(at_broker.context_for(None), reads_positions=True)
     assert at_broker.desk.store.adoptions.position(1).shares == 200
     at_broker.server.trade_shares(-500, "638.00")
     ticket = at_broker.server.by_hand_place({LONG: ("Sell to Close", 2)}, D("1.10"))
     at_broker.server.fill(ticket.id)
-    settle_ended(at_broker.context_for)
+    settle_ended(at_broker.context_for(None))
     trade = at_broker.trade()
     assert trade.state is TradeState.CLOSED
     (disposal,) = at_broker.desk.store.adoptions.disposals(1)
@@ -463,9 +459,9 @@ def test_a_disposal_that_another_process_recorded_is_refused(at_broker: BrokerDe
     at_broker.entered(rests=False)
     at_broker.go(builders.later(days=8))
     at_broker.server.assign(SHORT)
-    settle_ended(at_broker.context_for, reads_positions=True)
+    settle_ended(at_broker.context_for(None), reads_positions=True)
     at_broker.server.trade_shares(-50, "638.00")
-    settle_ended(at_broker.context_for)
+    settle_ended(at_broker.context_for(None))
     records = at_broker.desk.store.adoptions
     (disposal,) = records.disposals()
     with pytest.raises(Exception, match="look at it again"):
@@ -487,7 +483,7 @@ def test_a_death_after_any_commit_changes_nothing_of_the_end(
         at_broker.server.trade_shares(sold, "636.00")
         try_to_settle(at_broker)
     monkeypatch.undo()
-    settle_ended(at_broker.context_for)
+    settle_ended(at_broker.context_for(None))
     trade = finished(at_broker, TradeState.CLOSED, ExitReason.ASSIGNED)
     assert trade.result == CREDIT - 800 - trade.fees
     assert len(at_broker.desk.store.adoptions.select()) == 1
@@ -511,7 +507,7 @@ def die_after(monkeypatch: pytest.MonkeyPatch, desk: TradingDesk, commits: int) 
 
 def try_to_settle(found: BrokerDesk) -> None:
     with suppress(KeyboardInterrupt):
-        settle_ended(found.context_for)
+        settle_ended(found.context_for(None))
 
 
 def test_a_dividend_is_no_line_of_the_trade(at_broker: BrokerDesk) -> None:
@@ -519,7 +515,7 @@ def test_a_dividend_is_no_line_of_the_trade(at_broker: BrokerDesk) -> None:
     at_broker.go(builders.later(days=8))
     at_broker.server.assign(SHORT)
     at_broker.server.pay_dividend("1.95")
-    settle_ended(at_broker.context_for, reads_positions=True)
+    settle_ended(at_broker.context_for(None), reads_positions=True)
     settle_fees(at_broker)
     assert at_broker.trade().state is TradeState.ASSIGNED
     assert at_broker.broker_cash - at_broker.cash == 390

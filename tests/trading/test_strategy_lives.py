@@ -131,7 +131,7 @@ def test_the_official_close_settles_it(life: PaperLife, strategy: Strategy, clos
     trade = life.open(strategy)
     life.end(builders.EXPIRATION, close=close)
     life.desk.clock.at = AFTER_EXPIRATION
-    (ended,) = settle_ended(lambda _: life.desk.trading_context).trades
+    (ended,) = settle_ended(life.desk.trading_context).trades
     # Both legs of one side are in the money, or none is.
     in_the_money = sum(owed(replace(trade, legs=(leg,)), close) != 0 for leg in trade.legs)
     assert in_the_money in (0, 2)
@@ -158,7 +158,7 @@ def test_between_the_strikes_one_leg_brings_shares_that_are_sold_at_the_next_ope
     close = float(sum(side, D(0)) / 2)
     life.end(builders.EXPIRATION, close=close)
     life.desk.clock.at = AFTER_EXPIRATION
-    (assigned,) = settle_ended(lambda _: life.desk.trading_context).trades
+    (assigned,) = settle_ended(life.desk.trading_context).trades
     assert assigned.state is TradeState.ASSIGNED
     shares = life.desk.store.adoptions.position(trade.id).shares
     # A short put and a long call bring shares in, a long put and a short call take them out.
@@ -166,7 +166,7 @@ def test_between_the_strikes_one_leg_brings_shares_that_are_sold_at_the_next_ope
     assert shares == (200 if is_long else -200)
     life.end(OVERNIGHT, close=close, open_=close + 1)
     life.desk.clock.at = builders.later(days=35, hours=8)
-    (closed,) = settle_ended(lambda _: life.desk.trading_context).trades
+    (closed,) = settle_ended(life.desk.trading_context).trades
     assert closed.state is TradeState.CLOSED
     assert closed.result == trade.credit * 200 - owed(trade, close) + shares - trade.fees - 5
     books_agree(life, closed)
@@ -218,7 +218,7 @@ def test_the_broker_s_expiration_is_settled_to_the_cent(
     trade = sent(at_broker, strategy)
     at_broker.go(AFTER_EXPIRATION)
     at_broker.server.expire(builders.EXPIRATION, close)
-    settle_ended(at_broker.context_for)
+    settle_ended(at_broker.context_for(None))
     at_broker.server.finish_fees()
     reconcile(at_broker.context_for)
     ended = at_broker.trade()

@@ -39,19 +39,9 @@ STATES_BY_STATUS: Mapping[str, OrderState] = {
     "Expired": OrderState.EXPIRED,
     "Removed": OrderState.CANCELLED,
     "Partially Removed": OrderState.CANCELLED,
-    **dict.fromkeys(
-        (
-            "Received",
-            "Routed",
-            "In Flight",
-            "Contingent",
-            "Live",
-            "Cancel Requested",
-            "Replace Requested",
-        ),
-        OrderState.WORKING,
-    ),
 }
+"""The statuses that end an order. All others work: Received, Routed, In Flight, Contingent, Live, Cancel Requested,
+Replace Requested, and any that is not known."""
 CANCELLING = frozenset({"Cancel Requested"})
 """The broker has taken our request to cancel; a fill may still win."""
 BENIGN_WARNINGS = frozenset({"tif.next_valid_session"})
