@@ -31,13 +31,13 @@ def reconciliation_lines(found: "ReconcileResult") -> Iterable[str]:
         yield f"{now.reference}: {was.state} before, {now.state} now, {now.filled} of {now.quantity} filled{why}"
     for trade in found.settled.trades:
         yield f"T{trade.id} is {trade.state}"
-    for holding in found.holdings:
+    for holding in found.view.holdings:
         if not holding.agrees:
             yield f"DIFFERENT {holding.symbol}: {_counts(holding)}: {join_lines(holding.why)}"
     yield from _remarks(found.view)
     for error in found.troubles:
         yield f"NOT SETTLED: {join_lines(error.message)}"
-    if found.view.holdings and not found.differs:
+    if found.view.holdings and not found.view.differs:
         yield "our positions and the broker's agree"
     elif not found.view.holdings and not found.view.troubles:
         yield "no positions, here or at the broker"

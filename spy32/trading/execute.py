@@ -66,7 +66,6 @@ def execute(context: TradingContext, proposal_id: int, *, wait: bool = True) -> 
     It may be started twice, from two terminals, and after any crash. Three things come before anything is sent: the
     proposal's lock, the recovery of orders in flight, and the compare-and-set of `Orders.begin`.
     """
-    context.store.proposals.get(proposal_id)
     with context.hold_proposal(proposal_id):
         try:
             return _execute(context, proposal_id, wait=wait)

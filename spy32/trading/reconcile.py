@@ -21,7 +21,6 @@ from spy32.trading.context import ContextFor, TradingContext
 from spy32.trading.order_book import load_order_book
 from spy32.trading.position_diff import (
     AccountDiff,
-    PositionDiff,
     compare_positions,
     compare_with_broker,
     history_start,
@@ -203,14 +202,6 @@ class ReconcileResult:
     """Trades that ended by themselves."""
 
     @property
-    def holdings(self) -> tuple[PositionDiff, ...]:
-        return self.view.holdings
-
-    @property
-    def differs(self) -> bool:
-        return self.view.differs
-
-    @property
     def worst_error(self) -> Spy32Error | None:
         """The error that the command ends with: an unknown order outcome before others; None when all is settled,
         even if positions differ."""
@@ -258,7 +249,6 @@ def cancel_proposal(context: TradingContext, proposal_id: int) -> int:
 
     For a filled opening that is its resting profit target: the trade stays open without one.
     """
-    context.store.proposals.get(proposal_id)
     with context.hold_proposal(proposal_id):
         errors = settle_proposal(context, proposal_id)
         orders = context.store.orders.select_by_proposal(proposal_id)
@@ -283,7 +273,6 @@ def settle_by_person(context: TradingContext, proposal_id: int, by: str) -> Prop
     For what reading cannot settle: an unlisted order beside legs that were traded manually, or legs that filled
     unevenly and were evened out manually. `Refused` while an order is known to work; `cancel` is for that.
     """
-    context.store.proposals.get(proposal_id)
     with context.hold_proposal(proposal_id):
         for error in order_state.recover_orders(context, proposal_id):
             context.report(error.message)

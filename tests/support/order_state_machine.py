@@ -571,7 +571,7 @@ class OrderMachine(RuleBasedStateMachine):
     def positions_are_equal(self, found: ReconcileResult, told: str) -> None:
         """What the view shows of the broker is all that is there; ours is the whole spreads of our own orders."""
         there = {symbol: number for symbol, number in Broker.held(self.broker.book.values()).items() if number}
-        assert {each.symbol: each.broker for each in found.holdings if each.broker} == there
+        assert {each.symbol: each.broker for each in found.view.holdings if each.broker} == there
         expected: dict[str, int] = {}
         for trade in self.store.trades.select():
             closes = {made.id for made in self.proposals() if made.trade_id == trade.id}
@@ -588,7 +588,7 @@ class OrderMachine(RuleBasedStateMachine):
             assert left >= 0, f"T{trade.id} was closed beyond what was opened"
             for leg in trade.legs:
                 expected[leg.symbol] = expected.get(leg.symbol, 0) - leg.action.sign * leg.quantity * left
-        ours = {each.symbol: each.ours for each in found.holdings if each.ours}
+        ours = {each.symbol: each.ours for each in found.view.holdings if each.ours}
         assert told or ours == {symbol: number for symbol, number in expected.items() if number}
 
 

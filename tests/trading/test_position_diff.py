@@ -231,7 +231,7 @@ def test_reconcile_without_the_broker_s_positions_has_no_view_and_says_so(desk: 
 
     desk.account.positions = down  # type: ignore[method-assign]
     found = reconcile(lambda _: desk.trading_context)
-    assert (found.holdings, found.differs) == ((), False)
+    assert (found.view.holdings, found.view.differs) == ((), False)
     assert [trouble.message for trouble in found.troubles] == ["the account is down"]
     assert found.worst_error is found.troubles[0]
 

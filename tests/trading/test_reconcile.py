@@ -24,7 +24,7 @@ def filled(desk: TradingDesk) -> int:
 
 def test_nothing_in_flight_is_nothing_to_do(desk: TradingDesk) -> None:
     found = reconcile(lambda number: desk.trading_context)
-    assert (found.orders, found.troubles, found.holdings, found.differs) == ((), (), (), False)
+    assert (found.orders, found.troubles, found.view.holdings, found.view.differs) == ((), (), (), False)
 
 
 def test_a_row_of_a_dead_process_is_settled_and_its_proposal_comes_to_rest(desk: TradingDesk) -> None:

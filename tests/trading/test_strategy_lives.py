@@ -207,7 +207,7 @@ def test_the_broker_understands_the_one_order(at_broker: BrokerDesk, strategy: S
     ]
     assert trade.credit == entry.start
     assert at_broker.server.account().held == {leg.symbol: -leg.action.sign * 2 for leg in entry.spread.legs}
-    assert not reconcile(at_broker.context_for).differs
+    assert not reconcile(at_broker.context_for).view.differs
 
 
 @pytest.mark.parametrize("strategy", OTHERS)
