@@ -30,8 +30,9 @@ def check_early_exercise(
         why = "no source tells them"
     except Spy32Error as error:
         dividends, why = None, error.message
-    found = [exercise.put_exercise_note(leg, quotes, rate, now, dividends) for leg in puts if quotes]
-    notes = tuple(note for note in found if note is not None)
+    notes = tuple(
+        filter(None, (exercise.put_exercise_note(leg, quotes, rate, now, dividends) for leg in puts if quotes))
+    )
     if not calls:
         return None, notes
     if dividends is None:
@@ -46,4 +47,4 @@ def check_early_exercise(
         return exercise.ExerciseCheck(eve=eve, is_worthwhile=None, message=message), notes
     # The call whose exercise pays, if one does.
     checks = [exercise.check_call_exercise(leg, quotes, dividend, rate, now, dividends=dividends) for leg in calls]
-    return max((check for check in checks if check is not None), key=lambda check: bool(check.is_worthwhile)), notes
+    return max(filter(None, checks), key=lambda check: bool(check.is_worthwhile)), notes
