@@ -38,7 +38,11 @@ class TradingContext:
     """Returns past and coming ex-dates of a ticker; None when no source serves them."""
 
     def hold_proposal(self, proposal_id: int) -> AbstractContextManager[None]:
-        """Hold the lock of a proposal while the block runs; `LockHeld` when another process has it."""
+        """Hold the lock of a proposal while the block runs; `LockHeld` when another process has it.
+
+        An unknown id is `BadUsage` before any lock is asked for.
+        """
+        self.store.proposals.get(proposal_id)
         return self.locks.hold(proposal_lock_name(proposal_id))
 
     def exposure(self, account: Account, run_id: int, *, excluding: int | None = None) -> Exposure:
