@@ -15,7 +15,8 @@ from zoneinfo import ZoneInfo
 from spy32.domain.runs import Outcome, Run, Trigger
 from spy32.domain.spreads import Mode
 from spy32.ops.cron import CronJob, start_times
-from spy32.rules.schedule import AlreadyRun, NoAction, ScheduleInput, SkipSlot, StartRun, due_slot, scheduled_decision
+from spy32.rules.schedule import NoAction, ScheduleInput, SkipSlot, StartRun, scheduled_decision
+from spy32.sessions import last_slot
 from spy32.settings import Environment
 from spy32.settings.model import Schedule
 from tests.support.crontab import ZONES, example_job
@@ -47,7 +48,7 @@ class Home:
     def start(self, now: datetime) -> None:
         """What `analyze --scheduled` does at this instant."""
         case = ScheduleInput(now=now, schedule=RULES, environment=PRODUCTION, created_at=self.created_at)
-        slot = due_slot(now, RULES, PRODUCTION)
+        slot = last_slot(now, RULES, PRODUCTION)
         decision = scheduled_decision(case, tuple(run for run in self.runs[-4:] if run.slot == slot.day))
         if isinstance(decision, StartRun):
             assert decision.slot is not None
@@ -56,7 +57,7 @@ class Home:
             assert decision.slot is not None
             self._add(now, decision.slot.day, Outcome.SKIPPED, cause=decision.cause)
         else:
-            assert isinstance(decision, AlreadyRun | NoAction)
+            assert isinstance(decision, NoAction)
             self.spoken += bool(decision.message)
 
     def _add(self, at: datetime, slot: date, outcome: Outcome, *, cause: str | None = None, late: bool = False) -> None:
