@@ -65,7 +65,7 @@ def test_the_weekly_summary_brings_the_reports_page_by_mail(tmp_path: Path, mail
     assert isinstance(page, bytes) and attachment.get_filename() == "spy32-report-2025-10-10.html"
     written = tmp_path / "report.html"
     assert spy32(tmp_path, "report", "--html", str(written), env=friday).returncode == 0
-    assert written.read_bytes() == page and b"1 run so far, and no trade has ended yet." in page
+    assert written.read_bytes() == page and b"<p>No trade has ended yet.</p>" in page
 
 
 def test_a_proposal_is_told_by_mail_and_webhook_and_the_fill_follows(
