@@ -8,7 +8,7 @@ from decimal import Decimal
 from spy32.domain.experiments import Experiment
 from spy32.domain.results import ResultTotals
 from spy32.domain.spreads import Mode
-from spy32.domain.units import Dollars, ModelDollars, Price, RunId, TradeId
+from spy32.domain.units import Dollars, ModelDollars, Price, RunId, TradeId, sum_amounts
 from spy32.domain.value import value
 
 
@@ -134,7 +134,7 @@ class AttributionParts:
     def add_up(cls, parts: Iterable["AttributionParts"]) -> "AttributionParts":
         """Return each part of several changes together."""
         amounts = zip(*(each.amounts.values() for each in parts), strict=True)
-        return cls(**{item.name: sum(column, Decimal(0)) for item, column in zip(fields(cls), amounts, strict=True)})
+        return cls(**{item.name: sum_amounts(column) for item, column in zip(fields(cls), amounts, strict=True)})
 
     @property
     def amounts(self) -> dict[str, Dollars]:
@@ -144,7 +144,7 @@ class AttributionParts:
     @property
     def total(self) -> Dollars:
         """The change, which the parts sum to exactly."""
-        return sum(self.amounts.values(), Decimal(0))
+        return sum_amounts(self.amounts.values())
 
 
 @value

@@ -1,11 +1,10 @@
 """What trades earned: the cash flows of a trade, its result, and the totals of all trades."""
 
 from datetime import date, datetime
-from decimal import Decimal
 from enum import StrEnum
 
 from spy32.domain.proposals import ExitReason
-from spy32.domain.units import Dollars, Price, TradeId
+from spy32.domain.units import Dollars, Price, TradeId, sum_amounts
 from spy32.domain.value import value
 from spy32.lifecycle import TradeState
 
@@ -84,7 +83,7 @@ class TradeResult:
 
     @property
     def realized_profit(self) -> Dollars:
-        return sum((part.amount for part in self.realizations), Decimal(0))
+        return sum_amounts(part.amount for part in self.realizations)
 
     @property
     def fees(self) -> Dollars:

@@ -1,5 +1,6 @@
 """Units of what documents write as text. To everything else a `Price` is a Decimal and a `RunId` an int."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated
@@ -34,3 +35,8 @@ RunId = Annotated[int, Unit.RUN]
 ProposalId = Annotated[int, Unit.PROPOSAL]
 OrderId = Annotated[int, Unit.ORDER]
 TradeId = Annotated[int, Unit.TRADE]
+
+
+def sum_amounts(amounts: Iterable[Decimal]) -> Decimal:
+    """Return the exact sum, a Decimal of no amounts too."""
+    return sum(amounts, Decimal(0))

@@ -13,6 +13,7 @@ from spy32.domain.report import (
     SharpeRatio,
 )
 from spy32.domain.spreads import Mode
+from spy32.domain.units import sum_amounts
 from spy32.render.explain import BANNERS
 from spy32.render.formatting import (
     format_count,
@@ -198,7 +199,7 @@ def _holding_words(report: Report) -> str:
     ]
     if not pairs:
         return "no expiration of an ended trade has closed yet"
-    result, holding = (sum((each[side] for each in pairs), Decimal(0)) for side in (0, 1))
+    result, holding = (sum_amounts(each[side] for each in pairs) for side in (0, 1))
     bounds = report.exit_less_holding
     mean = f": {mean_words(bounds)}" if bounds is not None else ""
     trades = format_count(len(pairs), "trade")

@@ -17,7 +17,7 @@ from spy32.domain.report import Attribution, AttributionParts
 from spy32.domain.results import CashFlow, CashFlowKind
 from spy32.domain.run_view import MarketSummary
 from spy32.domain.spreads import CENT, MULTIPLIER, Candidate
-from spy32.domain.units import Price
+from spy32.domain.units import Price, sum_amounts
 from spy32.domain.value import value
 from spy32.options.attribution import LegColumns, MarketStates, change_parts
 from spy32.rules.pricing import DIVIDEND_YIELD
@@ -60,23 +60,23 @@ def attributions(store: Store, *trades: Trade, closes: Iterable[DailyClose] = ()
     the mark of that day, or with its settlement, at the official close of its last day. Without such a mark, or that
     close among `closes`, the spot is taken as unchanged, and the rest holds what it did.
     """
-    prices = {(close.ticker, close.day): float(close.close) for close in closes}
+    prices: dict[str, dict[date, float]] = {}
+    for close in closes:
+        prices.setdefault(close.ticker, {})[close.day] = float(close.close)
     with store.core.read_transaction():
         return tuple(interval for trade in trades for interval in _read_trade(store, trade, prices))
 
 
-def _read_trade(store: Store, trade: Trade, prices: Mapping[tuple[str, date], float]) -> tuple[Attribution, ...]:
+def _read_trade(store: Store, trade: Trade, prices: Mapping[str, Mapping[date, float]]) -> tuple[Attribution, ...]:
     proposal, rate = store.proposals.get(trade.proposal_id), store.decisions.rate(trade.run_id)
     market = store.decisions.market(trade.run_id)
     candidate = store.decisions.candidate(trade.run_id, proposal.candidate_id)
-    flows, ended = store.results.cash_flows(trade), trade.closed_at
-    last_day = market_date(_end_time(trade, flows, ended)) if ended is not None else None
     return split_trade(
         trade,
-        flows,
+        store.results.cash_flows(trade),
         store.marks.select_sessions(trade.id),
         opening=_opening_point(trade, market, candidate),
-        close=prices.get((proposal.underlying, last_day)) if last_day is not None else None,
+        closes=prices.get(proposal.underlying, {}),
         rate=rate if rate is not None else MarketSources().rate,
     )
 
@@ -87,14 +87,14 @@ def split_trade(
     marks: Sequence[Mark],
     *,
     opening: MarketPoint,
-    close: float | None = None,
+    closes: Mapping[date, float],
     rate: float,
 ) -> tuple[Attribution, ...]:
     """Return the parts of one trade, from its cash flows and its last usable mark of each session.
 
-    `close` is the official close of the underlying on its last day, `rate` a fraction a year.
+    `closes` are official ones of the underlying by day, `rate` a fraction a year.
     """
-    levels = _levels(trade, flows, marks, opening, close)
+    levels = _levels(trade, flows, marks, opening, closes)
     legs = LegColumns(
         is_call=np.array([leg.right is Right.CALL for leg in trade.legs]),
         strike=np.array([float(leg.strike) for leg in trade.legs]),
@@ -123,7 +123,7 @@ def _attribution(trade_id: int, before: _Level, after: _Level, changes: Sequence
 
 
 def _levels(
-    trade: Trade, flows: Sequence[CashFlow], marks: Sequence[Mark], opening: MarketPoint, close: float | None
+    trade: Trade, flows: Sequence[CashFlow], marks: Sequence[Mark], opening: MarketPoint, closes: Mapping[date, float]
 ) -> list[_Level]:
     """Return the opening, each mark, and the end if there was one. A mark on the day of the end is the end's."""
     levels = [_Level(day=market_date(trade.opened_at), point=opening)]
@@ -140,7 +140,7 @@ def _levels(
         marked = points.pop()[0] if points and market_date(points[-1][0].at) == market_date(at) else None
     levels += [_level(point, [flow for flow in flows if flow.at <= point.at], mid) for point, mid in points]
     if trade.closed_at is not None:
-        end = _level(_end_point(at, marked, close, is_settled=_is_settled(flows)), flows, None)
+        end = _level(_end_point(at, marked, closes.get(market_date(at)), is_settled=_is_settled(flows)), flows, None)
         result = _round_cents(trade.result) if trade.result is not None else end.profit
         levels.append(replace(end, day=market_date(trade.closed_at), profit=result))
     return levels
@@ -160,12 +160,12 @@ def _level(point: MarketPoint, flows: Sequence[CashFlow], mid: Price | None) -> 
     """Return the level after these cash flows; `mid` is None when nothing is held."""
     opened = sum(flow.spreads for flow in flows if flow.kind is CashFlowKind.OPENING)
     held = 2 * opened - sum(flow.spreads for flow in flows)
-    cash = sum((flow.amount - flow.fees for flow in flows), Decimal(0))
+    cash = sum_amounts(flow.amount - flow.fees for flow in flows)
     return _Level(
         day=market_date(point.at),
         point=point,
         profit=_round_cents(cash - (mid * MULTIPLIER * held if mid is not None else 0)),
-        costs=_round_cents(sum((flow.fees + _slippage(flow) for flow in flows), Decimal(0))),
+        costs=_round_cents(sum_amounts(flow.fees + _slippage(flow) for flow in flows)),
         opened=opened,
         held=held,
     )

@@ -23,6 +23,7 @@ from spy32.domain.report import (
     ReportTrade,
 )
 from spy32.domain.spreads import CENT
+from spy32.domain.units import sum_amounts
 from spy32.records.report import ReportRows
 from spy32.review.attribution import attributions
 from spy32.review.betting import MIN_OUTCOMES
@@ -132,7 +133,7 @@ class _ReportBuilder:
             worst=by_result[0].trade.id if by_result else None,
             win_streak=wins,
             loss_streak=losses,
-            slippage=sum((row.shown.slippage or Decimal(0) for row in self._trades), Decimal(0)),
+            slippage=sum_amounts(row.shown.slippage or Decimal(0) for row in self._trades),
             exit_less_holding=self._mean_bounds((_exit_less_holding(trade), trade.opened) for trade in held),
             reliability=source_reliability(rows.stated_probabilities(), answers, self._streams),
             attribution=intervals,
@@ -144,7 +145,7 @@ class _ReportBuilder:
             money=money([row.trade for row in self._ended]),
             sharpe=sharpe_ratio(np.array([float((row.trade.result or 0) / row.trade.max_loss) for row in self._ended])),
             ladder=ladder,
-            open_max_loss=sum((step.max_loss for step in ladder), Decimal(0)),
+            open_max_loss=sum_amounts(step.max_loss for step in ladder),
             attribution_sum=AttributionParts.add_up(each.parts for each in intervals) if intervals else None,
             run_outcomes=run_outcomes,
             account=account,
@@ -193,7 +194,7 @@ class _ReportBuilder:
             return None
         lives = [(trade.opened, trade.closed) for _, _, trade in self._ended if trade.closed is not None]
         sessions = sum(max(sessions_between(opened, closed), 1) for opened, closed in lives)
-        return (sum(results, Decimal(0)) / sessions).quantize(CENT, ROUND_HALF_EVEN)
+        return (sum_amounts(results) / sessions).quantize(CENT, ROUND_HALF_EVEN)
 
     def _attribution(self) -> tuple[Attribution, ...]:
         trades = [row.trade for row in self._trades[-ATTRIBUTED_TRADES:]]
@@ -227,7 +228,7 @@ def _ladder(trades: Sequence[Trade]) -> tuple[OpenExpiration, ...]:
             expiration=day,
             trades=len(held),
             contracts=sum(trade.remaining for trade in held),
-            max_loss=sum((trade.max_loss * trade.remaining / trade.quantity for trade in held), Decimal(0)),
+            max_loss=sum_amounts(trade.max_loss * trade.remaining / trade.quantity for trade in held),
         )
         for day, held in groups
     )

@@ -1,9 +1,11 @@
 """Trades as the report shows them, the account's path by daily marks, and the groups of trades."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 from itertools import groupby
+from math import inf
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +13,7 @@ import numpy as np
 from spy32.domain.orders import Trade
 from spy32.domain.report import Bounds, EquityPoint, GroupResult, Money, ReportTrade
 from spy32.domain.spreads import CENT, MULTIPLIER, Strategy, whole_order
+from spy32.domain.units import sum_amounts
 from spy32.records.report import TradeOrigin
 from spy32.review.bounds import share_bounds, week_numbers
 from spy32.rules.results import days_held
@@ -18,7 +21,7 @@ from spy32.rules.settlement import settled_amount
 from spy32.sessions import market_date
 
 UNKNOWN = "not known"
-DELTA_STEP = 0.05
+DELTA_EDGES = tuple(step / 20 for step in range(21))
 VIX_EDGES = (15, 20, 30)
 """Percent: calm, usual (the median since 1990 is near 18), raised, and a crisis."""
 DTE_EDGES = (15, 29, 43)
@@ -71,31 +74,33 @@ def trade_row(trade: Trade, origin: TradeOrigin, unrealized: Decimal | None, sli
 # Groups.
 
 
-def _range_name(number: float | None, edges: Sequence[int]) -> str:
+Group = tuple[float, str]
+"""The place and the name of a group: bands go from low to high, others by their size, and what is not known is last."""
+
+
+def _named(name: str | None) -> Group:
+    return (0, name) if name is not None else (inf, UNKNOWN)
+
+
+def _band(number: float | None, edges: Sequence[float], form: str = "g") -> Group:
+    """Return the band between two edges, of which the lower one belongs to it."""
     if number is None:
-        return UNKNOWN
-    low = max((edge for edge in edges if edge <= number), default=None)
-    high = min((edge for edge in edges if edge > number), default=None)
-    return f"below {high}" if low is None else f"{low} and more" if high is None else f"{low} to {high}"
+        return _named(None)
+    place = bisect_right(edges, number + 1e-9)
+    low, high = (f"{edge:{form}}" for edge in (edges[max(place - 1, 0)], edges[min(place, len(edges) - 1)]))
+    return place, f"below {high}" if place == 0 else f"{low} and more" if place == len(edges) else f"{low} to {high}"
 
 
-def _delta_name(delta: float | None) -> str:
-    if delta is None:
-        return UNKNOWN
-    step = int(delta / DELTA_STEP + 1e-9)
-    return f"{step * DELTA_STEP:.2f} to {(step + 1) * DELTA_STEP:.2f}"
-
-
-PROPERTIES: Mapping[str, Callable[[TradeRow], str]] = {
-    "exit": lambda row: row.trade.exit_reason or UNKNOWN,
-    "side": lambda row: SIDES[Strategy(row.origin.strategy)],
-    "delta": lambda row: _delta_name(row.origin.short_delta),
-    "vix": lambda row: _range_name(row.origin.vix, VIX_EDGES),
-    "dte": lambda row: _range_name(row.origin.dte, DTE_EDGES),
-    "analyst": lambda row: row.origin.analyst,
-    "prompt": lambda row: row.origin.prompt or "none",
-    "profile": lambda row: row.origin.profile,
-    "weekday": lambda row: f"{row.shown.opened:%A}",
+PROPERTIES: Mapping[str, Callable[[TradeRow], Group]] = {
+    "exit": lambda row: _named(row.trade.exit_reason),
+    "side": lambda row: _named(SIDES[Strategy(row.origin.strategy)]),
+    "delta": lambda row: _band(row.origin.short_delta, DELTA_EDGES, ".2f"),
+    "vix": lambda row: _band(row.origin.vix, VIX_EDGES),
+    "dte": lambda row: _band(row.origin.dte, DTE_EDGES),
+    "analyst": lambda row: _named(row.origin.analyst),
+    "prompt": lambda row: _named(row.origin.prompt or "none"),
+    "profile": lambda row: _named(row.origin.profile),
+    "weekday": lambda row: _named(f"{row.shown.opened:%A}"),
 }
 
 
@@ -109,28 +114,21 @@ def trade_groups(rows: Sequence[TradeRow], streams: int) -> dict[str, tuple[Grou
 
 
 def _groups(property_name: str, rows: Sequence[TradeRow], streams: int) -> Iterator[GroupResult]:
-    """Yield bands from low to high, other groups by their size; what is not known comes last."""
-    named: dict[str, list[TradeRow]] = {}
+    groups: dict[Group, list[TradeRow]] = {}
     for row in rows:
-        named.setdefault(PROPERTIES[property_name](row), []).append(row)
-    for name in sorted(named, key=lambda each: (each == UNKNOWN, _band_start(each), -len(named[each]), each)):
-        results = [row.trade.result or Decimal(0) for row in named[name]]
-        share = win_rate(named[name], streams)
+        groups.setdefault(PROPERTIES[property_name](row), []).append(row)
+    for (_, name), found in sorted(groups.items(), key=lambda item: (item[0][0], -len(item[1]), item[0][1])):
+        results = [row.trade.result or Decimal(0) for row in found]
+        share = win_rate(found, streams)
         is_enough = share is not None and share.mean is not None
         yield GroupResult(
             name=name,
             count=len(results),
             wins=sum(result > 0 for result in results),
-            result=sum(results, Decimal(0)),
+            result=sum_amounts(results),
             mean=mean_amount(results) if is_enough else None,
             share=share if is_enough and property_name not in BY_RESULT else None,
         )
-
-
-def _band_start(name: str) -> float:
-    """Return where a band begins; 0 of one without a lower end, and of a name that is no band."""
-    first = name.partition(" ")[0]
-    return float(first) if first.replace(".", "").isdecimal() else 0.0
 
 
 # Totals of the ended trades.
@@ -144,7 +142,7 @@ def win_rate(rows: Sequence[TradeRow], streams: int) -> Bounds | None:
 
 def mean_amount(amounts: Sequence[Decimal]) -> Decimal:
     """Return the mean of one amount or more, dollars to the cent."""
-    return (sum(amounts, Decimal(0)) / len(amounts)).quantize(CENT, ROUND_HALF_EVEN)
+    return (sum_amounts(amounts) / len(amounts)).quantize(CENT, ROUND_HALF_EVEN)
 
 
 def longest_streaks(results: Sequence[Decimal]) -> tuple[int, int]:
@@ -159,9 +157,9 @@ def money(trades: Sequence[Trade]) -> Money | None:
     """Return where the result of the ended trades came from; None without any."""
     if not trades:
         return None
-    premium = sum((trade.credit * trade.quantity for trade in trades), Decimal(0)) * MULTIPLIER
-    result = sum((trade.result or Decimal(0) for trade in trades), Decimal(0))
-    fees = sum((trade.fees for trade in trades), Decimal(0))
+    premium = sum_amounts(trade.credit * trade.quantity for trade in trades) * MULTIPLIER
+    result = sum_amounts(trade.result or Decimal(0) for trade in trades)
+    fees = sum_amounts(trade.fees for trade in trades)
     return Money(premium=premium, closing_cost=premium - fees - result, fees=fees, result=result)
 
 
@@ -182,7 +180,7 @@ def equity(
         total += realized.get(day, Decimal(0))
         held |= {trade_id: amount for trade_id, _, amount in marked.get(day, ())}
         held = {trade_id: amount for trade_id, amount in held.items() if ends.get(trade_id, date.max) > day}
-        unrealized = sum(held.values(), Decimal(0))
+        unrealized = sum_amounts(held.values())
         both = total + unrealized
         peak = max(peak, both)
         points.append(EquityPoint(day=day, realized=total, unrealized=unrealized, total=both, drawdown=both - peak))

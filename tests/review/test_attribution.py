@@ -58,7 +58,7 @@ def ended(result: str, at: datetime, **over: Any) -> Trade:
 
 
 def split(of: Trade, flows: list[CashFlow], *marks: Mark, **over: Any) -> tuple[Attribution, ...]:
-    given_ = {"opening": QUOTED, "rate": builders.RATE, **over}
+    given_ = {"opening": QUOTED, "rate": builders.RATE, "closes": {}, **over}
     return split_trade(of, flows, marks, **given_)
 
 
@@ -125,7 +125,7 @@ def test_a_settlement_is_at_the_official_close() -> None:
     settled = ended("-488.52", SETTLEMENT.at)
     flows = [OPENING, replace(SETTLEMENT, amount=D("-600.00"))]
     near = mark(30, 4.0, 2.2, 641.0)
-    (_, last) = split(settled, flows, near, close=637.0)
+    (_, last) = split(settled, flows, near, closes={builders.EXPIRATION: 637.0})
     # From a mid of 1.80 to worthless at 641, then 3.00 in the money.
     assert (last.parts.time, last.parts.spot, last.parts.rest) == (D("360.00"), D("-600.00"), D(0))
     (_, blind) = split(settled, flows, near)
