@@ -8,6 +8,7 @@ from spy32.domain.market import Gate, Metric, QualityReport
 from spy32.domain.marks import LegMark, Mark
 from spy32.domain.model_calls import ModelCall, ModelResponse, ResponseCheck, UsageSummary
 from spy32.domain.orders import Fill, Order, Trade
+from spy32.domain.outcomes import Outcome, PlanOutcome
 from spy32.domain.outlook import Estimate, TradingCost
 from spy32.domain.proposals import (
     Approval,
@@ -128,6 +129,17 @@ class HistoryEstimates:
     plan_without_drift: Estimate | None
 
 
+@value
+class MenuEntry:
+    """A candidate of the menu and what came of it."""
+
+    candidate: Candidate
+    outcome: Outcome | None
+    """Null before the first refresh."""
+
+
+Part(PlanOutcome, "day reason result modelled=is_modelled")
+Part(Outcome, "settlement expiry plan pending final=is_final")
 Part(LawProbabilities)
 Part(HistoryEstimates)
 
@@ -159,34 +171,38 @@ def published_candidate(entry: Candidate) -> Candidate:
 
 
 def _probability(name: str, what: str) -> Key:
-    def read(entry: Candidate) -> LawProbabilities:
-        return LawProbabilities(**_read_forecasts(entry, LAWS, f"probabilities.{name}"))
+    def read(entry: MenuEntry) -> LawProbabilities:
+        return LawProbabilities(**_read_forecasts(entry.candidate, LAWS, f"probabilities.{name}"))
 
     return Key(LawProbabilities, read, f"Probability that {what}.")
 
 
 def _estimates(name: str, description: str = "") -> Key:
-    def read(entry: Candidate) -> HistoryEstimates:
-        return HistoryEstimates(**_read_forecasts(entry, ESTIMATES, name))
+    def read(entry: MenuEntry) -> HistoryEstimates:
+        return HistoryEstimates(**_read_forecasts(entry.candidate, ESTIMATES, name))
 
     return Key(HistoryEstimates, read, description)
 
 
 Part(
-    Candidate,
-    """id strategy expiration width legs natural mid start floor max_loss breakevens short_delta greeks pop ev costs
+    MenuEntry,
+    """id strategy=candidate.spread.strategy expiration=candidate.spread.expiration width=candidate.spread.width
+    legs=candidate.spread.legs natural mid start floor max_loss breakevens short_delta greeks pop ev costs
     costs_round_trip p_worthless p_profit p_max_profit p_max_loss p_touch p_stopped ev_history shortfall
-    average_win=outlook.chosen_plan.average_win average_loss=outlook.chosen_plan.average_loss
-    cost_of_trading=outlook.cost premium_per_day=outlook.premium_per_day return_on_risk=outlook.return_on_risk
-    score=outlook.score history_until=outlook.history_until history_missing=outlook.missing""",
-    inner="spread",
+    average_win=candidate.outlook.chosen_plan.average_win average_loss=candidate.outlook.chosen_plan.average_loss
+    cost_of_trading=candidate.outlook.cost premium_per_day=candidate.outlook.premium_per_day
+    return_on_risk=candidate.outlook.return_on_risk score=candidate.outlook.score
+    history_until=candidate.outlook.history_until history_missing=candidate.outlook.missing outcome""",
+    inner="candidate",
     pop=Key(
         Annotated[Candidate, POP],
-        published_candidate,
+        lambda entry: published_candidate(entry.candidate),
         "p_profit.market and p_profit.history; of runs before 0.4 the market's before costs.",
     ),
     ev=Key(
-        ExpectedValue, lambda entry: published_candidate(entry).ev, "market_* is null since 0.4: see cost_of_trading."
+        ExpectedValue,
+        lambda entry: published_candidate(entry.candidate).ev,
+        "market_* is null since 0.4: see cost_of_trading.",
     ),
     p_worthless=_probability(
         "worthless", "every leg expires out of the money; null under the plan, which closes before"

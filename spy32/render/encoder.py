@@ -13,7 +13,6 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
 from functools import cache, cached_property
-from operator import attrgetter
 from typing import Any, NamedTuple, cast
 
 from spy32.domain.units import Unit
@@ -48,9 +47,8 @@ class Part:
     """The parts that stand for their noun wherever it appears."""
 
     def __init__(self, noun: type, keys: str = "", /, *, called: str = "", inner: str = "", **special: Key) -> None:
-        """All fields of the noun without `keys`. What the noun does not have is an attribute of its `inner` one;
-        `*attribute` stands for all keys of the part of that attribute. A part that is `called` something is a document,
-        or another view of its noun for `Annotated[Noun, part]`.
+        """All fields of the noun without `keys`. What the noun does not have is an attribute of its `inner` one. A part
+        that is `called` something is a document, or another view of its noun for `Annotated[Noun, part]`.
         """
         self.noun, self.name, self.inner = noun, called or noun.__name__, inner
         self._listed, self._special = keys, special
@@ -60,28 +58,11 @@ class Part:
     @cached_property
     def keys(self) -> Mapping[str, Key]:
         """Looked up when the part is used: a start makes many parts and writes few."""
-        words = (self._listed or " ".join(hints(self.noun))).split()
-        listed = [entry.partition("=") for entry in words if not entry.startswith("*")]
+        listed = [entry.partition("=") for entry in (self._listed or " ".join(hints(self.noun))).split()]
         unlisted = self._special.keys() - {key for key, _, _ in listed}
         if unlisted:
             raise TypeError(f"{self.name} lists no {', '.join(sorted(unlisted))}")
-        wholes = [self._keys_of(entry[1:]) for entry in words if entry.startswith("*")]
-        own = {key: self._special.get(key) or Key(None, path or self._path(key)) for key, _, path in listed}
-        return {name: key for found in (*wholes, own) for name, key in found.items()}
-
-    def _keys_of(self, attribute: str) -> Mapping[str, Key]:
-        """The keys of the part of an attribute, as keys of this one."""
-        part, read = self.by_noun[hints(self.noun)[attribute]], attrgetter(attribute)
-
-        def through(compute: Callable[[Any], Any]) -> Callable[[Any], Any]:
-            return lambda noun: compute(read(noun))
-
-        return {
-            name: Key(part.type_of(name), through(key.source), key.description)
-            if callable(key.source)
-            else key._replace(source=f"{attribute}.{key.source or name}")
-            for name, key in part.keys.items()
-        }
+        return {key: self._special.get(key) or Key(None, path or self._path(key)) for key, _, path in listed}
 
     def _path(self, key: str) -> str:
         is_own = not self.inner or key in hints(self.noun) or hasattr(self.noun, key)

@@ -5,32 +5,17 @@ from typing import TYPE_CHECKING
 from spy32.domain.answer_role import AnswerRole
 from spy32.domain.market import QualityReport
 from spy32.domain.model_calls import ModelCall
-from spy32.domain.outcomes import Outcome, PlanOutcome
 from spy32.domain.proposals import Approval, Proposal, Recommendation, RiskDecision
 from spy32.domain.run_view import DocumentSummary, MarketSummary, RunView
 from spy32.domain.runs import Run, RunSummary
-from spy32.domain.spreads import Candidate, Menu
+from spy32.domain.spreads import Menu
 from spy32.domain.value import value
-from spy32.render.document_parts import Choice, Figure, ProposalView, TradeView, proposal_view
+from spy32.render.document_parts import Choice, Figure, MenuEntry, ProposalView, TradeView, proposal_view
 from spy32.render.encoder import Document, Part, to_document
 from spy32.render.raw_texts import StoredAnswer
 
 if TYPE_CHECKING:
     from spy32.render.raw_texts import RawTexts
-
-
-@value
-class MenuEntry:
-    """A candidate of the menu and what came of it."""
-
-    candidate: Candidate
-    outcome: Outcome | None
-    """Null before the first refresh."""
-
-
-Part(PlanOutcome, "day reason result modelled=is_modelled")
-Part(Outcome, "settlement expiry plan pending final=is_final")
-Part(MenuEntry, "*candidate outcome")
 
 
 @value
