@@ -179,23 +179,17 @@ def credit_figure(ended: Sequence[ReportTrade]) -> Figure:
 
 def slippage_figure(lost: Sequence[float]) -> Figure:
     """Dollars that trades lost against the mid, counted by steps."""
-    bars = sorted(Counter(int(amount // SLIPPAGE_STEP) for amount in lost).items())
-    first, last, highest = bars[0][0], bars[-1][0], max(count for _, count in bars)
-    plot = Plot((first, last + 1), (0, highest * 1.05))
-    plot.draw_y_axis("{:.0f}".format, [value for value in ticks(0, plot.y.high) if value == int(value)])
-    for place, count in bars:
-        plot.draw_bar(place + 0.05, place + 0.95, count, "bar", format_count(count, "trade"))
-    edges = [value for value in ticks(first, last + 1) if value == int(value)]
-    plot.draw_x_axis(lambda edge: axis_dollars(edge * SLIPPAGE_STEP), edges)
+    counts = Counter(int(amount // SLIPPAGE_STEP) for amount in lost)
+    bars = [
+        (format_whole(step * SLIPPAGE_STEP), format_whole((step + 1) * SLIPPAGE_STEP), count)
+        for step, count in sorted(counts.items())
+    ]
+    plot = Plot((0, max(counts.values())), (0, 1), rows=len(bars))
+    for row, (start, end, count) in enumerate(bars):
+        plot.draw_row(row, f"{start} to {end}", 0.0, count, "bar", format_count(count, "trade"))
     paid = sum(amount > 0 for amount in lost)
-    caption = (
-        f"{paid} of {format_count(len(lost), 'trade')} paid more than the mid (right of $0); the height counts trades."
-    )
-    columns: Columns = {
-        "from": lambda bar: format_whole(bar[0] * SLIPPAGE_STEP),
-        "to": lambda bar: format_whole((bar[0] + 1) * SLIPPAGE_STEP),
-        "trades": lambda bar: str(bar[1]),
-    }
+    caption = f"{paid} of {format_count(len(lost), 'trade')} paid more than the mid; the length counts trades."
+    columns: Columns = {"from": lambda bar: bar[0], "to": lambda bar: bar[1], "trades": lambda bar: str(bar[2])}
     return make_figure(plot, caption, noun_grid("slippage", "Slippage against the mid at the decision", bars, columns))
 
 

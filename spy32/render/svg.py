@@ -109,23 +109,15 @@ class Plot:
         title = f"<title>{escape(label)}</title>" if label else ""
         self.parts.append(f'<circle class="{kind}" {at} r="3">{title}</circle>')
 
-    def draw_bar(self, left: float, right: float, value: float, kind: str, label: str) -> None:
-        """A bar from zero to `value` between two places of the horizontal axis."""
-        y1, y2 = sorted((self.y.place(value), self.y.place(0.0)))
-        self._draw_box(self.x.place(left), self.x.place(right), y1, y2, kind, label)
-
     def draw_row(self, row: int, name: str, base: float, value: float, kind: str, text: str) -> None:
         """A row's name, its bar from `base` to `value`, and its figure."""
         top = TOP + row * ROW_HEIGHT
         x1, x2 = sorted((self.x.place(base), self.x.place(value)))
-        self._draw_box(x1, x2, top + 4.0, top + ROW_HEIGHT - 4.0, kind, f"{name}: {text}")
+        shape = f'x="{x1:.1f}" y="{top + 4.0:.1f}" width="{max(x2 - x1, 1):.1f}" height="{ROW_HEIGHT - 8.0:.1f}"'
+        self.parts.append(f'<rect class="{kind}" {shape}><title>{escape(f"{name}: {text}")}</title></rect>')
         middle = top + ROW_HEIGHT / 2 + 5
         self.draw_text(self.left - 8, middle, name, "end", "name")
         self.draw_text(WIDTH - 4, middle, text, "end", "value")
-
-    def _draw_box(self, x1: float, x2: float, y1: float, y2: float, kind: str, label: str) -> None:
-        shape = f'x="{x1:.1f}" y="{y1:.1f}" width="{max(x2 - x1, 1):.1f}" height="{max(y2 - y1, 1):.1f}"'
-        self.parts.append(f'<rect class="{kind}" {shape}><title>{escape(label)}</title></rect>')
 
     def _pixels(self, points: Sequence[tuple[float, float]]) -> str:
         return " ".join(f"{self.x.place(x):.1f},{self.y.place(y):.1f}" for x, y in points)

@@ -85,12 +85,14 @@ def stated_counts(document: dict[str, Any]) -> Iterator[float]:
     yield sum(trade["slippage"] is not None and float(trade["slippage"]) > 0 for trade in trades)
     yield from (len(experiment["path"]) for experiment in document["experiments"])
     # The scale of the picture of slippage, with its counts.
-    yield from (parse(cell) for cell in slippage_scale(document))
+    yield from (parse(token) for text in slippage_scale(document) for token in numbers(text))
 
 
 def slippage_scale(document: dict[str, Any]) -> set[str]:
     lost = [float(trade["slippage"]) for trade in document["trades"] if trade["slippage"] is not None]
-    return {cell for row in slippage_figure(lost).data.rows for cell in row} if lost else set()
+    rows = slippage_figure(lost).data.rows if lost else ()
+    names = {text for start, end, count in rows for text in (f"{start} to {end}", f"{start} to {end}: {count} trade")}
+    return {cell for row in rows for cell in row} | names | {f"{name}s" for name in names}
 
 
 def unfounded(page: str, document: dict[str, Any]) -> list[str]:

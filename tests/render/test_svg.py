@@ -47,12 +47,11 @@ def test_a_picture_has_title_description_and_its_marks_inside() -> None:
     plot.draw_line([(0, -5), (10, 5)], "line")
     plot.draw_area([(0, 0), (5, 2), (10, 0)], "band")
     plot.draw_dot(5, 1, "gain", "a <dot>")
-    plot.draw_bar(1, 2, -3, "loss", "a bar")
     root = ElementTree.fromstring(plot.svg("name", "Title & more", "What is <seen>"))
     assert [child.text for child in root[:2]] == ["Title & more", "What is <seen>"]
     assert root.attrib["aria-labelledby"] == "name-title name-desc" and root.attrib["role"] == "img"
     kinds = [child.attrib.get("class") for child in root[2:] if child.tag != "text"]
-    assert kinds == ["grid", "zero", "grid", "line", "band", "gain", "loss"]
+    assert kinds == ["grid", "zero", "grid", "line", "band", "gain"]
     for name, most in (("x", WIDTH), ("cx", WIDTH), ("x1", WIDTH), ("y", HEIGHT), ("cy", HEIGHT), ("y1", HEIGHT)):
         assert all(0 <= float(child.attrib[name]) <= most for child in root if name in child.attrib)
 
