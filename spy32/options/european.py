@@ -21,7 +21,7 @@ from spy32.options.normal import ROOT_2PI, Bools, Floats, gaussian_kernel, horne
 DAYS_A_YEAR = 365.0
 """Theta is per calendar day."""
 POINT = 0.01
-"""One volatility point, and one rate point."""
+"""One volatility point."""
 
 _LOG_ROOT_2PI = log(ROOT_2PI)
 _TINY = 1e-300
@@ -51,14 +51,13 @@ class Contracts:
 class GreekColumns:
     """Greeks per share, shape (n,), with respect to the spot.
 
-    Theta is dollars a calendar day, vega dollars per volatility point (0.01), rho dollars per rate point (0.01).
+    Theta is dollars a calendar day, vega dollars per volatility point (0.01).
     """
 
     delta: Floats
     gamma: Floats
     theta: Floats
     vega: Floats
-    rho: Floats
 
 
 def build_contracts(
@@ -128,7 +127,6 @@ def greeks(contracts: Contracts, vol: ArrayLike, spot: ArrayLike | None = None) 
             gamma=kernel / (base * base * sigma * root),
             theta=decay / DAYS_A_YEAR,
             vega=kernel * root * POINT,
-            rho=cash_leg * contracts.years * POINT,
         )
 
 

@@ -82,9 +82,8 @@ def result_figures(report: Report) -> Iterator[Figure]:
 
 def equity_figure(points: Sequence[EquityPoint]) -> Figure:
     totals = [float(point.total) for point in points]
-    plot = _day_plot([point.day for point in points], nice_range(totals, with_zero=True))
-    plot.draw_y_axis(axis_dollars)
-    plot.draw_line(outline(totals), "line")
+    plot = _dollar_plot(points, totals)
+    plot.draw("polyline", outline(totals), "line")
     caption = (
         f"From {points[0].day} to {points[-1].day} the result, open marks included, came to"
         f" {format_whole(totals[-1])}; it was {format_whole(max(totals))} at its highest and"
@@ -101,9 +100,8 @@ def equity_figure(points: Sequence[EquityPoint]) -> Figure:
 
 def drawdown_figure(points: Sequence[EquityPoint]) -> Figure:
     falls = [float(point.drawdown) for point in points]
-    plot = _day_plot([point.day for point in points], nice_range(falls, with_zero=True))
-    plot.draw_y_axis(axis_dollars)
-    plot.draw_area([(0.0, 0.0), *outline(falls), (len(points) - 1.0, 0.0)], "fall")
+    plot = _dollar_plot(points, falls)
+    plot.draw("polygon", [(0.0, 0.0), *outline(falls), (len(points) - 1.0, 0.0)], "fall")
     worst = min(points, key=lambda point: point.drawdown)
     caption = "The result has never been below an earlier high."
     if worst.drawdown < 0:
@@ -114,6 +112,12 @@ def drawdown_figure(points: Sequence[EquityPoint]) -> Figure:
     columns: Columns = {"month's end": "day", "drawdown": lambda point: format_gain(point.drawdown)}
     data = noun_grid("drawdown", "Drawdown, with open marks", _month_ends(points), columns)
     return make_figure(plot, caption, data)
+
+
+def _dollar_plot(points: Sequence[EquityPoint], values: Sequence[float]) -> Plot:
+    plot = _day_plot([point.day for point in points], nice_range(values, with_zero=True))
+    plot.draw_y_axis(axis_dollars)
+    return plot
 
 
 def _day_plot(days: Sequence[date], y: tuple[float, float]) -> Plot:
@@ -206,9 +210,9 @@ def _reliability_figure(place: int, source: Reliability) -> Figure:
     plot.draw_x_axis(percent, ticks(0, 1))
     points = source.points
     ups, downs = [(each.stated, each.high) for each in points], [(each.stated, each.low) for each in points]
-    plot.draw_area([*ups, *reversed(downs)], "band")
-    plot.draw_line([(0, 0), (1, 1)], "reference")
-    plot.draw_line([(each.stated, each.came_true) for each in points], "line")
+    plot.draw("polygon", [*ups, *reversed(downs)], "band")
+    plot.draw("polyline", [(0, 0), (1, 1)], "reference")
+    plot.draw("polyline", [(each.stated, each.came_true) for each in points], "line")
     for each in points:
         label = f"stated {each.stated:.1%}, came true {each.came_true:.1%} of {each.count}"
         plot.draw_dot(each.stated, each.came_true, "bar", label)
@@ -263,7 +267,7 @@ def _differences_figure(experiment: ExperimentState, path: Sequence[ExperimentPo
     plot = _day_plot([point.day for point in path], (-1, 1))
     plot.draw_y_axis(lambda share: f"{share:+.1f}" if share else "0")
     ups, downs = outline([point.high for point in path]), outline([point.low for point in path])
-    plot.draw_area([*ups, *reversed(downs)], "band")
+    plot.draw("polygon", [*ups, *reversed(downs)], "band")
     for place, point in list(enumerate(path))[-MAX_DOTS:]:
         plot.draw_dot(place, point.difference, _sign_class(point.difference))
     level = f"{experiment.interval.level:.0%} " if experiment.interval is not None else ""
@@ -289,9 +293,9 @@ def _evidence_figure(experiment: ExperimentState, path: Sequence[ExperimentPoint
     plot = _day_plot([point.day for point in path], (low, high))
     tens = range(ceil(low), floor(high) + 1, max(1, ceil((high - low) / MAX_TICKS)))
     plot.draw_y_axis(lambda power: f"{10.0**power:g}", tens)
-    plot.draw_line([(0, enough), (len(path) - 1, enough)], "reference")
+    plot.draw("polyline", [(0, enough), (len(path) - 1, enough)], "reference")
     plot.draw_text(LEFT + 4, plot.y.place(enough) - 5, f"{needed:g}: enough for a claim", "start", "value")
-    plot.draw_line(outline(powers), "line")
+    plot.draw("polyline", outline(powers), "line")
     caption = (
         f"After {format_count(len(path), 'pair')} evidence e = {path[-1].evidence:.3g}; {needed:g} allows a claim."
     )

@@ -6,7 +6,7 @@ The same values give the same bytes; a whole line chart of 260 points is about 3
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from math import ceil, floor, log10
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 WIDTH, HEIGHT = 480, 220
 """A picture is about 440 pixels wide on a desk and 358 on a telephone: its text stays legible on both."""
@@ -98,11 +98,9 @@ class Plot:
         mark = f' class="{kind}"' if kind else ""
         self.parts.append(f'<text{mark} x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>')
 
-    def draw_line(self, points: Sequence[tuple[float, float]], kind: str) -> None:
-        self.parts.append(f'<polyline class="{kind}" points="{self._pixels(points)}"/>')
-
-    def draw_area(self, points: Sequence[tuple[float, float]], kind: str) -> None:
-        self.parts.append(f'<polygon class="{kind}" points="{self._pixels(points)}"/>')
+    def draw(self, shape: Literal["polyline", "polygon"], points: Sequence[tuple[float, float]], kind: str) -> None:
+        pixels = " ".join(f"{self.x.place(x):.1f},{self.y.place(y):.1f}" for x, y in points)
+        self.parts.append(f'<{shape} class="{kind}" points="{pixels}"/>')
 
     def draw_dot(self, x: float, y: float, kind: str, label: str = "") -> None:
         at = f'cx="{self.x.place(x):.1f}" cy="{self.y.place(y):.1f}"'
@@ -118,9 +116,6 @@ class Plot:
         middle = top + ROW_HEIGHT / 2 + 5
         self.draw_text(self.left - 8, middle, name, "end", "name")
         self.draw_text(WIDTH - 4, middle, text, "end", "value")
-
-    def _pixels(self, points: Sequence[tuple[float, float]]) -> str:
-        return " ".join(f"{self.x.place(x):.1f},{self.y.place(y):.1f}" for x, y in points)
 
     def svg(self, name: str, title: str, description: str) -> str:
         """The picture, with its title and a description for who does not see it."""

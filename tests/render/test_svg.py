@@ -44,8 +44,8 @@ def test_a_picture_has_title_description_and_its_marks_inside() -> None:
     plot = Plot((0, 10), (-5, 5))
     plot.draw_y_axis(str, (-5, 0, 5))
     plot.draw_x_axis(str, (0, 10))
-    plot.draw_line([(0, -5), (10, 5)], "line")
-    plot.draw_area([(0, 0), (5, 2), (10, 0)], "band")
+    plot.draw("polyline", [(0, -5), (10, 5)], "line")
+    plot.draw("polygon", [(0, 0), (5, 2), (10, 0)], "band")
     plot.draw_dot(5, 1, "gain", "a <dot>")
     root = ElementTree.fromstring(plot.svg("name", "Title & more", "What is <seen>"))
     assert [child.text for child in root[:2]] == ["Title & more", "What is <seen>"]
@@ -72,7 +72,7 @@ def test_a_row_has_its_name_its_bar_and_its_figure_in_one_column(base: float, va
 
 def test_a_line_of_five_years_is_small() -> None:
     plot = Plot((0, 259), (0, 259))
-    plot.draw_line([(place, place) for place in range(260)], "line")
+    plot.draw("polyline", [(place, place) for place in range(260)], "line")
     assert len(plot.svg("n", "t", "d")) < 3500 and not re.search(r"\d\.\d\d", plot.parts[0])
 
 
