@@ -5,7 +5,7 @@ forward of put-call parity, and the American one its dated dividends, so that ea
 """
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,8 @@ from spy32.settings.model import Choice
 from tests.support.snapshots import snapshot_of
 
 PICK, MENU_DELTA = 0.20, 0.35
+BUMP = 0.05
+"""Dollars of spot to each side, for a delta."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,8 @@ def compare(path: Path) -> ChainDifference:
             dividends=paid,
         )  # fmt: skip
         vols[place] = _implied_vol(contract, float(smile.mid[row]))
-        deltas[place] = abs(price_american(contract, vols[place]).delta)
+        up, down = (price_american(replace(contract, spot=spot + step), vols[place]).price for step in (BUMP, -BUMP))
+        deltas[place] = abs(up - down) / (2 * BUMP)
     old = np.abs(smile.delta[chosen])
     picks = [
         np.nanargmin(np.where(smile.is_call[chosen] == is_call, np.abs(delta - PICK), np.inf))

@@ -1,4 +1,4 @@
-"""One American option with dated cash dividends: price, early-exercise premium, delta.
+"""One American option with dated cash dividends: price and early-exercise premium.
 
 Dividend model: the spot less the present value of the dividends before expiration is lognormal (escrowed dividends;
 Hull, Options, Futures and Other Derivatives, chapter 15.12). Its European price is Black's on the forward, the engine
@@ -63,12 +63,11 @@ class AmericanContract:
 
 @value
 class AmericanValue:
-    """Dollars per share, and delta per dollar of the spot."""
+    """Dollars per share."""
 
     price: float
     european: float
     """The price without the right to exercise early."""
-    delta: float
 
     @property
     def premium(self) -> float:
@@ -77,7 +76,7 @@ class AmericanValue:
 
 
 def price_american(contract: AmericanContract, vol: float) -> AmericanValue:
-    """Return price, European price and delta at a vol, fraction a year.
+    """Return price and European price at a vol, fraction a year.
 
     The extrapolation of huge deviations (a vol of 3 over 5 years) can leave the bounds that hold without any model: a
     call is worth at most the spot, a put at most its strike. The price is kept within them.
@@ -89,13 +88,12 @@ def price_american(contract: AmericanContract, vol: float) -> AmericanValue:
         raise ValueError("strike, time, vol and the spot less the dividends must be positive")
     black = _black_contract(contract, base, np.array([1.0]), contract.years)
     exact = float(european.price(black, vol)[0])
-    exact_delta = float(european.greeks(black, vol, base).delta[0])
-    (coarse, coarse_slope), (fine, fine_slope) = (_premium(contract, base, vol, factor) for factor in (1, 2))
+    coarse, fine = (_premium(contract, base, vol, factor) for factor in (1, 2))
     bound = contract.spot if contract.is_call else contract.strike * max(exp(-contract.rate * contract.years), 1.0)
     price = min(exact + max(2.0 * fine - coarse, 0.0), bound)
     if contract.first_exercise <= 0.0 and price <= contract.intrinsic:
-        return AmericanValue(price=contract.intrinsic, european=exact, delta=1.0 if contract.is_call else -1.0)
-    return AmericanValue(price=price, european=exact, delta=exact_delta + 2.0 * fine_slope - coarse_slope)
+        price = contract.intrinsic
+    return AmericanValue(price=price, european=exact)
 
 
 def _black_contract(contract: AmericanContract, base: float, growth: Floats, years: float) -> european.Contracts:
@@ -121,8 +119,8 @@ def _step_ends(contract: AmericanContract) -> list[float]:
     return sorted(graded | {each for each in breaks if 0.0 < each < contract.years})
 
 
-def _premium(contract: AmericanContract, base: float, vol: float, factor: int) -> tuple[float, float]:
-    """Return the premium for exercise at the ends of steps, not now, and its slope in the spot."""
+def _premium(contract: AmericanContract, base: float, vol: float, factor: int) -> float:
+    """Return the premium for exercise at the ends of steps, not now."""
     ends = _step_ends(contract)
     if factor == 2:
         ends = sorted([*ends, *(0.5 * (start + end) for start, end in itertools.pairwise(ends))])
@@ -147,9 +145,7 @@ def _premium(contract: AmericanContract, base: float, vol: float, factor: int) -
         weights = exp(-contract.rate * (at - start)) * _density(vol * sqrt(at - start), spacing)
         held = np.convolve(held, weights, mode="same")
         american = np.convolve(american, weights, mode="same")
-    excess = (american - held)[half - 2 : half + 3]
-    slope = float(excess[0] - 8.0 * excess[1] + 8.0 * excess[3] - excess[4]) / (12.0 * spacing)
-    return float(excess[2]), slope / base
+    return float((american - held)[half])
 
 
 def _larger(held: Floats, exercised: Floats) -> Floats:

@@ -20,6 +20,13 @@ def rows_of(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def delta_of(contract: AmericanContract, vol: float) -> float:
+    """By a bump of the spot to both sides."""
+    bump = contract.spot * 1e-4
+    up, down = (price_american(replace(contract, spot=contract.spot + step), vol).price for step in (bump, -bump))
+    return (up - down) / (2 * bump)
+
+
 def contract_of(row: dict[str, str]) -> AmericanContract:
     return AmericanContract(
         is_call=row["option_type"] == "C",
@@ -40,7 +47,7 @@ def test_prices_premiums_and_deltas_are_those_of_quantlibs_integral_equation() -
         found = price_american(contract_of(row), float(row["vol"]))
         assert found.price == pytest.approx(float(row["american"]), abs=HALF_A_CENT / 2), row
         assert found.premium == pytest.approx(float(row["early_exercise_premium"]), abs=HALF_A_CENT / 2), row
-        assert found.delta == pytest.approx(float(row["delta_fd"]), abs=2e-3), row
+        assert delta_of(contract_of(row), float(row["vol"])) == pytest.approx(float(row["delta_fd"]), abs=2e-3), row
 
 
 def test_prices_with_a_cash_dividend_are_those_of_quantlibs_finite_differences() -> None:
@@ -118,7 +125,7 @@ def test_it_is_worth_no_less_than_the_european_option_and_than_exercise(contract
     bound = contract.spot if contract.is_call else contract.strike
     assert found.price <= bound
     sign = 1.0 if contract.is_call else -1.0
-    assert -1e-3 <= sign * found.delta <= 1.0 + 5e-3
+    assert -1e-3 <= sign * delta_of(contract, vol) <= 1.0 + 5e-3
 
 
 @settings(max_examples=20, deadline=None)
