@@ -33,11 +33,6 @@ def find_track_record(underlying: str, strategy: Strategy, *, days: int, today: 
     return tuple(sorted((row for row in table if row.right is right), key=lambda row: row.delta))
 
 
-def nearest_row(rows: tuple[TrackRecord, ...], delta: float) -> TrackRecord | None:
-    """Return the row nearest an absolute short delta; None of no rows."""
-    return min(rows, key=lambda row: abs(row.delta - delta), default=None)
-
-
 @cache
 def read_track_record(path: Path = TABLE) -> tuple[TrackRecord, ...]:
     """The table. ValueError or KeyError for one of another shape."""

@@ -11,7 +11,7 @@ from spy32 import track_record
 from spy32.domain.market import Right
 from spy32.domain.outlook import TrackRecord
 from spy32.domain.spreads import Strategy
-from spy32.track_record import find_track_record, nearest_row, read_track_record
+from spy32.track_record import find_track_record, read_track_record
 from tests.support import outlooks
 
 TEXT = """# a comment
@@ -89,10 +89,3 @@ def test_a_record_that_names_a_month_holds_that_whole_month(monkeypatch: pytest.
     monkeypatch.setattr(track_record, "read_track_record", lambda: made)
     assert find_track_record(**{**QUOTED, "today": date(2025, 6, 30)}) == ()
     assert len(find_track_record(**QUOTED)) == 2
-
-
-def test_the_row_nearest_the_delta_speaks() -> None:
-    near = nearest_row(outlooks.track_record(), 0.17)
-    assert near is not None
-    assert near.delta == 0.16
-    assert nearest_row((), 0.2) is None

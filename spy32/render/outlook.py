@@ -8,7 +8,7 @@ from spy32.domain.market import Right
 from spy32.domain.spreads import Candidate
 from spy32.render.formatting import format_chance, format_gain, format_percent, format_whole
 from spy32.render.page import Item, Pairs, pair
-from spy32.track_record import find_track_record, nearest_row
+from spy32.track_record import find_track_record
 
 if TYPE_CHECKING:
     from spy32.domain.outlook import Estimate, Forecast, Forecasts, Outlook, TrackRecord
@@ -106,7 +106,7 @@ def record_words(entry: Candidate) -> str:
 
 
 def _record_row(entry: Candidate) -> "TrackRecord | None":
-    return nearest_row(_record_rows(entry), entry.short_delta)
+    return min(_record_rows(entry), key=lambda row: abs(row.delta - entry.short_delta), default=None)
 
 
 def _record_rows(entry: Candidate) -> "tuple[TrackRecord, ...]":

@@ -14,6 +14,7 @@ from spy32.domain.outcomes import MenuChoice, Outcome
 from spy32.domain.report import Bounds, ExperimentPoint, ExperimentState
 from spy32.domain.value import value
 from spy32.review import betting
+from spy32.review.bounds import mean_bounds
 from spy32.sessions import market_date
 
 if TYPE_CHECKING:
@@ -203,7 +204,7 @@ class _Tally:
 
     def state(self, now: datetime) -> ExperimentState:
         evidence, against = self.evidence if self.is_enough else (None, None)
-        interval = self._interval() if self.known else None
+        interval = self._interval()
         return ExperimentState(
             experiment=self.experiment,
             known=self.count,
@@ -218,15 +219,11 @@ class _Tally:
             deviation=self.deviation if self.is_enough else None,
         )
 
-    def _interval(self) -> Bounds:
+    def _interval(self) -> Bounds | None:
         """Return the mean difference; its interval contradicts 0 exactly where evidence for one of the two is
         claimed."""
-        hits, level = int(np.sum(self.differences > 0)), 2 * self.terms.level
-        if not self.is_enough:
-            return Bounds(mean=None, low=None, high=None, count=self.count, hits=hits, level=1 - level)
-        ends = betting.confidence_intervals(self.differences[None, :], self.terms.streams, level)
-        low, high = (float(end[0]) for end in ends)
-        return Bounds(mean=self.mean, low=low, high=high, count=self.count, hits=hits, level=1 - level)
+        weeks = np.array([each.week for each in self.known], dtype=np.int64)
+        return mean_bounds(self.differences[weeks], weeks, self.terms.streams, level=self.terms.level)
 
     def _words(self, interval: Bounds | None, now: datetime) -> str:
         """Return the claim, that there is no difference of note, or how far the collection is."""

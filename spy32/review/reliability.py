@@ -45,8 +45,7 @@ def source_reliability(
 
 def _reliability(source: str, cases: Sequence[Case], streams: int) -> Reliability:
     days, came_true, stated = zip(*cases, strict=True)
-    numbers = {day: int(week_numbers([date.fromisoformat(day)])[0]) for day in set(days)}
-    weeks = np.array([numbers[day] for day in days])
+    weeks = week_numbers([date.fromisoformat(day) for day in days])
     outcomes, probabilities = np.array(came_true, dtype=np.float64), np.array(stated, dtype=np.float64)
     parts, share = brier_parts(probabilities, outcomes), share_bounds(outcomes, weeks, streams)
     assert share is not None
