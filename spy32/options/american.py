@@ -69,11 +69,6 @@ class AmericanValue:
     european: float
     """The price without the right to exercise early."""
 
-    @property
-    def premium(self) -> float:
-        """What the right to exercise early is worth."""
-        return self.price - self.european
-
 
 def price_american(contract: AmericanContract, vol: float) -> AmericanValue:
     """Return price and European price at a vol, fraction a year.

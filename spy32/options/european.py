@@ -9,7 +9,6 @@ in units of D sqrt(F K). Its slope in s is the factor before the bracket, so b /
 Prices and implied vols both come from the span; time value is never computed as a difference of large numbers.
 """
 
-from dataclasses import fields
 from math import log, sqrt
 
 import numpy as np
@@ -41,10 +40,6 @@ class Contracts:
     forward: Floats
     years: Floats
     discount: Floats
-
-    def where(self, chosen: Bools) -> "Contracts":
-        """Return the contracts where `chosen` is true."""
-        return Contracts(**{column.name: getattr(self, column.name)[chosen] for column in fields(self)})
 
 
 @value

@@ -190,7 +190,7 @@ def _fit_quotes(
     if np.unique(columns.strike[is_otm]).size < MIN_STRIKES:
         return None
     half = np.maximum((columns.ask - columns.bid)[is_otm] / 2, MIN_HALF_SPREAD)
-    vega = greeks(contracts.where(is_otm), quote_iv[is_otm]).vega / POINT
+    vega = greeks(contracts, quote_iv).vega[is_otm] / POINT
     order = np.argsort(columns.strike[is_otm], kind="stable")
     strike, vol, weight = (column[order] for column in (columns.strike[is_otm], quote_iv[is_otm], vega / half))
     return fit_curve(QuotedVols(strike=strike, vol=vol, weight=weight), forward, years, earlier)

@@ -13,20 +13,20 @@ def experiments_page(reports: tuple[ExperimentState, ...]) -> Page:
     """The running ones in a few lines each, those that have ended in one."""
     if not reports:
         return Page(heading="no experiment is registered", following=(REGISTER,))
-    running = [each for each in reports if each.experiment.ended_at is None]
-    ended = [each for each in reports if each.experiment.ended_at is not None]
     parts = [
-        Pairs(name=each.experiment.name, title=each.experiment.name, items=tuple(_items(each))) for each in running
+        Pairs(name=each.experiment.name, title=each.experiment.name, items=tuple(_items(each)))
+        for each in reports
+        if each.experiment.ended_at is None
     ]
-    lines = tuple(pair(f"{each.experiment.name} {_pair_name(each)}", each.words) for each in ended)
-    return Page(
-        heading=f"{format_count(len(running), 'experiment')} running, {len(ended)} ended",
-        tone="strong",
-        parts=(
-            *parts,
-            Pairs(items=lines, name="ended", title="Ended, since something of their terms changed" if lines else ""),
-        ),
+    ended = tuple(
+        pair(f"{each.experiment.name} {_pair_name(each)}", each.words)
+        for each in reports
+        if each.experiment.ended_at is not None
     )
+    if ended:
+        parts.append(Pairs(items=ended, name="ended", title="Ended, since something of their terms changed"))
+    heading = f"{format_count(len(reports) - len(ended), 'experiment')} running, {len(ended)} ended"
+    return Page(heading=heading, tone="strong", parts=tuple(parts))
 
 
 def _pair_name(state: ExperimentState) -> str:

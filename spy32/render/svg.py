@@ -57,8 +57,8 @@ def outline(values: Sequence[float]) -> list[tuple[float, float]]:
     """The values by place. Of more than `MAX_POINTS` the lowest and the highest of each stretch stay, so that a picture
     shows every extreme.
     """
-    size = max(1, ceil(2 * len(values) / MAX_POINTS)) if len(values) > MAX_POINTS else 1
-    kept: set[int] = {0, len(values) - 1} if values else set()
+    size = ceil(2 * len(values) / MAX_POINTS) if len(values) > MAX_POINTS else 1
+    kept = {0, len(values) - 1}
     for start in range(0, len(values), size):
         stretch = range(start, min(start + size, len(values)))
         kept |= {min(stretch, key=values.__getitem__), max(stretch, key=values.__getitem__)}

@@ -41,10 +41,6 @@ class Pair:
     is_same: bool
 
 
-FindOutcomes = Callable[[int], Sequence[Outcome]]
-"""Run id -> the outcomes of its menu."""
-
-
 def load_experiments(store: "Store", now: datetime) -> tuple[ExperimentState, ...]:
     """Return every experiment as it stands, oldest first."""
     with store.core.read_transaction():
@@ -58,8 +54,13 @@ def load_experiments(store: "Store", now: datetime) -> tuple[ExperimentState, ..
 # Pairs.
 
 
-def pairs(experiment: Experiment, choices: Iterable[MenuChoice], find_outcomes: FindOutcomes) -> Iterator[Pair]:
-    """Yield the pairs of an experiment, one a week: of several runs in a week the first in which both chose counts."""
+def pairs(
+    experiment: Experiment, choices: Iterable[MenuChoice], find_outcomes: Callable[[int], Sequence[Outcome]]
+) -> Iterator[Pair]:
+    """Yield the pairs of an experiment, one a week: of several runs in a week the first in which both chose counts.
+
+    `find_outcomes` gives those of a run's menu.
+    """
     terms, start = experiment.terms, _monday(experiment.at)
     names = {terms.champion, terms.challenger} - VIRTUAL
     seen: set[int] = set()

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from statistics import median
 
+from spy32.clients.xai_models import TICKS_PER_DOLLAR
 from spy32.domain.proposals import Decision
 from spy32.domain.report import ModelUse
 from spy32.records.report import Request, StatedAnswer
 
-TICKS = 10**10
-"""Of a dollar."""
 RULES = "rules"
 """The analyst whose choice is the fixed rule's."""
 
@@ -30,7 +29,7 @@ def _use(
 ) -> ModelUse:
     decisions = [answer.decision for answer in answers]
     times = [request.ms for request in requests if request.ms is not None]
-    cost = sum(request.cost_ticks for request in requests) / TICKS
+    cost = sum(request.cost_ticks for request in requests) / TICKS_PER_DOLLAR
     return ModelUse(
         name=name,
         asked=len(answers),

@@ -20,7 +20,6 @@ from spy32.domain.report import (
     ExperimentState,
     OpenExpiration,
     Report,
-    ReportTrade,
 )
 from spy32.domain.spreads import CENT
 from spy32.domain.units import sum_amounts
@@ -112,7 +111,12 @@ class _ReportBuilder:
         wins, losses = longest_streaks(results)
         by_result = sorted(self._ended, key=lambda row: row.trade.result or Decimal(0))
         found = self._store.audit.row_faults(AUDITED, AUDITED_ROWS)
-        held = [row.shown for row in self._ended if row.shown.holding is not None]
+        # Of each whose expiration has closed; one that was held has a difference of zero or its fees.
+        held = [
+            (float(((trade.result or Decimal(0)) - trade.holding) / trade.max_loss), trade.opened)
+            for _, _, trade in self._ended
+            if trade.holding is not None
+        ]
         intervals = self._attribution()
         ladder = _ladder([row.trade for row in self._trades if row.trade.state not in ENDED])
         return Report(
@@ -134,7 +138,7 @@ class _ReportBuilder:
             win_streak=wins,
             loss_streak=losses,
             slippage=sum_amounts(row.shown.slippage or Decimal(0) for row in self._trades),
-            exit_less_holding=self._mean_bounds((_exit_less_holding(trade), trade.opened) for trade in held),
+            exit_less_holding=self._mean_bounds(held),
             reliability=source_reliability(rows.stated_probabilities(), answers, self._streams),
             attribution=intervals,
             models=model_use(answers, rows.requests()),
@@ -212,11 +216,6 @@ class _ReportBuilder:
         pairs = list(found)
         shares = np.clip(np.array([share for share, _ in pairs]), -1.0, 1.0)
         return mean_bounds(shares, week_numbers([day for _, day in pairs]), self._streams)
-
-
-def _exit_less_holding(trade: ReportTrade) -> float:
-    """Of an ended trade whose expiration has closed; one that was held has a difference of zero or its fees."""
-    return float(((trade.result or Decimal(0)) - (trade.holding or Decimal(0))) / trade.max_loss)
 
 
 def _ladder(trades: Sequence[Trade]) -> tuple[OpenExpiration, ...]:
