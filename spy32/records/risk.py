@@ -1,6 +1,7 @@
 """Our book: its exposure, for sizing and limits, and its positions, to be valued again."""
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
@@ -137,18 +138,13 @@ def _foreign_risk(
     """Return the risk of positions that our book does not know; a paper account has none."""
     if account is None or account.mode is Mode.PAPER:
         return ForeignRisk()
-    return foreign_risk(account, _own_positions(open_trades, assigned))
-
-
-def _own_positions(open_trades: Iterable[Trade], assigned: Iterable[AssignedPosition]) -> dict[str, int]:
-    """Return what our book holds, contracts or shares by symbol, negative when short."""
-    held: dict[str, int] = {}
+    held: Counter[str] = Counter()
     for trade in open_trades:
         for leg in trade.legs:
-            held[leg.symbol] = held.get(leg.symbol, 0) - leg.action.sign * leg.quantity * trade.remaining
+            held[leg.symbol] -= leg.action.sign * leg.quantity * trade.remaining
     for position in (each for trade in assigned for each in trade.positions):
-        held[position.symbol] = held.get(position.symbol, 0) + position.quantity
-    return held
+        held[position.symbol] += position.quantity
+    return foreign_risk(account, held)
 
 
 def _assigned_risk(position: AssignedPosition) -> Decimal:
