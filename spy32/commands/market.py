@@ -23,7 +23,8 @@ def market(
     from spy32.commands.prompt_only import load_open_spreads
     from spy32.pipeline.collect import preview_market
     from spy32.pipeline.offers import gate_error
-    from spy32.render.market_pages import print_market_page
+    from spy32.render.market_pages import build_market_page
+    from spy32.render.output import print_page
 
     app = get_app(ctx)
     sources, settings = _load_sources(app, market, profile)
@@ -37,7 +38,7 @@ def market(
         print_document(app.out, MARKET, market_preview)
     else:
         smile = market_preview.checked.smile if market_preview.checked is not None else None
-        print_market_page(app.out, market_preview.briefing, market_preview.snapshot, smile)
+        print_page(app.out, build_market_page(market_preview.briefing, market_preview.snapshot, smile))
     if market_preview.checked is None:
         app.warn(f"a run would end here: {gate_error(market_preview.quality).message}")
 

@@ -28,7 +28,7 @@ def positions(ctx: typer.Context, json: Json = False) -> None:
     else:
         from spy32.ops.open_trades import load_open_trades
         from spy32.render.output import print_wrapped
-        from spy32.render.positions_pages import positions_lines
+        from spy32.render.trading import positions_lines
 
         open_trades = tuple(load_open_trades(store, context.clock()))
         print_wrapped(app.out, positions_lines(diff, trades, account, totals, open_trades))

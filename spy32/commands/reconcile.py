@@ -42,7 +42,7 @@ def reconcile(
 def _settle_all(app: "App", store: "Store", *, adopt: bool, approval: bool, json: bool) -> None:
     """Settle every unknown order, print what differs, and take over what a person wants to."""
     from spy32.render.output import print_lines
-    from spy32.render.positions_pages import reconciliation_lines
+    from spy32.render.trading import reconciliation_lines
     from spy32.trading.reconcile import adopt_trades as take_over
     from spy32.trading.reconcile import reconcile as settle_all
 
@@ -94,7 +94,7 @@ def _settle_proposal(app: "App", typed: str, *, approval: bool) -> None:
 def _confirm_adoption(app: "App", contracts: "MissingContracts") -> bool:
     """Whether the trade's id is typed; the end of input is a no."""
     from spy32.render.output import print_lines
-    from spy32.render.positions_pages import adoption_text
+    from spy32.render.trading import adoption_text
 
     print_lines(app.out, [adoption_text(contracts)])
     return _confirm_by_typing(f"T{contracts.trade.id}")

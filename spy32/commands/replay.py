@@ -34,7 +34,7 @@ def replay(
     from spy32.errors import StoreError
     from spy32.pipeline.replay import ReplayContext
     from spy32.pipeline.replay import replay as again
-    from spy32.render.trading import print_replay
+    from spy32.render.replay import print_replay
     from spy32.wiring.analysts import build_recorded_lookup
     from spy32.wiring.markets import find_history
 
@@ -60,7 +60,7 @@ def _ask_again(app: "App", run_id: int, version: str, *, approval: bool, json: b
     from spy32.clients.xai_models import format_cost, max_ticks
     from spy32.commands.prompts import load_template
     from spy32.pipeline.replay import StoredQuestion, ask_model_again
-    from spy32.render.re_ask import print_re_ask
+    from spy32.render.replay import print_re_ask
     from spy32.wiring import analysts
 
     question = StoredQuestion.load(app.open_for_reading(), run_id)

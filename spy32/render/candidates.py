@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from spy32.domain.proposals import Decision
 from spy32.domain.spreads import MULTIPLIER, Candidate, Strategy, value_bounds
 from spy32.render.formatting import (
     format_chance,
@@ -19,11 +20,13 @@ from spy32.render.formatting import (
     format_whole,
     humanise,
     signed_delta,
+    single_line,
 )
 from spy32.render.page import Grid, at_path, grid_columns, noun_grid
 
 if TYPE_CHECKING:
     from spy32.domain.outcomes import Outcome
+    from spy32.domain.proposals import Recommendation
     from spy32.domain.spreads import Menu
 
 SIDES = {
@@ -57,6 +60,19 @@ def spread_words(entry: Candidate) -> str:
     return f"{SIDES[entry.spread.strategy]} {format_legs(entry.spread.legs)}"
 
 
+def spread_or_id(answer: "Recommendation", menu: "Menu | None") -> str:
+    """The spread in words; the id that was answered where the menu has no such spread."""
+    entry = find_candidate(menu, answer.candidate_id)
+    return single_line(answer.candidate_id or "") if entry is None else spread_words(entry)
+
+
+def choice_words(answer: "Recommendation", menu: "Menu | None") -> str:
+    """`chose put 621/616`, that and `which spy32 vetoes`, `abstained`, or `failed to answer`: four different things."""
+    verb = {Decision.TRADE: f"chose {spread_or_id(answer, menu)}", Decision.ABSTAIN: "abstained"}
+    refused = ", which spy32 vetoes" if answer.vetoes else ""
+    return f"{verb.get(answer.decision, 'failed to answer')}{refused}"
+
+
 def name_spreads(text: str, menu: "Menu | None") -> str:
     """Text of an analyst with the spreads themselves in the place of their ids, which only the record needs."""
     names = {} if menu is None else {entry.id: spread_words(entry) for entry in menu.candidates if entry.id in text}
@@ -82,12 +98,14 @@ def pick_words(outcomes: "Mapping[str, Outcome]", picked: str | None, *, is_over
     """
     known = [each.expiry_share for each in outcomes.values() if each.expiry_share is not None]
     pick = outcomes.get(picked) if picked is not None else None
-    plan = f", {format_gain(pick.plan.result)} by plan" if pick is not None and pick.plan is not None else ""
+    planned = at_path(pick, "plan.result")
+    plan = format_known(lambda gain: f", {format_gain(gain)} by plan", planned)
     if not known:
-        reason = next((each.pending for each in outcomes.values() if each.pending is not None), "")
-        return f"open{plan}: {reason}" if plan or (is_over and reason) else ""
+        reasons = [each.pending for each in outcomes.values() if each.pending is not None]
+        is_told = planned is not None or (is_over and len(reasons) > 0)
+        return f"open{plan}: {''.join(reasons[:1])}" if is_told else ""
     held = f"{came_to_words(pick)} a contract held" if pick is not None else "zero without a trade"
-    own = f" {pick.expiry_share:+.3f}," if pick is not None and pick.expiry_share is not None else ""
+    own = format_known(" {:+.3f},".format, at_path(pick, "expiry_share"))
     return f"{held}{plan}; of max loss{own} menu's mean {sum(known) / len(known):+.3f} of {len(known)}"
 
 

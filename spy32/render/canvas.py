@@ -1,7 +1,7 @@
 """Curves and signs in character cells, for the payoff and the pictures of a market."""
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -48,6 +48,7 @@ class Canvas:
         self.frame, self.plain = frame, plain
         self.dots_a_cell = (1, 1) if plain else (2, 4)
         self.dots = [[0] * frame.columns for _ in range(frame.rows)]
+        self.levels: set[int] = set()
         self.signs = [[" "] * frame.columns for _ in range(frame.rows)]
 
     def draw_curve(self, points: Points) -> None:
@@ -85,14 +86,20 @@ class Canvas:
             if self.signs[row][place] in " *":
                 self.signs[row][place] = sign
 
-    def lines(self) -> list[str]:
-        return [
-            "".join(
-                sign if sign != " " else chr(BRAILLE_BASE + dots) if dots else " "
-                for sign, dots in zip(signs, row, strict=True)
-            )
-            for signs, row in zip(self.signs, self.dots, strict=True)
-        ]
+    def draw_level(self, y: float) -> int:
+        """Dashes across the free cells of a row, which is returned."""
+        self.levels.add(self.frame.row(y))
+        return self.frame.row(y)
+
+    def labelled_lines(self, labels: Mapping[int, str], gutter: int) -> list[str]:
+        """The rows behind their labels, which end at the gutter."""
+        bar = "|" if self.plain else "│"
+        return [f"{labels.get(row, ''):>{gutter}}{bar}{self._row_text(row)}".rstrip() for row in range(self.frame.rows)]
+
+    def _row_text(self, row: int) -> str:
+        free = " " if row not in self.levels else "-" if self.plain else "┄"
+        cells = zip(self.signs[row], self.dots[row], strict=True)
+        return "".join(sign if sign != " " else chr(BRAILLE_BASE + dots) if dots else free for sign, dots in cells)
 
 
 def _interpolate(points: Points, x: float) -> float:

@@ -6,7 +6,7 @@ from spy32.ops.doctor import CHECKS, GROUPS, Examination
 from spy32.ops.doctor.base import CheckResult, CheckStatus
 from spy32.render.encoder import Part
 from spy32.render.formatting import format_count
-from spy32.render.page import Item, Page, Pairs, Tone, pair
+from spy32.render.page import Fact, Facts, Page, Tone, pairs
 
 SYMBOLS: Mapping[CheckStatus, tuple[str, Tone]] = {
     CheckStatus.PASS: ("✓", "good"),
@@ -26,46 +26,34 @@ def doctor_page(examination: Examination, *, every: bool, as_lines: bool = False
 
     For lines a word stands in the place of the symbol.
     """
-    items: list[Item] = []
+    items: list[Fact] = []
     for group, title in GROUPS.items():
         results = [result for result in examination.results if result.group == group]
-        if every or as_lines:
-            items += [item for result in results for item in _result_items(result, as_lines=as_lines)]
-        elif results:
-            items += _group_items(title, results)
-    return Page(heading=_heading(examination), tone=_heading_tone(examination), parts=(Pairs(items=tuple(items)),))
-
-
-def _heading(examination: Examination) -> str:
+        told = [each for each in results if each.diagnosis.status in (CheckStatus.WARN, CheckStatus.FAIL)]
+        listed = results if every or as_lines else told
+        items += [item for result in listed for item in _result_items(result, as_lines=as_lines)]
+        if results and not listed:
+            items.append(_group_item(title, results))
     failures, warnings = examination.count(CheckStatus.FAIL), examination.count(CheckStatus.WARN)
-    skipped, total = examination.count(CheckStatus.SKIP), len(examination.results)
+    total, skipped = len(examination.results), examination.count(CheckStatus.SKIP)
+    failed = f"{failures} of {total} checks failed"
+    state = failed if failures else f"nothing is broken in {format_count(total, 'check')}"
     also = f"{format_count(warnings, 'warning')}, which may be harmless" if warnings else "no warning"
-    state = (
-        f"{failures} of {total} checks failed" if failures else f"nothing is broken in {format_count(total, 'check')}"
-    )
-    return f"{state}; {also}; {skipped} left out"
+    worst = CheckStatus.FAIL if not examination.is_ok else CheckStatus.WARN if warnings else CheckStatus.PASS
+    return Page(heading=f"{state}; {also}; {skipped} left out", tone=SYMBOLS[worst][1], parts=(pairs(items),))
 
 
-def _heading_tone(examination: Examination) -> Tone:
-    worst = CheckStatus.WARN if examination.count(CheckStatus.WARN) else CheckStatus.PASS
-    return SYMBOLS[worst if examination.is_ok else CheckStatus.FAIL][1]
-
-
-def _group_items(title: str, results: Sequence[CheckResult]) -> list[Item]:
-    told = [each for each in results if each.diagnosis.status in (CheckStatus.WARN, CheckStatus.FAIL)]
-    if told:
-        return [item for result in told for item in _result_items(result, as_lines=False)]
+def _group_item(title: str, results: Sequence[CheckResult]) -> Fact:
+    """A line for a group of which nothing is broken."""
     done = sum(each.diagnosis.status is CheckStatus.PASS for each in results)
     symbol, tone = SYMBOLS[CheckStatus.PASS if done else CheckStatus.SKIP]
     counts = {"pass": done, "left out": len(results) - done}
     text = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
-    return [pair(f"{symbol} {title}".ljust(LABEL), text, tone)]
+    return (f"{symbol} {title}".ljust(LABEL), text, tone)
 
 
-def _result_items(result: CheckResult, *, as_lines: bool) -> list[Item]:
+def _result_items(result: CheckResult, *, as_lines: bool) -> Facts:
     found = result.diagnosis
     symbol, tone = SYMBOLS[found.status]
-    head = f"{found.status if as_lines else symbol} {result.id}"
-    label = head if as_lines else head.ljust(LABEL)
-    items = [pair(label, found.detail, tone)]
-    return items if found.fix is None else [*items, pair("  fix", found.fix, "strong")]
+    yield f"{found.status} {result.id}" if as_lines else f"{symbol} {result.id}".ljust(LABEL), found.detail, tone
+    yield "  fix", found.fix or "", "strong"

@@ -78,6 +78,8 @@ BANNERS: Mapping[Mode, str] = {
 }
 """In a line across the screen that has more to say."""
 
+ENDED = (TradeState.CLOSED, TradeState.EXPIRED)
+"""States of a trade of which nothing is held."""
 RUN_AGAIN = ("spy32 analyze --force (a new run; sends nothing)",)
 
 
@@ -89,11 +91,9 @@ def format_outcome(run: "Run | RunSummary") -> str:
     return f"{humanise(run.outcome.value)}{cause}"
 
 
-TONES: Mapping[Outcome | None, str] = {Outcome.PROPOSED: "good", Outcome.FAILED: "bad", Outcome.INTERRUPTED: "bad"}
-
-
-def outcome_tone(outcome: Outcome | None) -> str:
-    return TONES.get(outcome, "")
+OUTCOME_TONES: Mapping[Outcome | None, str] = {
+    Outcome.PROPOSED: "good", Outcome.FAILED: "bad", Outcome.INTERRUPTED: "bad",
+}  # fmt: skip
 
 
 def explain_outcome(run: "Run") -> str:
@@ -141,8 +141,8 @@ def chosen_candidate_id(view: "RunView") -> str | None:
 
 
 def is_proposal_expired(proposal: "Proposal", now: datetime) -> bool:
-    """Whether the time for approval is over; never on a recorded market, which has its own clock."""
-    return proposal.state is ProposalState.PROPOSED and not proposal.is_recorded and now >= proposal.lapses_at
+    """Whether the time for approval is over."""
+    return proposal.state is ProposalState.PROPOSED and proposal.is_over(now)
 
 
 def next_commands(view: "RunView", *, now: datetime) -> tuple[str, ...]:
@@ -172,7 +172,7 @@ def _proposal_commands(proposal: "Proposal", view: "RunView", now: datetime) -> 
         return (f"spy32 reconcile, or spy32 cancel P{proposal.id}",)
     if (command := proposal_command(proposal)) is not None:
         return (command,)
-    is_held = view.trade is not None and view.trade.state not in (TradeState.CLOSED, TradeState.EXPIRED)
+    is_held = view.trade is not None and view.trade.state not in ENDED
     return ("spy32 positions",) if is_held else ()
 
 

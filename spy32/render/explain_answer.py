@@ -1,16 +1,22 @@
 """The decision explained: the choice and its reasons, evidence, number check, shadow analysts, and cost."""
 
-from collections.abc import Iterable
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from spy32.domain.answer_role import AnswerRole
 from spy32.domain.proposals import Decision, Finding, Recommendation
-from spy32.render.candidates import CANDIDATE_FACTS, name_spreads, spread_words
+from spy32.render.candidates import (
+    CANDIDATE_FACTS,
+    choice_words,
+    find_candidate,
+    name_spreads,
+    spread_or_id,
+)
 from spy32.render.explain import analyst_name
 from spy32.render.formatting import (
     format_chance,
     format_count,
+    format_known,
     format_milliseconds,
     format_percent,
     format_ticks,
@@ -18,7 +24,7 @@ from spy32.render.formatting import (
     single_line,
 )
 from spy32.render.outlook import record_words
-from spy32.render.page import Cell, Grid, Item, Pairs, Part, grid_columns, noun_grid, pair, paragraph
+from spy32.render.page import Cell, Columns, Fact, Facts, Grid, Lines, Part, noun_grid, pairs
 
 if TYPE_CHECKING:
     from spy32.domain.model_calls import ModelResponse, UsageSummary
@@ -29,45 +35,61 @@ RULE_NAMES: dict[str, str] = {"rules": "fixed rule", "trend": "trend rule"}
 """Names for people of the analysts that are rules."""
 
 
-def finding_item(finding: Finding) -> Item:
+def finding_item(finding: Finding) -> Fact:
     """What a check found, with its figure and limit; refusals in red."""
     limit = f", limit {single_line(finding.limit)}" if finding.limit else ""
     figures = f" ({single_line(finding.figure)}{limit})" if finding.figure or finding.limit else ""
     label, tone = ("refused by", "bad") if finding.blocks else ("note", "warn")
-    return pair(label, f"{humanise(finding.rule)}: {finding.message}{figures}", tone)
+    return (label, f"{humanise(finding.rule)}: {finding.message}{figures}", tone)
 
 
 def answer_parts(view: "RunView") -> list[Part]:
     """The recommendation that counts, its evidence, what others would have taken, and what asking cost."""
     parts: list[Part] = []
-    recommendation = view.recommendation
-    if recommendation is not None:
-        parts.append(_recommendation_part(recommendation, view))
-        if recommendation.cited:
-            parts.append(cited_grid(recommendation, view.menu))
+    answer = view.recommendation
+    if answer is not None:
+        parts.append(pairs(_recommendation_items(answer, view), "analyst", "Recommendation"))
+        if answer.cited:
+            parts.append(_cited_grid(answer, view.menu))
     if view.shadows:
-        parts.append(shadows_grid(view))
+        parts.append(_shadows_grid(view))
     if view.hides_models and any(tally.role is AnswerRole.SHADOW for tally in view.attempts_summary):
-        parts.append(Pairs(items=(pair("other prompts", "their choices are shown once this proposal is decided"),)))
-    if view.attempts_summary:
-        parts.append(_requests_part(view.attempts_summary))
-    return parts
+        parts.append(pairs([("other prompts", "their choices are shown once this proposal is decided")]))
+    requests = (item for tally in view.attempts_summary for item in _request_items(tally))
+    return [*parts, pairs(requests, "request", "Requests to models (`show --raw` has their words)")]
 
 
-def _recommendation_part(recommendation: Recommendation, view: "RunView") -> Pairs:
-    entry = view.menu.find(recommendation.candidate_id) if view.menu is not None else None
-    is_refused = bool(recommendation.vetoes or recommendation.failure)
-    uncited = () if recommendation.cited else recommendation.evidence
-    items = (
-        pair("decision", describe_decision(recommendation, entry), "bad" if is_refused else "strong"),
-        paragraph("reason", name_spreads(recommendation.reason, view.menu)),
-        pair("failed at", humanise(recommendation.failure), "bad"),
-        *probability_items(recommendation, entry),
-        *answer_items(recommendation, view.menu),
-        pair("evidence", ", ".join(_evidence(path, view) for path in uncited)),
-        *_model_items(recommendation),
-    )
-    return Pairs(name="analyst", title="Recommendation", items=items)
+def _recommendation_items(answer: Recommendation, view: "RunView") -> Facts:
+    menu, is_refused = view.menu, bool(answer.vetoes or answer.failure)
+    words = f"{choice_words(answer, menu)} ({analyst_name(answer)})"
+    yield "decision", words, "bad" if is_refused else "strong"
+    yield "reason", Lines(name_spreads(answer.reason, menu))
+    yield "failed at", humanise(answer.failure), "bad"
+    yield from _probability_items(answer, find_candidate(menu, answer.candidate_id))
+    yield from (("vetoed", veto, "bad") for veto in answer.vetoes)
+    yield from (("look at", mark, "warn") for mark in answer.marks)
+    yield "market bias", humanise(answer.market_bias)
+    yield "analysis", Lines(name_spreads(answer.analysis, menu))
+    yield "bull case", Lines(name_spreads(answer.bull_case, menu))
+    yield "bear case", Lines(name_spreads(answer.bear_case, menu))
+    yield "would change it", Lines(name_spreads(answer.would_change_my_mind, menu))
+    yield "doubts the data", name_spreads(", ".join(answer.data_problems), menu), "warn"
+    if answer.numbers is not None:  # marked by a word as well as by colour
+        unmatched = answer.numbers.unmatched
+        summary = f"{format_count(answer.numbers.matched, 'number')} of the words found in what was sent"
+        yield "number check", f"{summary}, {len(unmatched)} not", "" if unmatched else "good"
+        yield "not in the data", ", ".join(f"✗ {number}" for number in unmatched), "bad"
+    if answer.votes:
+        votes = name_spreads(", ".join(f"{choice} {count}" for choice, count in answer.votes.items()), menu)
+        yield "votes", f"{votes} (of {format_count(sum(answer.votes.values()), 'sample')})"
+    if not answer.cited:
+        yield "evidence", ", ".join(_evidence(path, view) for path in answer.evidence)
+    if answer.model_asked is not None:
+        is_other = answer.model not in (None, answer.model_asked)
+        models = f"asked {answer.model_asked}, answered by {answer.model or 'nobody'}"
+        yield "model", f"{models}{': another name' * is_other}", "warn" if is_other else ""
+    yield "prompt", answer.prompt or ""
+    yield "cost", format_ticks(answer.cost_ticks) if answer.cost_ticks else ""
 
 
 def _evidence(path: str, view: "RunView") -> str:
@@ -89,127 +111,55 @@ def _evidence(path: str, view: "RunView") -> str:
     return f"{name} = {figure}" if isinstance(figure, str | int) else name
 
 
-def describe_decision(recommendation: Recommendation, entry: "Candidate | None") -> str:
-    """Chosen, chosen and refused, abstained, or failed: four different things in words."""
-    choice = {
-        Decision.TRADE: f"chose {_spread_or_id(recommendation, entry)}",
-        Decision.ABSTAIN: "abstained",
-        Decision.FAILED: "failed to answer",
-    }[recommendation.decision]
-    refused = ", which spy32 vetoes" if recommendation.vetoes else ""
-    return f"{choice}{refused} ({analyst_name(recommendation)})"
-
-
-def _spread_or_id(recommendation: Recommendation, entry: "Candidate | None") -> str:
-    """The spread in words; the id that was answered where the menu has no such spread."""
-    return single_line(recommendation.candidate_id or "") if entry is None else spread_words(entry)
-
-
-def probability_items(recommendation: Recommendation, entry: "Candidate | None") -> list[Item]:
+def _probability_items(answer: Recommendation, entry: "Candidate | None") -> Facts:
     """The stated probability beside the market's. The market's of the largest profit is what the answer was
     judged by, too. A rule states none of its own: it repeats the market's."""
-    if recommendation.probability is None or recommendation.analyst in RULE_NAMES:
-        return []
+    if answer.probability is None or answer.analyst in RULE_NAMES:
+        return
     is_debit = entry is not None and entry.spread.strategy.is_debit
     event = "of the largest profit at expiration" if is_debit else "that it expires worthless"
-    items = [pair("stated chance", f"{format_percent(recommendation.probability)} {event}")]
+    yield "stated chance", f"{format_percent(answer.probability)} {event}"
     if entry is not None:
         is_implied = entry.outlook is not None or entry.worthless_market is not None
-        source = "by the option prices" if is_implied else "by the short delta"
-        record = record_words(entry)
+        market = f"{format_percent(entry.p_max_profit)} by the {'option prices' if is_implied else 'short delta'}"
         profit = f"{format_chance(entry.p_profit)} for any profit"
-        market_text = f"{format_percent(entry.p_max_profit)} {source}; {profit}"
-        items.append(pair("market's chance", f"{market_text}{f'; {record}' if record else ''}"))
-    return items
-
-
-def answer_items(recommendation: Recommendation, menu: "Menu | None") -> list[Item]:
-    """The words of an answer and what the checks say of them; nothing that is empty."""
-    total = sum(recommendation.votes.values())
-    votes = ", ".join(f"{single_line(choice)} {count}" for choice, count in recommendation.votes.items())
-    texts = {
-        "market bias": humanise(recommendation.market_bias),
-        "analysis": recommendation.analysis,
-        "bull case": recommendation.bull_case,
-        "bear case": recommendation.bear_case,
-        "would change it": recommendation.would_change_my_mind,
-    }
-    doubts = ", ".join(single_line(path) for path in recommendation.data_problems)
-    return [
-        *(pair("vetoed", veto, "bad") for veto in recommendation.vetoes),
-        *(pair("look at", mark, "warn") for mark in recommendation.marks),
-        *(paragraph(label, name_spreads(text, menu)) for label, text in texts.items()),
-        pair("doubts the data", name_spreads(doubts, menu), "warn"),
-        *_number_check_items(recommendation),
-        pair("votes", f"{name_spreads(votes, menu)} (of {format_count(total, 'sample')})" if votes else ""),
-    ]
-
-
-def _number_check_items(recommendation: Recommendation) -> list[Item]:
-    """The number check: unmatched ones are listed, and marked by a word as well as by colour."""
-    if recommendation.numbers is None:
-        return []
-    unmatched = recommendation.numbers.unmatched
-    summary = f"{format_count(recommendation.numbers.matched, 'number')} of the words found in what was sent"
-    return [
-        pair("number check", f"{summary}, {len(unmatched)} not", "" if unmatched else "good"),
-        pair("not in the data", ", ".join(f"✗ {number}" for number in unmatched), "bad"),
-    ]
-
-
-def _model_items(recommendation: Recommendation) -> list[Item]:
-    asked, answered, tone, cost = recommendation.model_asked, recommendation.model, "", ""
-    models = ""
-    if asked is not None:
-        is_other = answered not in (None, asked)
-        models = f"asked {single_line(asked)}, answered by {single_line(answered or 'nobody')}"
-        models, tone = (f"{models}: another name", "warn") if is_other else (models, "")
-    if recommendation.cost_ticks:
-        cost = format_ticks(recommendation.cost_ticks)
-    return [
-        pair("model", models, tone),
-        pair("prompt", recommendation.prompt or ""),
-        pair("cost", cost),
-    ]
+        yield "market's chance", "; ".join(filter(None, (market, profit, record_words(entry))))
 
 
 # Evidence.
 
 
-def cited_grid(recommendation: Recommendation, menu: "Menu | None") -> Grid:
+def _cited_grid(answer: Recommendation, menu: "Menu | None") -> Grid:
     """Each field that the answer relied on, with the value as it was sent."""
-    columns: dict[str, Cell] = {
+    columns: Columns = {
         "field~": lambda item: name_spreads(single_line(item.path), menu),
         "value>1": "value",
         "unit~1": "unit",
         "note~1": "note",
     }
-    grid = noun_grid("cited", "Fields that the answer cites, as sent", recommendation.cited, columns)
-    return grid._replace(continues=True)
+    return noun_grid("cited", "Fields that the answer cites, as sent", answer.cited, columns)._replace(continues=True)
 
 
 # What others would have taken.
 
 
-def shadows_grid(view: "RunView") -> Grid:
+def _shadows_grid(view: "RunView") -> Grid:
     """The fixed rule and the other shadows on the same menu."""
-    columns = grid_columns("who~", "would take:1", "it is:1", "mid>1", "max loss>1", "reason~1")
-    rows = tuple(_shadow_row(recommendation, view.recommendation, view.menu) for recommendation in view.shadows)
+    menu, nothing = view.menu, {Decision.ABSTAIN: "nothing", Decision.FAILED: "no answer"}
+
+    def fact(label: str) -> Cell:
+        return lambda answer: format_known(CANDIDATE_FACTS[label], find_candidate(menu, answer.candidate_id))
+
+    columns: Columns = {
+        "who~": analyst_label,
+        "would take:1": lambda answer: nothing.get(answer.decision, spread_or_id(answer, menu)),
+        "it is:1": lambda answer: _compare_choice(answer, view.recommendation),
+        "mid>1": fact("mid"),
+        "max loss>1": fact("max loss"),
+        "reason~1": lambda answer: name_spreads(single_line(answer.reason), menu),
+    }
     title = "What others would have taken of this menu"
-    return Grid(name="beside", title=title, columns=columns, rows=rows, continues=True)
-
-
-def _shadow_row(recommendation: Recommendation, chosen: Recommendation | None, menu: "Menu | None") -> tuple[str, ...]:
-    entry = menu.find(recommendation.candidate_id) if menu is not None else None
-    nothing = {Decision.ABSTAIN: "nothing", Decision.FAILED: "no answer"}
-    figures = ("", "") if entry is None else tuple(CANDIDATE_FACTS[label](entry) for label in ("mid", "max loss"))
-    return (
-        analyst_label(recommendation),
-        nothing.get(recommendation.decision, _spread_or_id(recommendation, entry)),
-        _compare_choice(recommendation, chosen),
-        *figures,
-        name_spreads(single_line(recommendation.reason), menu),
-    )
+    return noun_grid("beside", title, view.shadows, columns)._replace(continues=True)
 
 
 def _compare_choice(recommendation: Recommendation, chosen: Recommendation | None) -> str:
@@ -229,30 +179,15 @@ def analyst_label(recommendation: Recommendation) -> str:
 # What asking cost.
 
 
-def _requests_part(tallies: "Iterable[UsageSummary]") -> Pairs:
-    items: list[Item] = []
-    for tally in tallies:
-        asked, answered = _join_names(tally.asked), _join_names(tally.answered) or "nobody"
-        attempts = f"{_describe_attempts(tally)}, {format_milliseconds(tally.ms)}"
-        runs = ", ".join(f"R{number}" for number in tally.asked_before)
-        estimated = " (partly our estimate)" if tally.is_estimate else ""
-        items += [
-            pair(humanise(tally.role), f"{tally.prompt}: {attempts}"),
-            pair("models", f"asked {asked}, answered by {answered}"),
-            pair("tokens", format_tokens(tally)),
-            pair("asked before", f"the same question, to the letter, in {runs}: a re-run" if runs else "", "warn"),
-            pair("cost", f"{format_ticks(tally.cost_ticks)}{estimated}"),
-        ]
-    return Pairs(name="request", title="Requests to models (`show --raw` has their words)", items=tuple(items))
-
-
-def _join_names(models: Iterable[str]) -> str:
-    return ", ".join(single_line(model) for model in models)
-
-
-def _describe_attempts(tally: "UsageSummary") -> str:
+def _request_items(tally: "UsageSummary") -> Facts:
     unanswered = f", {tally.unanswered} without an answer" if tally.unanswered else ""
-    return f"{format_count(tally.attempts, 'attempt')}{unanswered}"
+    attempts = f"{format_count(tally.attempts, 'attempt')}{unanswered}, {format_milliseconds(tally.ms)}"
+    runs = ", ".join(f"R{number}" for number in tally.asked_before)
+    yield humanise(tally.role), f"{tally.prompt}: {attempts}"
+    yield "models", f"asked {', '.join(tally.asked)}, answered by {', '.join(tally.answered) or 'nobody'}"
+    yield "tokens", format_tokens(tally)
+    yield "asked before", f"the same question, to the letter, in {runs}: a re-run" if runs else "", "warn"
+    yield "cost", f"{format_ticks(tally.cost_ticks)}{' (partly our estimate)' if tally.is_estimate else ''}"
 
 
 def format_tokens(tally: "UsageSummary | ModelResponse") -> str:

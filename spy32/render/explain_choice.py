@@ -4,7 +4,7 @@ They cover what the former system asked its model to state: strategy, setup, ris
 volatility, momentum, volume, and the conditions of an entry.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from spy32.render.candidates import CANDIDATE_FACTS, OUTLOOK_FACTS, find_candidate
@@ -14,11 +14,10 @@ from spy32.render.formatting import (
     format_dollars,
     format_price,
     humanise,
-    single_line,
 )
 from spy32.render.market_pages import FIGURE_GROUPS, figure_label, format_value
 from spy32.render.outlook import number_items
-from spy32.render.page import Item, Pairs, Part, pair, pairs
+from spy32.render.page import Facts, Pairs, Part, pairs
 
 if TYPE_CHECKING:
     from spy32.domain.briefing import Briefing
@@ -35,79 +34,87 @@ OF_A_PROPOSAL = ("vega", "costs", "costs both ways")
 def choice_parts(view: "RunView") -> list[Part]:
     """Setup and conditions of the choice, and the figures that were put before the analyst."""
     parts: list[Part] = []
-    entry = find_candidate(view.menu, chosen_candidate_id(view))
+    entry, result = find_candidate(view.menu, chosen_candidate_id(view)), view.proposal
     if entry is not None:
         # The proposal's own lines say the rest where there is one.
-        is_proposed = view.proposal is not None and view.proposal.candidate_id == entry.id
-        parts.append(setup_part(entry, short=is_proposed))
-        parts.append(entry_conditions_part(entry, view.decided_by))
+        is_proposed = result is not None and result.candidate_id == entry.id
+        parts += [setup_part(entry, short=is_proposed), entry_conditions_part(entry, view.decided_by or {})]
     if view.briefing is not None:
-        parts.append(figures_part(view.briefing))
+        parts.append(pairs(_figure_items(view.briefing), "figure", "Figures put before the analyst"))
     return parts
 
 
 def setup_part(entry: "Candidate", *, short: bool = False) -> Pairs:
     """Every fact of the chosen spread, one contract; `short` leaves out what the screen of a proposal says."""
-    by_numbers = ("win, options", "return on risk") if entry.outlook is not None else ()  # which follow
-    told = {*OUTLOOK_FACTS, *by_numbers}
-    labels = OF_A_PROPOSAL if short else [label for label in CANDIDATE_FACTS if label not in told]
-    facts = {label: CANDIDATE_FACTS[label](entry) for label in labels}
+    labels: Iterable[str] = OF_A_PROPOSAL
+    if not short:
+        by_numbers = ("win, options", "return on risk") if entry.outlook is not None else ()  # which follow
+        labels = [label for label in CANDIDATE_FACTS if label not in (*OUTLOOK_FACTS, *by_numbers)]
     price, last, _ = LAST_PRICES[entry.spread.strategy.is_debit]
     names = {"price": price, "last price": last}
-    items = (*(pair(names.get(label, label), text) for label, text in facts.items() if text), *number_items(entry))
-    return pairs(items, "setup", "Setup of the choice, one contract")
+    facts = ((names.get(label, label), CANDIDATE_FACTS[label](entry)) for label in labels)
+    return pairs((*facts, *number_items(entry)), "setup", "Setup of the choice, one contract")
 
 
 # Conditions of an entry.
 
 
-def entry_conditions_part(entry: "Candidate", by: Mapping[str, Mapping[str, object]] | None) -> Pairs:
+def entry_conditions_part(entry: "Candidate", by: Mapping[str, Mapping[str, object]]) -> Pairs:
     """At what price and in what market it may be opened; the settings are those that the run decided by."""
     price, _, beyond = LAST_PRICES[entry.spread.strategy.is_debit]
     first, last = (format_price(abs(amount)) for amount in (entry.start, entry.floor))
-    first_item = pair("price", f"{price} {first} first, never {beyond} {last}")
-    return pairs([first_item, *_condition_items(by or {})], "entry", "Conditions of an entry")
+    first_item = ("price", f"{price} {first} first, never {beyond} {last}")
+    return pairs([first_item, *_condition_items(by)], "entry", "Conditions of an entry")
 
 
-def _condition_items(by: Mapping[str, Mapping[str, object]]) -> Iterator[Item]:
-    drift, conditions = by.get("drift", {}), by.get("conditions", {})
-    moved, fell, delta = (_read_number(drift, name) for name in ("underlying", "credit", "short_delta"))
-    if moved is not None and fell is not None and delta is not None:
-        limits_text = (
-            f"underlying within {moved:.2%}, credit not down more than {fell:.0%}, short delta at most {delta:.2f}"
-        )
-        yield pair("drift", limits_text)
-    warn, halve, none = (_read_number(conditions, name) for name in ("vix_warn", "vix_halve", "vix_none"))
-    if warn is not None and halve is not None and none is not None:
-        yield pair("volatility", f"VIX from {warn:g} noted, from {halve:g} at half size, from {none:g} no entry")
-    least = _read_number(by.get("choice", {}), "open_interest")
-    if least is not None:
-        yield pair("liquidity", f"open interest of the short leg at least {least:.0f}; two-sided quotes of both legs")
+CONDITIONS = (
+    (
+        "drift", "drift", ("underlying", "credit", "short_delta"),
+        "underlying within {:.2%}, credit not down more than {:.0%}, short delta at most {:.2f}",
+    ),
+    (
+        "volatility", "conditions", ("vix_warn", "vix_halve", "vix_none"),
+        "VIX from {:g} noted, from {:g} at half size, from {:g} no entry",
+    ),
+    (
+        "liquidity", "choice", ("open_interest",),
+        "open interest of the short leg at least {:.0f}; two-sided quotes of both legs",
+    ),
+)  # fmt: skip
+"""Label, section and names of the settings, and the words for their values."""
+
+
+def _condition_items(by: Mapping[str, Mapping[str, object]]) -> Facts:
+    for label, section, names, words in CONDITIONS:
+        values = [by.get(section, {}).get(name) for name in names]
+        if all(isinstance(each, int | float) for each in values):
+            yield label, words.format(*values)
     if by:
-        yield pair("momentum", "no condition")
+        yield "momentum", "no condition"
     latest = by.get("execution", {}).get("no_entry_after")
     if isinstance(latest, str):
-        yield pair("no entry after", f"{latest} New York (not on recorded markets)")
-
-
-def _read_number(section: Mapping[str, object], name: str) -> float | None:
-    found = section.get(name)
-    return float(found) if isinstance(found, int | float) else None
+        yield "no entry after", f"{latest} New York (not on recorded markets)"
 
 
 # The market.
 
 
-def figures_part(briefing: "Briefing") -> Pairs:
+def _figure_items(briefing: "Briefing") -> Facts:
     """The market as it was put before the analyst, a line a subject; what is missing says why."""
-    groups = [(title, [f"market.{name}" for name in names]) for title, names in FIGURE_GROUPS]
-    groups.append(("related", [path for path in briefing.figures if path.startswith("related.")]))
-    items = [pair(title.lower(), _figure_line(briefing.figures, paths)) for title, paths in groups]
-    items += _event_items(briefing)
-    held = f"{format_count(len(briefing.held), 'spread')}, open risk {format_dollars(briefing.open_risk)}"
-    items.append(pair("held", held if briefing.held else ""))
-    items += [pair("flag", flag, "warn") for flag in briefing.flags]
-    return pairs(items, "figure", "Figures put before the analyst")
+    for title, names in FIGURE_GROUPS:
+        yield title.lower(), _figure_line(briefing.figures, [f"market.{name}" for name in names])
+    related = [path for path in briefing.figures if path.startswith("related.")]
+    yield "related", _figure_line(briefing.figures, related)
+    events = ", ".join(f"{event.kind.upper()} {event.day}" for event in briefing.events)
+    yield "events", f"{events} up to the expiration" if events else ""
+    dividends = briefing.dividends or ()
+    yield "dividends", ", ".join(f"{item.ex_date} {format_price(item.amount)}" for item in dividends)
+    unknown = (f"{humanise(kind)} {why}" for kind, why in briefing.unknown_events.items())
+    yield "not known", ", ".join(unknown), "warn"
+    if briefing.held:
+        spreads, risk = format_count(len(briefing.held), "spread"), format_dollars(briefing.open_risk)
+        yield "held", f"{spreads}, open risk {risk}"
+    yield from (("flag", flag, "warn") for flag in briefing.flags)
 
 
 def _figure_line(known: "Mapping[str, Metric]", paths: Sequence[str]) -> str:
@@ -115,14 +122,3 @@ def _figure_line(known: "Mapping[str, Metric]", paths: Sequence[str]) -> str:
     values = (f"{label} {format_value(metric)}" for label, metric in present.items() if metric.value is not None)
     missing = (f"{label} missing: {metric.missing}" for label, metric in present.items() if metric.value is None)
     return "; ".join(filter(None, (", ".join(values), *missing)))
-
-
-def _event_items(briefing: "Briefing") -> list[Item]:
-    events = ", ".join(f"{event.kind.upper()} {event.day}" for event in briefing.events)
-    dividends = ", ".join(f"{item.ex_date} {format_price(item.amount)}" for item in briefing.dividends or ())
-    unknown = ", ".join(f"{humanise(kind)} {single_line(why)}" for kind, why in briefing.unknown_events.items())
-    return [
-        pair("events", f"{events} up to the expiration" if events else ""),
-        pair("dividends", dividends),
-        pair("not known", unknown, "warn"),
-    ]

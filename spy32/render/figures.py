@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time
 from decimal import ROUND_CEILING, Decimal
-from functools import partial
-from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from spy32.domain.events import EventKind, ScheduledEvent
@@ -20,7 +18,6 @@ from spy32.render.formatting import (
     format_count,
     format_credit,
     format_dollars,
-    format_float_price,
     format_gain,
     format_known,
     format_percent,
@@ -32,12 +29,12 @@ from spy32.render.formatting import (
     signed_delta,
 )
 from spy32.render.outlook import has_plan, market_odds_words, odds_items
-from spy32.render.page import Item, Pairs, at_path, pair, pairs
+from spy32.render.page import Fact, Pairs, at_path, pairs
 from spy32.sessions import NEW_YORK
 
 if TYPE_CHECKING:
     from spy32.domain.briefing import Briefing
-    from spy32.domain.orders import Trade
+    from spy32.domain.orders import Order, Trade
     from spy32.domain.run_view import MarketSummary, RunView
 
 COVERS_EXITS = "this approval covers its closes too; `manage` sends them when due"
@@ -91,19 +88,17 @@ def trade_sentence(result: ProposalTerms) -> str:
     else:
         verb = "BUY TO CLOSE" if result.limit_price < 0 else "SELL TO CLOSE"
     spread = spread_description(result.underlying, result.legs)
-    return (
-        f"{verb} {result.quantity} {spread} @ {format_credit(result.limit_price)} ({bound_word(result)} "
-        f"{format_price(abs(result.floor_price))})"
-    )
+    return f"{verb} {result.quantity} {spread} @ {format_credit(result.limit_price)} ({bound_words(result)})"
 
 
-def bound_word(result: ProposalTerms) -> str:
-    """What the last price of the walk is: the lowest credit to take, or the highest debit to pay."""
-    return "floor" if result.limit_price > 0 else "ceiling"
+def bound_words(result: ProposalTerms) -> str:
+    """`floor 0.55`, the lowest credit to take, or `ceiling 0.52`, the highest debit to pay: the walk's last price."""
+    return f"{'floor' if result.limit_price > 0 else 'ceiling'} {format_price(abs(result.floor_price))}"
 
 
-def days_left(result: ProposalTerms, today: date) -> str:
-    return f"{(result.expiration - today).days} DTE"
+def dated_sentence(result: ProposalTerms, today: date) -> str:
+    """The sentence with the days that are left."""
+    return f"{trade_sentence(result)} · {(result.expiration - today).days} DTE"
 
 
 # What the trade is.
@@ -118,23 +113,28 @@ def opening_facts(
     credit = f"{format_credit(result.limit_price)} = {format_dollars(abs(result.limit_price) * _shares(result))}"
     of_width = format_percent(float(abs(result.limit_price) / max_width(result.legs)))
     return_on_risk = format_percent(float(result.max_profit / result.max_loss)) if result.max_loss > 0 else UNKNOWN
-    odds = [pair("With exits", UNKNOWN, "strong")] if entry is None else odds_items(entry, result.quantity)
+    odds: list[Fact] = [("With exits", UNKNOWN, "strong")]
+    greeks = UNKNOWN
+    if entry is not None:
+        odds = odds_items(entry, result.quantity)
+        theta, delta = format_gain(entry.greeks.theta * _shares(result)), entry.greeks.delta * _shares(result)
+        greeks = f"short {signed_delta(entry)} · {delta:+.1f} shares · theta {theta}"
     if below and entry is not None and has_plan(entry):
-        odds.append(pair("By options", market_odds_words(entry)))
+        odds.append(("By options", market_odds_words(entry)))
     items = (
-        pair("Credit" if result.limit_price > 0 else "Debit", f"{credit} · {of_width} of width", "strong"),
-        pair(
+        ("Credit" if result.limit_price > 0 else "Debit", f"{credit} · {of_width} of width", "strong"),
+        (
             "Max profit",
             f"{format_dollars(result.max_profit)} at {price} · {return_on_risk} return on risk",
             "good",
         ),
-        pair("Max loss", f"{max_loss_words(result)} · {account_share(result.max_loss, around)} of account", "bad"),
-        pair("Plus", settlement_fee_words(result.legs) if below else ""),
-        pair("Breakeven", breakeven_words(result, around)),
-        pair("Greeks", format_known(partial(_greeks, result), entry, UNKNOWN)),
+        ("Max loss", f"{max_loss_words(result)} · {account_share(result.max_loss, around)} of account", "bad"),
+        ("Plus", settlement_fee_words(result.legs) if below else ""),
+        ("Breakeven", breakeven_words(result, around)),
+        ("Greeks", greeks),
         *odds,
     )
-    return Pairs(items, payoff=(result, around.market), below=below)
+    return pairs(items)._replace(payoff=(result, around.market), below=below)
 
 
 def _shares(result: ProposalTerms) -> int:
@@ -152,7 +152,7 @@ def settlement_fee_words(legs: Sequence[Leg]) -> str:
 
 def max_loss_words(result: ProposalTerms) -> str:
     """`$894.52 at floor 0.55`: the profit is that of the first limit, the loss that of the last."""
-    return f"{format_dollars(result.max_loss)} at {bound_word(result)} {format_price(abs(result.floor_price))}"
+    return f"{format_dollars(result.max_loss)} at {bound_words(result)}"
 
 
 def account_share(amount: Decimal, around: Surroundings) -> str:
@@ -176,23 +176,18 @@ def breakeven_words(result: ProposalTerms, around: Surroundings) -> str:
     return f"{'/'.join(map(format_price, points))} · {distance} exp. moves"
 
 
-def _greeks(result: ProposalTerms, entry: Candidate) -> str:
-    theta = format_gain(entry.greeks.theta * _shares(result))
-    return f"short {signed_delta(entry)} · {entry.greeks.delta * _shares(result):+.1f} shares · theta {theta}"
-
-
 def closing_facts(result: ProposalTerms, trade: "Trade | None") -> Pairs:
     """What a closing pays, why, what it would leave of the trade, and the buying power that it releases."""
     name, beyond = ("Debit", "above") if result.limit_price < 0 else ("Credit", "below")
-    price, last = format_credit(result.limit_price), format_price(abs(result.floor_price))
-    items = [pair(name, f"{price}, never {beyond} {last}", "strong")]
+    last = format_price(abs(result.floor_price))
+    items: list[Fact] = [(name, f"{format_credit(result.limit_price)}, never {beyond} {last}", "strong")]
     if trade is not None:
         released = format_dollars(trade.max_loss * result.quantity / trade.quantity)
         items += [
-            pair("Closes", f"T{trade.id}, opened for {format_credit(trade.credit)}"),
-            pair("Reason", format_known(attrgetter("words"), result.reason)),
-            pair("Result", closing_result_words(result)),
-            pair("BP effect", f"{released} released"),
+            ("Closes", f"T{trade.id}, opened for {format_credit(trade.credit)}"),
+            ("Reason", at_path(result.reason, "words") or ""),
+            ("Result", closing_result_words(result)),
+            ("BP effect", f"{released} released"),
         ]
     return pairs(items)
 
@@ -200,21 +195,20 @@ def closing_facts(result: ProposalTerms, trade: "Trade | None") -> Pairs:
 def closing_result_words(result: ProposalTerms) -> str:
     """`+$42.96 at 0.46, +$30.96 at the ceiling 0.52, after fees`: of the spreads that are closed."""
     worst = result.max_profit + (result.floor_price - result.limit_price) * _shares(result)
-    first, last = format_price(abs(result.limit_price)), format_price(abs(result.floor_price))
-    best, bound = format_gain(result.max_profit), bound_word(result)
-    return f"{best} at {first}, {format_gain(worst)} at the {bound} {last}, after fees"
+    best = f"{format_gain(result.max_profit)} at {format_price(abs(result.limit_price))}"
+    return f"{best}, {format_gain(worst)} at the {bound_words(result)}, after fees"
 
 
 # What surrounds it.
 
 
-def surrounding_items(result: ProposalTerms, around: Surroundings, entry: Candidate | None = None) -> list[Item]:
-    """The market, what may happen before the exit, and the book, a line each."""
-    items = [pair("Market", market_words(around))]
-    if result.kind is ProposalKind.OPEN:
-        items.append(pair("Events", _events(result, around.briefing, around.now)))
-        items.append(pair("Book", f"{book_words(around)} · BP effect {format_dollars(result.max_loss)}"))
-    return [*items, *plan_items(result, entry)]
+def surrounding_items(result: ProposalTerms, around: Surroundings) -> list[Fact]:
+    """The market, what may happen before the exit of an opening, and the book, a line each."""
+    return [
+        ("Market", market_words(around)),
+        ("Events", _events(result, around.briefing, around.now)),
+        ("Book", f"{book_words(around)} · BP effect {format_dollars(result.max_loss)}"),
+    ]
 
 
 def is_covering_exits(result: ProposalTerms) -> bool:
@@ -222,10 +216,10 @@ def is_covering_exits(result: ProposalTerms) -> bool:
     return result.kind is ProposalKind.OPEN and result.exit.authority is ExitAuthority.PLAN
 
 
-def plan_items(result: ProposalTerms, entry: Candidate | None = None) -> list[Item]:
+def plan_items(result: ProposalTerms, entry: Candidate | None = None) -> list[Fact]:
     """The exit plan, and that the approval of an opening covers its closes when it does."""
-    covers = [pair("Covers", COVERS_EXITS, "warn")] if is_covering_exits(result) else []
-    return [pair("Exit", exit_words(result.exit, result, at_path(entry, "costs_round_trip"))), *covers]
+    covers = [("Covers", COVERS_EXITS, "warn")] if is_covering_exits(result) else []
+    return [("Exit", exit_words(result.exit, result, at_path(entry, "costs_round_trip"))), *covers]
 
 
 def market_words(around: Surroundings) -> str:
@@ -236,7 +230,7 @@ def market_words(around: Surroundings) -> str:
     move = format_known("±{:.2f}".format, line.expected_move, UNKNOWN)
     figures = around.briefing.figures if around.briefing is not None else {}
     rank = format_known(format_percent, at_path(figures.get("market.iv_rank"), "value"), UNKNOWN)
-    spot = format_float_price(around.spot if around.spot is not None else line.spot)
+    spot = format_price(around.spot if around.spot is not None else line.spot)
     return f"{line.underlying} {spot} · VIX {vix} · IV rank {rank} · expected move {move}"
 
 
@@ -247,15 +241,13 @@ def _events(result: ProposalTerms, briefing: "Briefing | None", now: datetime | 
         return UNKNOWN
     end = result.exit.time_exit or result.exit.last_exit
     ahead = [event for event in briefing.events if event.day <= end and not _is_out(event, now)]
-    text = [f"{event_name(event.kind)} {calendar_day(event.day)}" for event in ahead]
-    text += [f"{event_name(kind)} {UNKNOWN}" for kind in briefing.unknown_events]
-    if briefing.dividends is None:
-        text.append(f"ex-date {UNKNOWN}")
-    else:
-        text += [f"ex-date {calendar_day(item.ex_date)}" for item in briefing.dividends if item.ex_date <= end]
-    later = [item.ex_date for item in briefing.dividends or () if item.ex_date > end]
-    after = f" · ex-date {calendar_day(later[0])} later" if later else ""
-    return f"{', '.join(text) or 'none'} by the exit on {calendar_day(end)}{after}"
+    words = [f"{_event_name(event.kind)} {calendar_day(event.day)}" for event in ahead]
+    words += [f"{_event_name(kind)} {UNKNOWN}" for kind in briefing.unknown_events]
+    words += [f"ex-date {UNKNOWN}"] if briefing.dividends is None else []
+    ex_dates = [item.ex_date for item in briefing.dividends or ()]
+    words += [f"ex-date {calendar_day(day)}" for day in ex_dates if day <= end]
+    later = [f" · ex-date {calendar_day(day)} later" for day in ex_dates if day > end]
+    return f"{', '.join(words) or 'none'} by the exit on {calendar_day(end)}{''.join(later[:1])}"
 
 
 def _is_out(event: ScheduledEvent, now: datetime | None) -> bool:
@@ -264,7 +256,7 @@ def _is_out(event: ScheduledEvent, now: datetime | None) -> bool:
     return now is not None and now >= datetime.combine(event.day, at, NEW_YORK)
 
 
-def event_name(kind: str) -> str:
+def _event_name(kind: str) -> str:
     """`CPI` and `FOMC`, but `jobs`."""
     return kind.upper() if kind in (EventKind.CPI, EventKind.FOMC) else humanise(kind)
 
@@ -278,7 +270,7 @@ def book_words(around: Surroundings) -> str:
     return f"{'before this trade: ' * around.is_past}{trades}, {risk} at risk · room {room}"
 
 
-def exit_words(plan: ExitPlan, opening: "ProposalTerms | Trade | None" = None, costs: Decimal | None = None) -> str:
+def exit_words(plan: ExitPlan, opening: "ProposalTerms | Trade", costs: Decimal | None = None) -> str:
     """`target 0.28 (+$51) · stop 1.68 (-$229) · close 9 Sep · you approve`: when `manage` proposes the close.
 
     `opening` gives the legs, `costs` (both ways, dollars a contract) the results of a proposal in whole dollars. `GTC`
@@ -295,13 +287,13 @@ def exit_words(plan: ExitPlan, opening: "ProposalTerms | Trade | None" = None, c
     stop = f"stop {words(plan.stop)}"
     if plan.profit_target <= 0:
         stop = "no stop"
-    elif opening is not None and plan.stop >= max_width(opening.legs):
+    elif plan.stop >= max_width(opening.legs):
         stop = "no effective stop"
-    day, last = plan.time_exit, calendar_day(plan.last_exit)
+    last = f"last exit {calendar_day(plan.last_exit)}"
     parts = (
         f"{'GTC target' if plan.rests_target else 'target'} {words(plan.profit_target)}",
         stop,
-        f"close {calendar_day(day)}" if day is not None else f"last exit {last}",
+        format_known(lambda day: f"close {calendar_day(day)}", plan.time_exit, last),
         *(() if plan.authority is ExitAuthority.PLAN else ("you approve",)),
     )
     return " · ".join(parts)
@@ -322,23 +314,29 @@ def legs_words(legs: Sequence[Leg], quantity: int) -> str:
     return " · ".join([*text, f"{legs[0].expiration}"])
 
 
+def order_state_words(order: "Order") -> str:
+    """`filled at 0.55 cr, 2 of 2 filled`, and the broker's reason."""
+    why = f": {order.reason}" if order.reason else ""
+    return f"{order.state} at {format_credit(order.limit)}, {order.filled} of {order.quantity} filled{why}"
+
+
 # The order and the exit plan in full.
 
 
-def order_pairs(result: ProposalTerms, *, more: Iterable[Item] = ()) -> Pairs:
+def order_pairs(result: ProposalTerms, *, more: Iterable[Fact] = ()) -> Pairs:
     """The price plan, and what the proposal is bound to."""
     plan = result.plan
     prices = f"{format_price(abs(plan.start))} to {format_price(abs(plan.limit))}, {format_price(plan.tick)}"
     walk = f"every {plan.step_seconds} s, never beyond; cancelled after {plan.deadline_seconds} s"
     items = [
-        *(pair("leg", f"{leg.action.value} {leg.quantity * result.quantity} x {leg.symbol}") for leg in result.legs),
+        *(("leg", f"{leg.action.value} {leg.quantity * result.quantity} x {leg.symbol}") for leg in result.legs),
         *more,
-        pair("price plan", f"{prices} {walk}"),
-        pair("if assigned", describe_assignment(result) if result.kind is ProposalKind.OPEN else ""),
-        pair("account", f"{mask_account(result.account)}, {result.mode}"),
-        pair("chosen by", f"{result.chosen_by} from quotes of {format_both_zones(result.quoted_at)}"),
-        pair("lapses", format_both_zones(result.lapses_at)),
-        pair("confirm with", f"{result.hash[:8]} (the hash's first 8 digits)"),
+        ("price plan", f"{prices} {walk}"),
+        ("if assigned", describe_assignment(result) if result.kind is ProposalKind.OPEN else ""),
+        ("account", f"{mask_account(result.account)}, {result.mode}"),
+        ("chosen by", f"{result.chosen_by} from quotes of {format_both_zones(result.quoted_at)}"),
+        ("lapses", format_both_zones(result.lapses_at)),
+        ("confirm with", f"{result.hash[:8]} (the hash's first 8 digits)"),
     ]
     return pairs(items, "order", f"Order of P{result.id}" if isinstance(result, Proposal) else "Order")
 
@@ -354,12 +352,12 @@ def exit_pairs(result: ProposalTerms) -> Pairs:
         if plan.stop >= max_width(result.legs):
             stop = "no effective stop: the set multiple of the credit exceeds the width"
     items = (
-        pair("profit target", f"{target}{rests}"),
-        pair("time exit", format_known(_day, plan.time_exit, "none")),
-        pair("last exit", f"{_day(plan.last_exit)}, whatever the price"),
-        pair("stop", stop),
-        pair("watched", watch_words(plan)),
-        pair("in words", plan.note),
+        ("profit target", f"{target}{rests}"),
+        ("time exit", format_known(_day, plan.time_exit, "none")),
+        ("last exit", f"{_day(plan.last_exit)}, whatever the price"),
+        ("stop", stop),
+        ("watched", watch_words(plan)),
+        ("in words", plan.note),
     )
     return pairs(items, "exit", "Exit plan")
 

@@ -38,6 +38,15 @@ def ascii_only(text: str) -> str:
     return text.encode("ascii", "replace").decode("ascii")
 
 
+def shorten(text: str, most: int, *, rest: str, after: str = "") -> str:
+    """Foreign text in so many characters, with what comes `after` it; a cut is marked, with what has the `rest`."""
+    line = single_line(text)
+    if len(line) + len(after) <= most:
+        return f"{line}{after}"
+    more = f" ... ({rest}){after}"
+    return f"{line[: most - len(more)].rpartition(' ')[0]}{more}"
+
+
 def humanise(word: str) -> str:
     """`put_credit_spread` as `put credit spread`."""
     return single_line(word.replace("_", " "))
@@ -51,15 +60,14 @@ def format_known(form: Callable[[T], str], found: T | None, missing: str = "") -
 # Numbers.
 
 
-def format_price(amount: Decimal) -> str:
+def _exact(amount: Decimal | float) -> Decimal:
+    return amount if isinstance(amount, Decimal) else Decimal(str(amount))
+
+
+def format_price(amount: Decimal | float) -> str:
     """Dollars per share: two decimals at least, four at most (an average of fills may have more)."""
-    exact = amount.quantize(TEN_THOUSANDTH).normalize() + 0
+    exact = _exact(amount).quantize(TEN_THOUSANDTH).normalize() + 0
     return format(exact.quantize(CENT) if exact == exact.quantize(CENT) else exact, "f")
-
-
-def format_float_price(amount: float) -> str:
-    """A quoted float per share, as `format_price` writes it."""
-    return format_price(Decimal(str(amount)))
 
 
 def format_cents(amount: Decimal) -> str:
@@ -80,7 +88,7 @@ def format_dollars(amount: Decimal) -> str:
 
 def format_gain(amount: Decimal | float) -> str:
     """Dollars with their sign: `+$9.30`, `-$4.10`."""
-    text = format_dollars(amount if isinstance(amount, Decimal) else Decimal(str(amount)))
+    text = format_dollars(_exact(amount))
     return text if text.startswith("-") else f"+{text}"
 
 
@@ -121,7 +129,7 @@ def describe_assignment(proposal: ProposalTerms) -> str:
 def ticks_as_dollars(ticks: int) -> str:
     """`$0.02`, to the nearest cent."""
     amount = Decimal(ticks).scaleb(-10)
-    return format_dollars(amount.quantize(CENT, ROUND_HALF_UP)) if not 0 < amount < CENT else "less than $0.01"
+    return "less than $0.01" if 0 < amount < CENT else format_dollars(amount.quantize(CENT, ROUND_HALF_UP))
 
 
 def format_ticks(ticks: int) -> str:
@@ -186,14 +194,12 @@ def new_york_words(instant: datetime) -> str:
 def format_age(span: timedelta) -> str:
     """How long ago or how long still, in the two largest units that matter; never negative."""
     seconds = max(0, round(span.total_seconds()))
-    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
+    minutes, hours = seconds // 60, seconds // 3600
     if minutes < 1:
         return f"{seconds} s"
     if hours < 1:
         return f"{minutes} min"
-    if days < 2:
-        return f"{hours} h {minutes % 60:02d} min"
-    return f"{days} days"
+    return f"{hours} h {minutes % 60:02d} min" if hours < 48 else f"{hours // 24} days"
 
 
 def format_milliseconds(ms: int) -> str:

@@ -1,15 +1,15 @@
 """`show --full`: everything on record about one run, after its one screen."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from spy32.domain.market import QualityReport
 from spy32.domain.orders import Order
-from spy32.domain.proposals import Approval, Proposal, RiskDecision, Sizing
+from spy32.domain.proposals import Approval, Proposal, RiskDecision
 from spy32.domain.report import Attribution, AttributionParts
 from spy32.domain.run_view import MarketSummary, RunView
 from spy32.domain.runs import Run
-from spy32.render.explain import explain_outcome, format_outcome, outcome_tone
+from spy32.render.explain import OUTCOME_TONES, explain_outcome, format_outcome
 from spy32.render.explain_answer import answer_parts, finding_item
 from spy32.render.explain_choice import choice_parts
 from spy32.render.figures import exit_pairs, order_pairs
@@ -18,14 +18,14 @@ from spy32.render.formatting import (
     format_both_zones,
     format_count,
     format_dollars,
-    format_float_price,
+    format_known,
     format_milliseconds,
     format_percent,
     format_price,
     humanise,
     single_line,
 )
-from spy32.render.page import Cell, Grid, Item, Page, Pairs, Part, noun_grid, pair, paragraph
+from spy32.render.page import Cell, Columns, Fact, Facts, Grid, Lines, Page, Part, at_path, noun_grid, pairs
 from spy32.render.pages import loud_gates, run_page, trade_page
 
 
@@ -37,58 +37,41 @@ def full_page(
     attribution: tuple[Attribution, ...] = (),
 ) -> Page:
     """Everything worth reading about one run, after its one screen; `attribution` is of its trade."""
-    short = run_page(view, now=now, also=also)
-    parts: list[Part] = [*short.parts, _run(view.run)]
-    result = view.proposal
+    short, result, trade = run_page(view, now=now, also=also), view.proposal, view.trade
+    parts: list[Part] = [*short.parts, pairs(_run_items(view.run))]
     if result is not None:
         parts += [order_pairs(result), exit_pairs(result)]
-    if view.trade is not None:
-        parts += trade_page(view, view.trade, now=now).parts
+    if trade is not None:
+        parts += trade_page(view, trade, now=now).parts
     if attribution:
         parts.append(_attribution(attribution))
-    if view.orders:
-        parts.append(_orders(view.orders))
-    if view.approval is not None:
-        parts.append(_approval(view.approval))
-    return short._replace(parts=(*parts, *_evidence_parts(view)))
-
-
-def _evidence_parts(view: RunView) -> list[Part]:
-    """The parts that show what the decision was based on."""
-    parts: list[Part] = []
-    parts += answer_parts(view)
-    if view.ruling is not None:
-        parts.append(_ruling(view.ruling))
-    parts += choice_parts(view)
-    if view.market is not None:
-        parts.append(_market(view.market, view.quality))
-    if view.menu is not None and view.menu.notes:
-        parts.append(Pairs(name="menu", title="Menu", items=tuple(pair("note", note) for note in view.menu.notes)))
+    parts += [
+        pairs(map(_order_item, view.orders), "order", "Orders"),
+        pairs(_approval_items(view.approval), "approval", "Approval"),
+        *answer_parts(view),
+        pairs(_check_items(view.ruling), "check", "Checks"),
+        *choice_parts(view),
+        pairs(_market_items(view.market, view.quality), "market", "Market"),
+        pairs((("note", note) for note in at_path(view.menu, "notes") or ()), "menu", "Menu"),
+    ]
     if view.run.steps:
-        parts.append(_steps(view.run))
-    return parts
+        columns: Columns = {
+            "step": "name", "state": "state", "took>": lambda step: format_milliseconds(step.ms), "detail~1": "detail",
+        }  # fmt: skip
+        parts.append(noun_grid("step", "Steps", view.run.steps, columns))
+    return short._replace(parts=tuple(parts))
 
 
-def _run(run: Run) -> Pairs:
-    slot = f", for the slot of {run.slot}" if run.slot is not None else ""
+def _run_items(run: Run) -> Facts:
     late, tone = (", LATE", "warn") if run.late else ("", "")
-    items = (
-        pair("outcome", format_outcome(run), outcome_tone(run.outcome)),
-        pair("meaning", explain_outcome(run)),
-        *(paragraph("reason", reason) for reason in run.reasons),
-        pair("started", f"{format_both_zones(run.started_at)}{late}", tone),
-        pair("trigger", f"{run.trigger}{slot}, profile {run.profile}"),
-        pair("forced from", f"R{run.forced_from}" if run.forced_from is not None else ""),
-        pair("exit code", str(run.exit_code or "")),
-    )
-    return Pairs(items=items)
-
-
-def _steps(run: Run) -> Grid:
-    columns: dict[str, Cell] = {
-        "step": "name", "state": "state", "took>": lambda step: format_milliseconds(step.ms), "detail~1": "detail",
-    }  # fmt: skip
-    return noun_grid("step", "Steps", run.steps, columns)
+    slot = format_known(", for the slot of {}".format, run.slot)
+    yield "outcome", format_outcome(run), OUTCOME_TONES.get(run.outcome, "")
+    yield "meaning", explain_outcome(run)
+    yield from (("reason", Lines(reason)) for reason in run.reasons)
+    yield "started", f"{format_both_zones(run.started_at)}{late}", tone
+    yield "trigger", f"{run.trigger}{slot}, profile {run.profile}"
+    yield "forced from", format_known("R{}".format, run.forced_from)
+    yield "exit code", str(run.exit_code or "")
 
 
 # What became of it.
@@ -103,77 +86,63 @@ def _attribution(intervals: Sequence[Attribution]) -> Grid:
     def dollars(part: str) -> Cell:
         return lambda row: f"{getattr(row[1], part):+,.2f}"
 
-    columns: dict[str, Cell] = {
+    columns: Columns = {
         "interval": lambda row: row[0], "time>": dollars("time"), "spot>": dollars("spot"), "vol>": dollars("vol"),
         "smile>": dollars("smile"), "rest>": dollars("rest"), "fees>": dollars("fees"), "total>": dollars("total"),
     }  # fmt: skip
     return noun_grid("attribution", "Where the result came from, dollars; fees with slippage", rows, columns)
 
 
-def _approval(approval: Approval) -> Pairs:
-    prices = (format_float_price(approval.spot), format_price(approval.mid), format_price(approval.natural))
-    items = (
-        pair("by", f"{approval.by}, {format_both_zones(approval.at)}"),
-        pair("until", format_both_zones(approval.until)),
-        pair("quotes", "spot {}, mid {}, natural {}".format(*prices)),
-        pair("note", approval.note),
-    )
-    return Pairs(name="approval", title="Approval", items=items)
+def _approval_items(approval: Approval | None) -> Facts:
+    if approval is None:
+        return
+    spot, mid, natural = format_price(approval.spot), format_price(approval.mid), format_price(approval.natural)
+    yield "by", f"{approval.by}, {format_both_zones(approval.at)}"
+    yield "until", format_both_zones(approval.until)
+    yield "quotes", f"spot {spot}, mid {mid}, natural {natural}"
+    yield "note", approval.note
 
 
-def _orders(orders: Iterable[Order]) -> Pairs:
-    """What the broker knows each order by, and its words."""
-    items = []
-    for order in orders:
-        text = [
-            single_line(order.reference),
-            f"broker id {single_line(order.broker_id or 'none')}",
-            single_line(order.reason or order.broker_status),
-        ]
-        items.append(pair(f"O{order.id}", f"{order.kind} {order.state} · {' · '.join(part for part in text if part)}"))
-    return Pairs(name="order", title="Orders", items=tuple(items))
+def _order_item(order: Order) -> Fact:
+    """What the broker knows an order by, and its words."""
+    known = (order.reference, f"broker id {order.broker_id or 'none'}", order.reason or order.broker_status)
+    return (f"O{order.id}", " · ".join(filter(None, (f"{order.kind} {order.state}", *known))))
 
 
 # What it rested on.
 
 
-def _market(line: MarketSummary, quality: QualityReport | None) -> Pairs:
+def _market_items(line: MarketSummary | None, quality: QualityReport | None) -> Facts:
     """What the line of the market on the one screen does not say."""
-    items = (
-        pair("as of", f"{format_both_zones(line.as_of)}, from {line.source}"),
-        pair("expiration", f"{line.expiration}, {format_count(line.dte, 'day')}"),
-        pair("at-the-money IV", "" if line.atm_iv is None else format_percent(line.atm_iv)),
-        *([] if quality is None else [_quality_line(quality)]),
-    )
-    return Pairs(name="market", title="Market", items=items)
-
-
-def _quality_line(report: QualityReport) -> tuple[str, str, str]:
-    loud = loud_gates(report)
-    if not loud:
-        return pair("quality", f"{format_count(len(report.gates), 'gate')}, none objects")
-    text = [
+    if line is None:
+        return
+    yield "as of", f"{format_both_zones(line.as_of)}, from {line.source}"
+    yield "expiration", f"{line.expiration}, {format_count(line.dte, 'day')}"
+    yield "at-the-money IV", format_known(format_percent, line.atm_iv)
+    if quality is None:
+        return
+    loud = [
         f"{gate.verdict} {humanise(gate.name)}: {single_line(gate.figure)} (limit {single_line(gate.limit)})"
-        for gate in loud
+        for gate in loud_gates(quality)
     ]
-    return paragraph("quality", "\n".join(text), "warn")
+    if loud:
+        yield "quality", Lines("\n".join(loud)), "warn"
+    else:
+        yield "quality", f"{format_count(len(quality.gates), 'gate')}, none objects"
 
 
-def _ruling(ruling: RiskDecision) -> Pairs:
+def _check_items(ruling: RiskDecision | None) -> Facts:
+    if ruling is None:
+        return
     verdict = f"accepted, {format_count(ruling.quantity, 'contract')}" if ruling.is_accepted else "refused"
-    items = [pair("verdict", verdict, "good" if ruling.is_accepted else "bad")]
-    items += [finding_item(finding) for finding in ruling.findings]
-    items += [] if ruling.sizing is None else _sizing_items(ruling.sizing)
-    return Pairs(name="check", title="Checks", items=tuple(items))
-
-
-def _sizing_items(size: Sizing) -> list[Item]:
-    bounds = ", ".join(f"{humanise(name)} {bound}" for name, bound in size.bounds.items())
-    loss, budget = format_dollars(size.swing_loss), format_dollars(size.swing_budget)
-    needed = size.account_needed
-    return [
-        pair("size allowed by", f"{bounds}; {humanise(size.binding)} binds"),
-        pair("halved", "the budget was halved before dividing" if size.halved else "", "warn"),
-        pair("daily swing", f"one-sigma day costs {loss} a contract, budget {budget}"),
-        pair("account needed", "" if needed is None else f"{format_dollars(needed)} for one contract"),
-    ]
+    yield "verdict", verdict, "good" if ruling.is_accepted else "bad"
+    yield from map(finding_item, ruling.findings)
+    size = ruling.sizing
+    if size is not None:
+        bounds = ", ".join(f"{humanise(name)} {bound}" for name, bound in size.bounds.items())
+        loss, budget = format_dollars(size.swing_loss), format_dollars(size.swing_budget)
+        yield "size allowed by", f"{bounds}; {humanise(size.binding)} binds"
+        yield "halved", "the budget was halved before dividing" if size.halved else "", "warn"
+        yield "daily swing", f"one-sigma day costs {loss} a contract, budget {budget}"
+        if size.account_needed is not None:
+            yield "account needed", f"{format_dollars(size.account_needed)} for one contract"

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 
 from spy32.domain.spreads import Candidate
-from spy32.render.outlook import explained_numbers
-from spy32.render.page import Page, Pairs, pair
+from spy32.render.formatting import format_known
+from spy32.render.outlook import NUMBERS, side_record_words
+from spy32.render.page import Page, pairs
 
 TERMS: Mapping[str, str] = {
     "cr, db": "credit and debit, dollars a share: one contract is 100 shares",
@@ -41,7 +42,28 @@ TERMS: Mapping[str, str] = {
 }
 
 
+MEANINGS: Mapping[str, str] = {
+    "options": "the odds that the option prices imply; they hold a premium for risk: a price, no forecast",
+    "history": "returns since 1993 scaled by today's VIX over the VIX of then",
+    "without its rise": "the same returns, weighted so that prices do not rise faster than interest",
+    "with exits": "by the exit plan (profit target, stop, time exit, last exit): simulated, not checked on outcomes",
+    "if held": "held to expiration: the odds that the backtest has checked",
+    "90% sure": "the interval of the average, by resampling the past in blocks; single trades vary far more",
+}
+
+
 def glossary_page(entry: Candidate | None = None) -> Page:
-    """The words, where the numbers come from, and each number with its meaning and the value that the candidate has."""
-    items = tuple(pair(term, text) for term, text in TERMS.items())
-    return Page(parts=(*explained_numbers(entry), Pairs(name="term", title="The words", items=items)))
+    """Whose the numbers are, each with its meaning and the value that the candidate has, and the words."""
+    outlook = entry.outlook if entry is not None else None
+    found = {label: format_known(words, outlook) for label, (words, _) in NUMBERS.items()}
+    # A number that this underlying does not have is left out.
+    labels = [label for label, words in found.items() if words or outlook is None]
+    numbers = ((label, ": ".join(filter(None, (found[label], NUMBERS[label][1])))) for label in labels)
+    sources = (*MEANINGS.items(), ("backtest", side_record_words(() if entry is None else (entry,))))
+    return Page(
+        parts=(
+            pairs(sources, "source", "Where the numbers come from"),
+            pairs(numbers, "number", "The numbers, one contract"),
+            pairs(TERMS.items(), "term", "The words"),
+        )
+    )

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 from spy32.domain.marks import Mark
 from spy32.domain.proposals import ExitReason, Proposal, spread_description
 from spy32.domain.spreads import ExitAuthority
-from spy32.lifecycle import TradeState
-from spy32.render.explain import PROPOSAL_STATES, proposal_command
+from spy32.render.explain import ENDED, PROPOSAL_STATES, proposal_command
 from spy32.render.figures import exit_words, trade_sentence, watch_words
 from spy32.render.formatting import (
     UNKNOWN,
@@ -20,9 +19,16 @@ from spy32.render.formatting import (
     new_york_words,
     single_line,
 )
-from spy32.render.marks import UNMARKED, flag_words, mark_items, price_words, result_words, short_time, strike_words
-from spy32.render.open_trades import reason_words
-from spy32.render.page import Item, Page, Part, pair, pairs
+from spy32.render.marks import (
+    UNMARKED,
+    mark_items,
+    price_words,
+    reason_words,
+    result_words,
+    short_time,
+    strike_words,
+)
+from spy32.render.page import Facts, Page, Part, pairs
 from spy32.sessions import market_date
 
 if TYPE_CHECKING:
@@ -34,35 +40,33 @@ if TYPE_CHECKING:
     from spy32.trading.managed_trade import ManagedTrade
     from spy32.trading.review import Review
 
-ENDED = (TradeState.CLOSED, TradeState.EXPIRED)
-
 
 def managed_page(found: "Sequence[ManagedTrade]") -> Page:
     """Every trade that was looked at: its mark, what is due, and the close with the command that it needs."""
     return Page(heading="" if found else "no open trades", parts=tuple(pairs(_managed_items(state)) for state in found))
 
 
-def _managed_items(state: "ManagedTrade") -> Iterator[Item]:
+def _managed_items(state: "ManagedTrade") -> Facts:
     name, due, close = f"T{state.trade.id}", state.due, state.proposal
-    yield pair(name, f"{state.trade.state}: {_held_words(state)}", "strong")
+    yield name, f"{state.trade.state}: {_held_words(state)}", "strong"
     if state.mark is not None:
-        yield pair(f"{name} mark", f"{price_words(state.mark)} · as of {short_time(state.mark.as_of)}")
-        yield pair(f"{name} now", f"{result_words(state.mark, state.trade)} · {strike_words(state.mark)}")
+        yield f"{name} mark", f"{price_words(state.mark)} · as of {short_time(state.mark.as_of)}"
+        yield f"{name} now", f"{result_words(state.mark, state.trade)} · {strike_words(state.mark)}"
     if due is not None:
-        yield pair(f"{name} due", _due_words(due), "warn")
+        yield f"{name} due", _due_words(due), "warn"
     for warning in state.warnings:
-        yield pair(f"{name} note", warning)
+        yield f"{name} note", warning
     if state.error is not None:
-        yield pair(f"{name} NOT DONE", state.error.message, "bad")
+        yield f"{name} NOT DONE", state.error.message, "bad"
     if close is not None:
-        yield pair(f"{name} close", _close_words(close))
-        yield pair(f"{name} next", proposal_command(close) or "", "strong")
+        yield f"{name} close", _close_words(close)
+        yield f"{name} next", proposal_command(close) or "", "strong"
     elif due is not None and state.mark is not None and state.error is None:
         # It was declined today, or the quotes of now cannot price it.
         words = f"spy32 close {name} (by hand)" if state.mark.is_usable else f"spy32 manage {name} (with other quotes)"
-        yield pair(f"{name} next", words, "strong")
+        yield f"{name} next", words, "strong"
     if state.trade.state in ENDED:
-        yield pair(f"{name} ended", _ending_words(state), "strong")
+        yield f"{name} ended", _ending_words(state), "strong"
 
 
 def _held_words(state: "ManagedTrade") -> str:
@@ -99,7 +103,7 @@ def exits_page(state: "ManagedTrade", newest: Mark | None) -> Page:
     title = f"{due.reason.words} is due" if due is not None else "nothing is due"
     if not state.checks:
         title = f"it is {state.trade.state}, so no exit is judged"
-    ended = pair("Ended", _ending_words(state), "strong")
+    ended = ("Ended", _ending_words(state), "strong")
     command = proposal_command(state.proposal) if state.proposal is not None else None
     if command is None and due is not None:
         command = f"spy32 manage T{state.trade.id}"
@@ -115,26 +119,26 @@ def exits_page(state: "ManagedTrade", newest: Mark | None) -> Page:
     )
 
 
-def _mark_items(state: "ManagedTrade", newest: Mark | None) -> Iterator[Item]:
+def _mark_items(state: "ManagedTrade", newest: Mark | None) -> Facts:
     for warning in state.warnings:
-        yield pair("Note", warning, "warn")
+        yield "Note", warning, "warn"
     if newest is None:
-        yield pair("Mark", UNMARKED)
+        yield "Mark", UNMARKED
         return
-    when, words = new_york_words(newest.at), price_words(newest)
-    yield pair("Mark", words if state.mark is not None else f"the last one is of {when}: {words}")
-    yield pair("Result", f"{result_words(newest, state.trade)} · {strike_words(newest)}")
-    yield pair("Flags", flag_words(newest), "warn")
+    when = new_york_words(newest.at)
+    if state.mark is None:
+        yield "Marked", f"not now; the last mark is of {when}"
+    yield from mark_items(newest, state.trade)
     if state.mark is not None:
-        yield pair("At", f"{when}, quotes of {newest.source}")
+        yield "At", f"{when}, quotes of {newest.source}"
 
 
-def exit_items(state: "ManagedTrade", newest: Mark | None) -> Iterator[Item]:
+def exit_items(state: "ManagedTrade", newest: Mark | None) -> Facts:
     """Every exit, a line each: whether it is due, when or at what price it fires, and how far away that is."""
     for check in state.checks:
         text = " · ".join(_exit_words(check, newest, market_date(state.at)))
         tone = "warn" if check.is_due or check.is_unknown else ""
-        yield pair(check.reason.words.capitalize(), text, tone)
+        yield check.reason.words.capitalize(), text, tone
 
 
 def _exit_words(check: "ExitCheck", newest: Mark | None, today: "date") -> Iterator[str]:
@@ -153,14 +157,14 @@ def _exit_words(check: "ExitCheck", newest: Mark | None, today: "date") -> Itera
         yield f"{format_price(away)} away"
 
 
-def _closing_items(state: "ManagedTrade") -> Iterator[Item]:
+def _closing_items(state: "ManagedTrade") -> Facts:
     plan, close = state.exits, state.proposal
     is_planned = plan.authority is ExitAuthority.PLAN
     covers = "the approval of the opening covers its closes" if is_planned else "a person approves each close"
-    yield pair("Approval", covers)
-    yield pair("Watched", watch_words(plan))
+    yield "Approval", covers
+    yield "Watched", watch_words(plan)
     if close is not None:
-        yield pair("Close", f"{_close_words(close)}{reason_words(close.reason)}", "strong")
+        yield "Close", f"{_close_words(close)}{reason_words(close.reason)}", "strong"
 
 
 def price_distance(check: "ExitCheck", mid: "Decimal | None") -> "Decimal | None":
@@ -177,25 +181,25 @@ def days_until(check: "ExitCheck", today: "date") -> int | None:
 # What `approve` shows of a close.
 
 
-def closing_items(review: "Review", result: "ProposalTerms") -> Iterator[Item]:
+def closing_items(review: "Review", result: "ProposalTerms") -> Facts:
     """Why a close is due now, how the trade stands, and the quotes of its legs."""
     managed, quote = review.managed, review.current_quote
     if managed is not None:
         due = managed.due
         why = f"{due.reason.words}: {single_line(due.message)}" if due is not None else "nothing is, by the plan"
-        yield pair("Due", why)
+        yield "Due", why
         if managed.mark is not None:
             yield from mark_items(managed.mark, managed.trade, result.legs)
     if quote is None or (review.stale_reason is not None and not result.is_recorded):
-        yield pair("Quotes", review.stale_reason or UNKNOWN, "warn")
+        yield "Quotes", review.stale_reason or UNKNOWN, "warn"
     else:
         age = new_york_words(quote.as_of) if result.is_recorded else f"{format_age(review.at - quote.as_of)} old"
-        yield pair("Quotes", f"{age}, from {quote.source}")
-    yield pair("Exit", exit_words(result.exit, result))
+        yield "Quotes", f"{age}, from {quote.source}"
+    yield "Exit", exit_words(result.exit, result)
 
 
 def exit_parts(managed: "ManagedTrade") -> list[Part]:
     """Every exit of the plan as it stands, and what was noticed when the trade was marked."""
-    notes = (pair("note", warning, "warn") for warning in managed.warnings)
+    notes = (("note", warning, "warn") for warning in managed.warnings)
     exits = pairs(exit_items(managed, managed.mark), "exit", "Exits now, the most urgent first")
     return [exits, pairs(notes, "mark", "The mark")]

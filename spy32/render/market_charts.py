@@ -49,7 +49,7 @@ def _ascending(points: Points) -> Points:
 # The pictures.
 
 
-def smile_chart(smile: "Smile | None", spot: float | None, *, width: int, plain: bool = False) -> list[str]:
+def smile_chart(smile: "Smile | None", spot: float | None, width: int, plain: bool = False) -> list[str]:
     """Vols over strikes with the spot and the strikes at the usual deltas."""
     if smile is None or spot is None:
         return []
@@ -83,7 +83,7 @@ def _nearest_strike(rows: Sequence[tuple[float, float, float, Right]], right: Ri
     return ranked[1] if ranked is not None and ranked[0] <= MAX_DELTA_GAP else None
 
 
-def term_structure_chart(figures: Mapping[str, Metric], dte: int, *, width: int, plain: bool = False) -> list[str]:
+def term_structure_chart(figures: Mapping[str, Metric], dte: int, width: int, plain: bool = False) -> list[str]:
     """The VIX family as bars from zero by horizon, and the target expiration's own vol among them."""
     horizons = sorted((*VIX_INDICES, (dte, "ATM IV", "atm_iv", 100)))
     found = [(days, name, figures.get(f"market.{key}"), factor) for days, name, key, factor in horizons]
@@ -112,7 +112,7 @@ class ExpectedMoveCone(NamedTuple):
 
 
 def price_chart(
-    bars: Sequence[DailyBar], spot: float | None, cone: ExpectedMoveCone, *, width: int, plain: bool = False
+    bars: Sequence[DailyBar], spot: float | None, cone: ExpectedMoveCone, width: int, plain: bool = False
 ) -> list[str]:
     """Closes of the last sessions with their averages, and one standard deviation from today to the expiration."""
     if len(bars) < 2 or spot is None:
@@ -164,9 +164,8 @@ def _frame_lines(
     canvas: Canvas, form: Callable[[float], str], gutter: int, marks: Sequence[tuple[str, float]]
 ) -> list[str]:
     """The cells with three values at their left, and the marks under them, in further rows where two share a column."""
-    frame, bar = canvas.frame, "|" if canvas.plain else "│"
+    frame = canvas.frame
     labels = {row: form(frame.row_value(row)) for row in (0, CHART_HEIGHT // 2, CHART_HEIGHT - 1)}
-    lines = [f"{labels.get(row, ''):>{gutter}}{bar}{text}".rstrip() for row, text in enumerate(canvas.lines())]
     rows: list[list[str]] = []
     for sign, x in marks:
         place = frame.column(x)
@@ -175,6 +174,7 @@ def _frame_lines(
             row = [" "] * frame.columns
             rows.append(row)
         row[place] = sign
+    lines = canvas.labelled_lines(labels, gutter)
     return lines + [(" " * (gutter + 1) + "".join(row)).rstrip() for row in rows]
 
 

@@ -1,29 +1,26 @@
 """The market and the expirations as pages and documents: every figure with its source and age, or why it is missing."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from spy32.domain.briefing import Briefing
-from spy32.domain.market import MarketSnapshot, Metric, SourceAttempt
+from spy32.domain.market import MarketSnapshot, Metric
 from spy32.render.formatting import (
     format_age,
     format_both_zones,
     format_count,
-    format_float_price,
     format_known,
     format_milliseconds,
     format_price,
     single_line,
 )
-from spy32.render.market_charts import NARROW
-from spy32.render.output import is_ascii_console, is_full_terminal, print_page
-from spy32.render.page import Cell, Grid, Item, Page, Part, Prose, at_path, noun_grid, pair, pairs
+from spy32.render.page import Columns, Fact, Facts, Grid, Page, Part, Picture, at_path, noun_grid, pairs
 from spy32.sessions import market_date
 
 if TYPE_CHECKING:
-    from spy32.console import AnyConsole
     from spy32.options.surface import Smile
     from spy32.rules.tradability import Expirations
 
@@ -65,35 +62,35 @@ EXPIRATION_IV = re.compile(r"iv_\d{4}-\d\d-\d\d")
 EVENT_NAMES = {"fomc": "FOMC statement", "cpi": "CPI", "jobs": "jobs report", "earnings": "earnings", "other": "other"}
 
 
-def print_market_page(out: "AnyConsole", briefing: Briefing, snapshot: MarketSnapshot, smile: "Smile | None") -> None:
-    """Write the page; with pictures on a terminal."""
-    has_room = is_full_terminal(out) and out.width >= NARROW
-    drawn = tuple(_draw_charts(out, briefing, snapshot, smile)) if has_room else ()
-    print_page(out, build_market_page(briefing, snapshot, drawn=drawn))
-
-
-def build_market_page(briefing: Briefing, snapshot: MarketSnapshot, *, drawn: Sequence[Prose] = ()) -> Page:
+def build_market_page(briefing: Briefing, snapshot: MarketSnapshot, smile: "Smile | None") -> Page:
     """What is seen, in groups; what is missing, and why; what is scheduled; who was asked."""
     chain = snapshot.chain
     delay = f", delayed by {format_age(timedelta(seconds=chain.delay_seconds))}" if chain.delay_seconds else ""
     spot = at_path(briefing.figures.get("market.spot"), "value")
     overview = (
-        pair("looked at", format_both_zones(briefing.as_of)),
-        pair("quotes of", f"{format_both_zones(chain.as_of)}, from {chain.source}{delay}"),
-        pair("expiration", f"{briefing.target}, {format_count(briefing.dte, 'day')}", "strong"),
+        ("looked at", format_both_zones(briefing.as_of)),
+        ("quotes of", f"{format_both_zones(chain.as_of)}, from {chain.source}{delay}"),
+        ("expiration", f"{briefing.target}, {format_count(briefing.dte, 'day')}", "strong"),
     )
+    sources: Columns = {
+        "asked for": "datum",
+        "source": "source",
+        "result": lambda each: "served" if each.ok else "failed",
+        "took>2": lambda each: format_milliseconds(each.ms),
+        "detail~1": "detail",
+    }
     grids = [*_figure_grids(briefing), _term_structure(briefing, snapshot)]
     return Page(
-        heading=f"{single_line(snapshot.underlying)} {format_known(format_float_price, spot, 'without a spot')},"
+        heading=f"{single_line(snapshot.underlying)} {format_known(format_price, spot, 'without a spot')},"
         f" {format_count(briefing.dte, 'day')} to {briefing.target}",
         badges=tuple(single_line(flag) for flag in briefing.flags),
         parts=(
             pairs(overview, "market"),
             *(grid for grid in grids if grid.rows),
             pairs(_missing_items(briefing.figures), "missing", "Missing"),
-            *drawn,
+            *_pictures(briefing, snapshot, smile),
             *_event_parts(briefing),
-            _sources_grid(snapshot.tried),
+            noun_grid("asked for", "Sources", snapshot.tried, sources),
         ),
     )
 
@@ -109,7 +106,7 @@ def _figure_grids(briefing: Briefing) -> Iterator[Grid]:
     """A grid a group, of what is known."""
     known = {path: figure for path, figure in briefing.figures.items() if figure.value is not None}
     related = [path for path in known if path.startswith("related.")]
-    columns: dict[str, Cell] = {
+    columns: Columns = {
         "figure": figure_label,
         "value>": lambda path: format_value(known[path], signed=path.startswith(("related.", *SIGNED_FIGURES))),
         "age>1": lambda path: _figure_age(known[path], briefing.as_of),
@@ -127,7 +124,7 @@ def _term_structure(briefing: Briefing, snapshot: MarketSnapshot) -> Grid:
     today = market_date(briefing.as_of)
     days = {name: date.fromisoformat(name[3:]) for name in snapshot.metrics if EXPIRATION_IV.fullmatch(name)}
     ahead = sorted(name for name, day in days.items() if today < day <= today + TERM_HORIZON)
-    columns: dict[str, Cell] = {
+    columns: Columns = {
         "expiration": lambda name: f"{days[name]}",
         "days>": lambda name: f"{(days[name] - today).days}",
         "IV>": lambda name: format_value(snapshot.metrics[name]),
@@ -153,7 +150,7 @@ def format_value(figure: Metric, *, signed: bool = False) -> str:
     return f"{figure.value:.{decimals[unit]}f}" if unit in decimals else f"{figure.value:.2f} {unit}"
 
 
-def _missing_items(figures: Mapping[str, Metric]) -> Iterator[Item]:
+def _missing_items(figures: Mapping[str, Metric]) -> Facts:
     """One line a reason, with the figures that it takes away."""
     reasons: dict[str, list[str]] = {}
     for path, figure in figures.items():
@@ -161,30 +158,24 @@ def _missing_items(figures: Mapping[str, Metric]) -> Iterator[Item]:
             reasons.setdefault(figure.missing, []).append(figure_label(path))
     for why, names in reasons.items():
         if len(names) == 1:
-            yield pair(names[0], why, "warn")
+            yield names[0], why, "warn"
         else:
-            yield pair(format_count(len(names), "figure"), f"{why}: {', '.join(names)}")
+            yield format_count(len(names), "figure"), f"{why}: {', '.join(names)}"
 
 
-def _draw_charts(
-    out: "AnyConsole", briefing: Briefing, snapshot: MarketSnapshot, smile: "Smile | None"
-) -> Iterator[Prose]:
-    from spy32.render import market_charts as drawing
+def _pictures(briefing: Briefing, snapshot: MarketSnapshot, smile: "Smile | None") -> Iterator[Picture]:
+    from spy32.render import market_charts as charts
     from spy32.rules.daily_bars import finished_sessions
 
-    width, plain, figures = out.width, is_ascii_console(out), briefing.figures
+    figures, bars = briefing.figures, finished_sessions(snapshot).bars
     spot, move = (at_path(figures.get(f"market.{name}"), "value") for name in ("spot", "expected_move"))
-    ahead = drawing.ExpectedMoveCone(market_date(briefing.as_of), briefing.target, move)
-    bars = finished_sessions(snapshot).bars
-    pictures = {
-        f"Smile of {briefing.target}": drawing.smile_chart(smile, spot, width=width, plain=plain),
-        "Term structure": drawing.term_structure_chart(figures, briefing.dte, width=width, plain=plain),
-        "Price and expected move": drawing.price_chart(bars, spot, ahead, width=width, plain=plain),
+    cone = charts.ExpectedMoveCone(market_date(briefing.as_of), briefing.target, move)
+    pictures: dict[str, Callable[[int, bool], list[str]]] = {
+        f"Smile of {briefing.target}": partial(charts.smile_chart, smile, spot),
+        "Term structure": partial(charts.term_structure_chart, figures, briefing.dte),
+        "Price and expected move": partial(charts.price_chart, bars, spot, cone),
     }
-    for title, lines in pictures.items():
-        if lines:  # a titled text would stand in from the edge and fold where a picture takes the whole width
-            yield Prose(title, "strong")
-            yield Prose("\n".join(lines))
+    return (Picture(title, draw, min_columns=charts.NARROW) for title, draw in pictures.items())
 
 
 # Events and sources.
@@ -192,7 +183,7 @@ def _draw_charts(
 
 def _event_parts(briefing: Briefing) -> list[Part]:
     today = market_date(briefing.as_of)
-    columns: dict[str, Cell] = {
+    columns: Columns = {
         "day": lambda event: f"{event.day:%a %Y-%m-%d}",
         "event": lambda event: EVENT_NAMES[event.kind.value],
         "New York:1": "time",
@@ -201,25 +192,14 @@ def _event_parts(briefing: Briefing) -> list[Part]:
         "note~3": "note",
         "source~4": "source",
     }
-    unknown = [pair(EVENT_NAMES.get(kind, kind), why, "warn") for kind, why in briefing.unknown_events.items()]
+    unknown = [(EVENT_NAMES.get(kind, kind), why, "warn") for kind, why in briefing.unknown_events.items()]
     if briefing.dividends is None:
-        ex_dates = pair("ex-dividend", "unknown: no source has ex-dates", "warn")
+        ex_dates: Fact = ("ex-dividend", "unknown: no source has ex-dates", "warn")
     else:
         entries = (f"{each.ex_date}, {format_price(each.amount)} a share" for each in briefing.dividends)
-        ex_dates = pair("ex-dividend", "; ".join(entries) or f"none known to {briefing.target}")
+        ex_dates = ("ex-dividend", "; ".join(entries) or f"none known to {briefing.target}")
     events = noun_grid("event", f"Events to {briefing.target}", briefing.events, columns)
     return [events, pairs([*unknown, ex_dates], "calendar")]
-
-
-def _sources_grid(sources: Iterable[SourceAttempt]) -> Grid:
-    columns: dict[str, Cell] = {
-        "asked for": "datum",
-        "source": "source",
-        "result": lambda each: "served" if each.ok else "failed",
-        "took>2": lambda each: format_milliseconds(each.ms),
-        "detail~1": "detail",
-    }
-    return noun_grid("asked for", "Sources", sources, columns)
 
 
 # Expirations.
@@ -235,7 +215,7 @@ def build_expirations_page(found: "Expirations") -> Page:
         if place is None
         else f"{rows[place].day} is taken, {format_count(rows[place].dte, 'day')}"
     )
-    columns: dict[str, Cell] = {
+    columns: Columns = {
         "expiration": lambda row: f"{row.day:%a %Y-%m-%d}",
         "days>": "dte",
         "off>": lambda row: f"{row.distance:+d}" if row.distance else "0",
@@ -244,11 +224,11 @@ def build_expirations_page(found: "Expirations") -> Page:
     }
     taken = min(rows, key=lambda row: (not row.is_chosen, abs(row.distance), row.day), default=None)
     items = (
-        pair("target", f"{target_dte} days, at most {tolerance} off"),
-        pair("listed", format_count(len(rows), "expiration")),
+        ("target", f"{target_dte} days, at most {tolerance} off"),
+        ("listed", format_count(len(rows), "expiration")),
         # On a narrow screen the column of notes goes; the choice is explained here in any case.
-        pair("why", at_path(taken, "note") or ""),
-        pair("source", found.source),
+        ("why", at_path(taken, "note") or ""),
+        ("source", found.source),
     )
     grid = noun_grid("expiration", "Expirations", rows, columns)._replace(marked=place)
     return Page(

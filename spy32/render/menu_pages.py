@@ -8,9 +8,9 @@ from spy32.domain.runs import Outcome, RunSummary
 from spy32.domain.spreads import Candidate
 from spy32.render.candidates import SIDES, came_to_words, candidate_grid, sorted_menu
 from spy32.render.explain import chosen_candidate_id, format_outcome, view_badges
-from spy32.render.formatting import format_both_zones, format_gain, format_known, format_strike, humanise
+from spy32.render.formatting import format_gain, format_known, format_strike, humanise, new_york_words
 from spy32.render.outlook import side_record_words
-from spy32.render.page import Cell, Grid, Page, Part, Prose, noun_grid, pair, pairs
+from spy32.render.page import Columns, Grid, Page, Part, Prose, noun_grid, pairs
 from spy32.sessions import NEW_YORK
 
 COLUMNS = (
@@ -62,8 +62,8 @@ def rejected_page(view: RunView) -> Page:
     """Every spread that did not reach the menu, with the first rule that dropped it and how far off it was."""
     dropped = view.menu.dropped if view.menu is not None else ()
     counts = view.menu.counts if view.menu is not None else {}
-    tally = tuple(pair(humanise(rule), str(number)) for rule, number in counts.items()) or (pair("any rule", "0"),)
-    columns: dict[str, Cell] = {
+    tally = tuple((humanise(rule), str(number)) for rule, number in counts.items()) or (("any rule", "0"),)
+    columns: Columns = {
         "spread": lambda item: (
             f"{SIDES[item.strategy]} {format_strike(item.short_strike)}/{format_strike(item.long_strike)}"
         ),
@@ -81,7 +81,7 @@ VERDICTS = {Verdict.PASS: "✓ pass", Verdict.WARN: "! warn", Verdict.STOP: "✗
 
 def quality_page(view: RunView) -> Page:
     """Each quality gate with what was measured, what is allowed, and the verdict."""
-    columns: dict[str, Cell] = {
+    columns: Columns = {
         "gate": lambda gate: humanise(gate.name),
         "verdict": lambda gate: VERDICTS[gate.verdict],
         "figure~": "figure",
@@ -89,7 +89,7 @@ def quality_page(view: RunView) -> Page:
         "note~1": "note",
     }
     gates, dropped = (view.quality.gates, view.quality.dropped) if view.quality is not None else ((), {})
-    items = (pair(humanise(gate), str(number)) for gate, number in dropped.items())
+    items = ((humanise(gate), str(number)) for gate, number in dropped.items())
     grid = noun_grid("gate", "Quality gates", gates, columns)
     return list_page(view, "quality", (grid, pairs(items, "quotes dropped by", "Quotes dropped")))
 
@@ -101,7 +101,7 @@ def _start_words(row: RunSummary) -> str:
     return f"{row.started_at.astimezone(NEW_YORK):%Y-%m-%d %H:%M}"
 
 
-HISTORY_COLUMNS: Mapping[str, Cell] = {
+HISTORY_COLUMNS: Columns = {
     "run": lambda row: f"R{row.id}",
     "started (NY)": _start_words,
     "outcome:4": lambda row: "unfinished" if row.outcome is None else humanise(row.outcome.value),
@@ -125,6 +125,6 @@ def history_page(rows: Iterable[RunSummary]) -> Page:
 
 def list_page(view: RunView, what: str, parts: Iterable[Part]) -> Page:
     """One list of a run under the run's heading and badges."""
-    started = format_both_zones(view.run.started_at, NEW_YORK)
-    heading = f"R{view.run.id}, {what}: {format_outcome(view.run)}, started {started}"
+    run, started = view.run, new_york_words(view.run.started_at)
+    heading = f"R{run.id}, {what}: {format_outcome(run)}, started {started}"
     return Page(heading=heading, badges=view_badges(view), parts=tuple(parts))

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from spy32.domain.notices import AddressTest, Delivery, Notice, NoticeKind, NoticeState
 from spy32.domain.value import value
 from spy32.render.encoder import Key, Part
-from spy32.render.formatting import format_count, format_milliseconds, humanise, new_york_words, single_line
-from spy32.render.page import Cell, Page, noun_grid
+from spy32.render.formatting import format_count, format_milliseconds, humanise, new_york_words
+from spy32.render.page import Columns, Page, noun_grid
 from spy32.settings.model import WEEKDAYS, Environment, Schedule
 from spy32.settings.notifiers import NotifyAddress
 
@@ -95,29 +95,26 @@ def _state(notice: Notice, served: frozenset[str], now: datetime) -> NoticeState
 
 def notices_page(listed: NoticeList) -> Page:
     """The addresses, and a row a notice; without an address, what sets one."""
-    columns: dict[str, Cell] = {
+    columns: Columns = {
         "id": lambda row: f"N{row.notice.id}",
         "queued~": lambda row: new_york_words(row.notice.created_at),
         "state": lambda row: humanise(row.state),
-        "subject~": lambda row: single_line(row.notice.subject),
+        "subject~": "notice.subject",
         "sent to~": lambda row: ", ".join(row.sent_to),
-        "failed at~1": lambda row: single_line(row.notice.error),
+        "failed at~1": "notice.error",
     }
+    addresses: Columns = {"label": "label", "gets~": lambda address: ", ".join(address.events)}
     waiting = sum(row.state is NoticeState.WAITING for row in listed.notices)
     heading = f"{format_count(waiting, 'notice')} unsent" if waiting else "nothing waits to be sent"
     return Page(
         heading=heading if listed.addresses else f"{heading}; set an address (notify.addresses) to be told",
         tone="warn" if waiting else "good",
         parts=(
-            noun_grid("address", "Addresses", listed.addresses, {"label": "label", "gets~": _events_text}),
+            noun_grid("address", "Addresses", listed.addresses, addresses),
             noun_grid("notice", "Newest notices", listed.notices, columns),
         ),
         following=("spy32 notify flush",) if waiting and listed.addresses else (),
     )
-
-
-def _events_text(address: ListedAddress) -> str:
-    return ", ".join(address.events)
 
 
 def tested_lines(results: Sequence[AddressTest]) -> Iterator[str]:

@@ -1,28 +1,21 @@
 """A candidate's probabilities and expected values: the few that decide, and all with their meaning."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from spy32.domain.market import Right
 from spy32.domain.spreads import Candidate
-from spy32.render.formatting import format_chance, format_gain, format_percent, format_whole
-from spy32.render.page import Item, Pairs, pair
+from spy32.render.formatting import format_chance, format_gain, format_known, format_percent, format_whole
+from spy32.render.page import Fact, Facts, at_path
 from spy32.track_record import find_track_record
 
 if TYPE_CHECKING:
-    from spy32.domain.outlook import Estimate, Forecast, Forecasts, Outlook, TrackRecord
+    from spy32.domain.outlook import Estimate, Forecast, Outlook, TrackRecord
 
 NOT_STORED = "n/a: runs before 0.4 did not compute it"
 SIDES: "Mapping[Right, str]" = {Right.PUT: "puts", Right.CALL: "calls"}
 """The sides of the record of the market's probabilities."""
-
-
-def missing_reason(entry: Candidate) -> str:
-    """Why the history's numbers are not there."""
-    if entry.outlook is None:
-        return NOT_STORED
-    return f"n/a: {entry.outlook.missing}" if entry.outlook.missing else "n/a"
 
 
 def has_plan(entry: Candidate) -> bool:
@@ -33,16 +26,17 @@ def has_plan(entry: Candidate) -> bool:
 # The numbers that decide.
 
 
-def odds_items(entry: Candidate, quantity: int) -> list[Item]:
+def odds_items(entry: Candidate, quantity: int) -> list[Fact]:
     """What the order is worth by history, with its exits and held to expiration; without a history, the market's
     odds."""
     outlook = entry.outlook
     if outlook is None or outlook.chosen_plan is None:
-        return [pair("By options", market_odds_words(entry), "strong"), pair("By history", missing_reason(entry))]
+        reason = NOT_STORED if outlook is None else f"n/a: {outlook.missing}" if outlook.missing else "n/a"
+        return [("By options", market_odds_words(entry), "strong"), ("By history", reason)]
     return [
-        pair("By history", order_words(entry, quantity)),
-        pair("With exits", worth_words(outlook.chosen_plan, quantity), "strong"),
-        pair("If held", worth_words(outlook.expiry.history, quantity)),
+        ("By history", order_words(entry, quantity)),
+        ("With exits", worth_words(outlook.chosen_plan, quantity), "strong"),
+        ("If held", worth_words(outlook.expiry.history, quantity)),
     ]
 
 
@@ -92,17 +86,16 @@ def market_odds_words(entry: Candidate) -> str:
 
 
 def record_words(entry: Candidate) -> str:
-    """`Backtest 1998-2026, synthetic prices: such puts won 3.5 points (0.8 to 5.9) more than the market's odds, 2.0
-    fewer than history's`; empty without a record."""
+    """`Backtest 1998-2026, synthetic prices: such puts won 3.5 points more (0.8 to 5.9) than the market's odds, 2.0
+    points fewer than history's`; empty without a record."""
     row = _record_row(entry)
     if row is None:
         return ""
-    first = f"such {SIDES[row.right]} won {abs(row.difference) * 100:.1f} points ({_interval_words(row)})"
-    found = f"{_backtest(row.until)}: {first} {_direction(row.difference)} than the market's odds"
-    if row.history_difference is None:
-        return found
-    amount = abs(row.history_difference) * 100
-    return f"{found}, {amount:.1f} {_direction(row.history_difference)} than history's"
+    sign = 1 if row.difference > 0 else -1  # a negative end of the interval is the other direction
+    low, high = sorted((sign * row.low * 100, sign * row.high * 100))
+    won = f"such {SIDES[row.right]} won {_points(row.difference)} ({low:.1f} to {high:.1f})"
+    history = format_known(lambda difference: f", {_points(difference)} than history's", row.history_difference)
+    return f"{_backtest(row.until)}: {won} than the market's odds{history}"
 
 
 def _record_row(entry: Candidate) -> "TrackRecord | None":
@@ -110,7 +103,7 @@ def _record_row(entry: Candidate) -> "TrackRecord | None":
 
 
 def _record_rows(entry: Candidate) -> "tuple[TrackRecord, ...]":
-    days, spread = entry.outlook.days if entry.outlook is not None else None, entry.spread
+    days, spread = at_path(entry.outlook, "days"), entry.spread
     if days is None:
         return ()
     today = spread.expiration - timedelta(days=days)
@@ -122,18 +115,7 @@ def _backtest(until: str) -> str:
 
 
 def _points(difference: float) -> str:
-    return f"{abs(difference) * 100:.1f} points {_direction(difference)}"
-
-
-def _direction(difference: float) -> str:
-    return "more" if difference > 0 else "fewer"
-
-
-def _interval_words(row: "TrackRecord") -> str:
-    """`0.7 to 5.6`, in the direction of the difference: a negative end is the other direction."""
-    sign = 1 if row.difference > 0 else -1
-    low, high = sorted((sign * row.low * 100, sign * row.high * 100))
-    return f"{low:.1f} to {high:.1f}"
+    return f"{abs(difference) * 100:.1f} points {'more' if difference > 0 else 'fewer'}"
 
 
 def side_record_words(entries: "Iterable[Candidate]") -> str:
@@ -152,8 +134,8 @@ def _side_range(rows: "tuple[TrackRecord, ...]", name: str) -> str:
     points = sorted((row.difference * 100 for row in rows), key=abs)
     if len({point > 0 for point in points}) > 1:
         return f"{name} won {points[0]:+.1f} to {points[-1]:+.1f} points"
-    low, high = f"{abs(points[0]):.1f}", f"{abs(points[-1]):.1f}"
-    return f"{name} won {low if low == high else f'{low} to {high}'} points {_direction(points[0])}"
+    low, most = f"{abs(points[0]):.1f}", _points(points[-1] / 100)
+    return f"{name} won {most if most.startswith(f'{low} ') else f'{low} to {most}'}"
 
 
 # Every number, a line each.
@@ -166,9 +148,8 @@ def _chances(name: str, horizon: str) -> "Callable[[Outlook], str]":
     """`options 80% · history 86% · without its rise 82%` over one horizon; what is not known is left out."""
 
     def words(outlook: "Outlook") -> str:
-        forecasts: Forecasts | None = getattr(outlook, horizon)
-        found = ((source, _number(forecasts, law, f"probabilities.{name}")) for source, law in SOURCES)
-        return " · ".join(f"{source} {format_chance(number)}" for source, number in found if number is not None)
+        found = {source: at_path(outlook, f"{horizon}.{law}.probabilities.{name}") for source, law in SOURCES}
+        return " · ".join(f"{source} {format_chance(each)}" for source, each in found.items() if each is not None)
 
     return words
 
@@ -177,37 +158,24 @@ def _estimates(name: str, horizon: str) -> "Callable[[Outlook], str]":
     """`+$8, 90% sure +$1 to +$14 · without its rise +$2, 90% sure -$6 to +$9`, by history."""
 
     def words(outlook: "Outlook") -> str:
-        forecasts: Forecasts | None = getattr(outlook, horizon)
-        found = (("", _number(forecasts, "history", name)), ("without its rise ", _number(forecasts, "no_drift", name)))
-        return " · ".join(f"{source}{estimate_words(number)}" for source, number in found if number is not None)
+        laws = {"": "history", "without its rise ": "no_drift"}
+        found = {source: at_path(outlook, f"{horizon}.{law}.{name}") for source, law in laws.items()}
+        return " · ".join(f"{source}{estimate_words(each)}" for source, each in found.items() if each is not None)
 
     return words
 
 
-def _number(forecasts: "Forecasts | None", law: str, path: str) -> Any:
-    """What is at a path of attributes of one forecast; None where one of them is not there."""
-    found: Any = getattr(forecasts, law) if forecasts is not None else None
-    for name in path.split("."):
-        found = None if found is None else getattr(found, name)
-    return found
-
-
-def _endings(outlook: "Outlook") -> Iterator[str]:
-    """How the plan's trades end by history: target, stop, time, and what they bring on average."""
-    target, stop = (_number(outlook.plan, "history", f"probabilities.{name}") for name in ("max_profit", "stopped"))
-    if target is None or stop is None:
-        return
-    for name, chance in (("target", target), ("stop", stop), ("time", max(1.0 - target - stop, 0.0))):
-        yield f"{name} {format_chance(chance)}"
-    for name in ("average_win", "average_loss"):
-        amount = _number(outlook.plan, "history", name)
-        if amount is not None:
-            yield f"{name.replace('_', ' ')} {format_whole(amount)}"
-
-
 def ending_words(outlook: "Outlook") -> str:
-    """`target 62% · stop 9% · time 29% · average win +$24 · average loss -$56`, one contract."""
-    return " · ".join(_endings(outlook))
+    """`target 62% · stop 9% · time 29% · average win +$24 · average loss -$56`, by history, one contract."""
+    forecast = outlook.chosen_plan
+    if forecast is None or forecast.probabilities.stopped is None:
+        return ""
+    target, stop = forecast.probabilities.max_profit, forecast.probabilities.stopped
+    chances = {"target": target, "stop": stop, "time": max(1.0 - target - stop, 0.0)}
+    averages = {"average win": forecast.average_win, "average loss": forecast.average_loss}
+    words = [f"{name} {format_chance(chance)}" for name, chance in chances.items()]
+    words += [f"{name} {format_whole(amount)}" for name, amount in averages.items() if amount is not None]
+    return " · ".join(words)
 
 
 def cost_words(outlook: "Outlook") -> str:
@@ -269,42 +237,14 @@ NUMBERS: "Mapping[str, tuple[Callable[[Outlook], str], str]]" = {
 }  # fmt: skip
 """Of each number of an outlook: its words, dollars a contract, and what it means."""
 
-MEANINGS: "Mapping[str, str]" = {
-    "options": "the odds that the option prices imply; they hold a premium for risk: a price, no forecast",
-    "history": "returns since 1993 scaled by today's VIX over the VIX of then",
-    "without its rise": "the same returns, weighted so that prices do not rise faster than interest",
-    "with exits": "by the exit plan (profit target, stop, time exit, last exit): simulated, not checked on outcomes",
-    "if held": "held to expiration: the odds that the backtest has checked",
-    "90% sure": "the interval of the average, by resampling the past in blocks; single trades vary far more",
-}
 
-
-def number_items(entry: Candidate) -> tuple[Item, ...]:
+def number_items(entry: Candidate) -> Facts:
     """Every number of a candidate, one contract, a line each."""
-    if entry.outlook is None:
-        return (pair("numbers", NOT_STORED),)
     outlook = entry.outlook
-    known = [pair(label, words(outlook)) for label, (words, _) in NUMBERS.items()]
-    return (*known, pair("history", _history_words(outlook)), pair("backtest", record_words(entry)))
-
-
-def _history_words(outlook: "Outlook") -> str:
-    if outlook.history_until is None:
-        return outlook.missing or ""
-    return f"{outlook.sessions} start days up to {outlook.history_until}"
-
-
-def explained_numbers(entry: Candidate | None) -> list[Pairs]:
-    """Whose numbers they are, and one line of meaning for each, behind its value where a candidate has it."""
-    outlook = entry.outlook if entry is not None else None
-    lines = []
-    for label, (describe, meaning) in NUMBERS.items():
-        found = describe(outlook) if outlook is not None else ""
-        if found or outlook is None:  # a number that this underlying does not have is left out
-            lines.append(pair(label, ": ".join(filter(None, (found, meaning)))))
-    sources = [pair(label, text) for label, text in MEANINGS.items()]
-    record = side_record_words(() if entry is None else (entry,))
-    return [
-        Pairs(name="source", title="Where the numbers come from", items=(*sources, pair("backtest", record))),
-        Pairs(name="number", title="The numbers, one contract", items=tuple(lines)),
-    ]
+    if outlook is None:
+        yield "numbers", NOT_STORED
+        return
+    yield from ((label, words(outlook)) for label, (words, _) in NUMBERS.items())
+    until = outlook.history_until
+    yield ("history", f"{outlook.sessions} start days up to {until}" if until is not None else outlook.missing or "")
+    yield "backtest", record_words(entry)

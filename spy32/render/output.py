@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from spy32.console import AnyConsole, PlainConsole, write_output
 from spy32.render.formatting import ascii_only
-from spy32.render.page import Grid, MarkHistory, Page, Pairs, Part, Prose
+from spy32.render.page import Grid, Page, Pairs, Part, Picture, Prose
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,13 +16,9 @@ def is_full_terminal(console: "AnyConsole") -> bool:
     return console.is_terminal and not console.is_dumb_terminal
 
 
-def is_ascii_console(console: "AnyConsole") -> bool:
-    return not console.encoding.startswith("utf")
-
-
 def write_text(console: "AnyConsole", text: str) -> None:
     """Write `text` as it is, only its symbols made plainer where the encoding has none of them."""
-    if is_ascii_console(console):
+    if not console.encoding.startswith("utf"):
         text = ascii_only(text)
     write_output(console.file, text)
 
@@ -118,10 +114,8 @@ def _part_lines(part: Part) -> list[str]:
             return [_format_row(part, number, row) for number, row in enumerate(part.rows)] or [f"{part.name}: none"]
         case Prose():
             return _prose_lines(part)
-        case MarkHistory():
-            from spy32.render.marks import mark_lines
-
-            return [f"mark {line}" for line in mark_lines(part.marks, part.trade)]
+        case Picture():
+            return [f"{part.name} {line}" for line in part.lines]
 
 
 def _pair_lines(name: str, label: str, value: str) -> str:

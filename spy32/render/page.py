@@ -3,15 +3,12 @@
 Named tuples, since `show` pays for every class at every start, and a dataclass takes six times as long to make.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spy32.render.formatting import clean, join_lines
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
-    from spy32.domain.marks import Mark
     from spy32.domain.orders import Trade
     from spy32.domain.proposals import ProposalTerms
     from spy32.domain.run_view import MarketSummary
@@ -19,7 +16,18 @@ if TYPE_CHECKING:
 Tone = str
 """`good`, `bad`, `warn`, `strong`, `dim` or nothing. Colour only repeats what word, sign or symbol say."""
 Item = tuple[str, str, Tone]
-"""Label, value and tone of one line; `pair` makes it."""
+"""Label, clean value and tone of one line; `pair` makes it."""
+Fact = tuple[str, str] | Item
+"""What becomes such a line: label, value, which may be foreign, and a tone where it has one."""
+
+
+Facts = Iterator[Fact]
+
+
+class Lines(str):
+    """A value that keeps its line ends."""
+
+    __slots__ = ()
 
 
 class Pairs(NamedTuple):
@@ -74,16 +82,15 @@ class Grid(NamedTuple):
 
 
 Cell = str | Callable[[Any], str]
-Columns = dict[str, Cell]
 """What a column shows of a noun: what is at this path of its attributes, or what computes the text."""
+Columns = dict[str, Cell]
+"""What each column shows, by its head as `grid_columns` reads it."""
 
 
 def noun_grid(
     name: str, title: str, nouns: Iterable[Any], columns: Mapping[str, Cell], *, omits_empty: bool = False
 ) -> Grid:
-    """A row a noun. `columns` has what each column shows by its head, as `grid_columns` reads it; a column that is
-    empty in every row is left out on demand.
-    """
+    """A row a noun. A column that is empty in every row is left out on demand."""
     rows = [tuple(_cell_text(noun, cell) for cell in columns.values()) for noun in nouns]
     kept = [at for at in range(len(columns)) if not (omits_empty and rows) or any(row[at] for row in rows)]
     heads = grid_columns(*columns)
@@ -110,18 +117,18 @@ class Prose(NamedTuple):
     title: str = ""
 
 
-class MarkHistory(NamedTuple):
-    """The marks of a trade's life, oldest first: a chart on a terminal, a line a mark elsewhere."""
+class Picture(NamedTuple):
+    """A chart on a terminal that is wide enough; elsewhere lines behind its name, or nothing."""
 
-    trade: "Trade"
-    marks: "tuple[Mark, ...]"
-    target: "Decimal"
-    """The debit of the profit target, dollars per share."""
-    stop: "Decimal"
-    title: str = "Marks: the debit to close"
+    title: str
+    draw: Callable[[int, bool], list[str]]
+    """The rows by width in columns, and whether they are ASCII; none where there is too little to draw."""
+    name: str = ""
+    lines: tuple[str, ...] = ()
+    min_columns: int = 0
 
 
-Part = Pairs | Grid | Prose | MarkHistory
+Part = Pairs | Grid | Prose | Picture
 
 
 class Page(NamedTuple):
@@ -141,15 +148,10 @@ class Page(NamedTuple):
 
 
 def pair(label: str, value: str, tone: Tone = "") -> Item:
-    """One line: foreign words in the value are cleaned, and their line ends become blanks."""
-    return (label, join_lines(value), tone)
+    """Foreign words in the value are cleaned, and its line ends become blanks unless it keeps them."""
+    return (label, clean(value) if isinstance(value, Lines) else join_lines(value), tone)
 
 
-def paragraph(label: str, value: str, tone: Tone = "") -> Item:
-    """A value that keeps its lines; foreign words in it are cleaned."""
-    return (label, clean(value), tone)
-
-
-def pairs(items: Iterable[Item], name: str = "", title: str = "") -> Pairs:
+def pairs(items: Iterable[Fact], name: str = "", title: str = "") -> Pairs:
     """Labelled values as a part of a page."""
-    return Pairs(tuple(items), name, title)
+    return Pairs(tuple(pair(*item) for item in items), name, title)

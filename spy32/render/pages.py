@@ -1,20 +1,23 @@
 """A run and a trade, each on one screen: what came of it and why, the figures, and what to type next."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from spy32.domain.market import Gate, QualityReport, Verdict
 from spy32.domain.orders import Order, Trade
-from spy32.domain.proposals import Decision, ExitPlan, Proposal, ProposalKind, spread_description
+from spy32.domain.proposals import ExitPlan, Proposal, ProposalKind, spread_description
 from spy32.domain.results import TradeResult
 from spy32.domain.run_view import RunView
 from spy32.domain.runs import Cause, Outcome
 from spy32.domain.spreads import MULTIPLIER, Mode
 from spy32.lifecycle import ProposalState, TradeState
-from spy32.render.candidates import find_candidate, name_spreads, pick_words, spread_words
+from spy32.render.candidates import choice_words, find_candidate, name_spreads, pick_words, spread_words
 from spy32.render.explain import (
     BANNERS,
+    ENDED,
+    OUTCOME_TONES,
     PROPOSAL_STATES,
     analyst_name,
     approver,
@@ -23,46 +26,51 @@ from spy32.render.explain import (
     format_outcome,
     is_proposal_expired,
     next_commands,
-    outcome_tone,
     proposal_command,
     view_badges,
 )
 from spy32.render.figures import (
-    COVERS_EXITS,
-    bound_word,
+    bound_words,
     closing_facts,
-    days_left,
+    dated_sentence,
     exit_words,
     legs_words,
     market_words,
     opening_facts,
+    order_state_words,
     plan_items,
     run_surroundings,
     settlement_fee_words,
     surrounding_items,
-    trade_sentence,
 )
 from spy32.render.formatting import (
     UNKNOWN,
     format_count,
     format_credit,
     format_dollars,
-    format_float_price,
     format_gain,
     format_legs,
     format_price,
     humanise,
     new_york_words,
-    single_line,
+    shorten,
 )
-from spy32.render.marks import greek_words, result_words, strike_words
-from spy32.render.open_trades import days_words, planned_exit_words, reason_words, result_items
-from spy32.render.page import Item, MarkHistory, Page, Pairs, Part, Prose, pair, pairs
+from spy32.render.marks import (
+    days_words,
+    greek_words,
+    mark_lines,
+    marks_chart,
+    planned_exit_words,
+    reason_words,
+    result_items,
+    result_words,
+    strike_words,
+)
+from spy32.render.page import Fact, Facts, Page, Part, Picture, Prose, pairs
 from spy32.sessions import market_date
 
 REASONS, ORDERS, CLOSES = 2, 3, 3
 """Most reasons of a run, most orders and most closes on one screen."""
-VERBS = {Decision.TRADE: "chose", Decision.ABSTAIN: "abstained", Decision.FAILED: "failed to answer"}
 TWO_LINES = 132
 """Characters on two lines of 80 columns, beside the labels."""
 
@@ -100,12 +108,13 @@ def trade_page(view: RunView, trade: Trade, *, now: datetime, result: TradeResul
     parts: list[Part] = [
         Prose(sentence, "strong"),
         # With marks to draw, the payoff has no lines of its own on a narrow screen.
-        Pairs(tuple(_holding_items(trade, now)), payoff=(trade, view.market), below=not view.marks[1:]),
+        pairs(_holding_items(trade, now))._replace(payoff=(trade, view.market), below=not view.marks[1:]),
         pairs(outlook),
         pairs(_detail_items(view, trade)),
     ]
     if view.marks:
-        parts.append(MarkHistory(trade=trade, marks=view.marks, target=exits.profit_target, stop=exits.stop))
+        draw = partial(marks_chart, view.marks, exits.profit_target, exits.stop)
+        parts.append(Picture("Marks: the debit to close", draw, "mark", tuple(mark_lines(view.marks, trade))))
     heading = f"T{trade.id} of R{trade.run_id}: {trade.state}, opened {new_york_words(trade.opened_at)}"
     return _page(view, heading, parts, (*_close_commands(view, trade), *next_commands(view, now=now)))
 
@@ -118,53 +127,53 @@ def _close_commands(view: RunView, trade: Trade) -> tuple[str, ...]:
     return waiting or ((f"spy32 exits T{trade.id}",) if view.marks else ())
 
 
-def _holding_items(trade: Trade, now: datetime) -> Iterator[Item]:
+def _holding_items(trade: Trade, now: datetime) -> Facts:
     from spy32.render.payoff import trade_breakevens  # the page of a run does not need it
 
-    is_over = trade.state in (TradeState.CLOSED, TradeState.EXPIRED)
+    is_over = trade.state in ENDED
     left = "" if is_over else f" · {days_words((trade.expiration - market_date(now)).days)}"
     amount = format_dollars(abs(trade.credit) * MULTIPLIER * trade.quantity)
-    yield pair("Credit" if trade.credit > 0 else "Debit", f"{format_credit(trade.credit)} = {amount}", "strong")
-    yield pair("Fees", format_dollars(trade.fees))
+    yield "Credit" if trade.credit > 0 else "Debit", f"{format_credit(trade.credit)} = {amount}", "strong"
+    yield "Fees", format_dollars(trade.fees)
     loss = f"{format_dollars(trade.max_loss)} + {settlement_fee_words(trade.legs)}"
-    yield pair("Max loss", "none, it is over" if is_over else loss, "" if is_over else "bad")
-    yield pair("Breakeven", " and ".join(map(format_price, trade_breakevens(trade))))
-    yield pair("Expiration", f"{trade.expiration}{left}")
+    yield "Max loss", "none, it is over" if is_over else loss, "" if is_over else "bad"
+    yield "Breakeven", " and ".join(map(format_price, trade_breakevens(trade)))
+    yield "Expiration", f"{trade.expiration}{left}"
     if trade.result is None:
-        yield pair("Result", UNKNOWN if is_over else "open")
+        yield "Result", UNKNOWN if is_over else "open"
     else:
         kind, tone = ("loss", "bad") if trade.result < 0 else ("profit", "good")
-        yield pair("Result", f"{format_gain(trade.result)} {kind} after fees", tone)
+        yield "Result", f"{format_gain(trade.result)} {kind} after fees", tone
 
 
-def _outlook_items(view: RunView, trade: Trade, exits: ExitPlan, now: datetime) -> Iterator[Item]:
+def _outlook_items(view: RunView, trade: Trade, exits: ExitPlan, now: datetime) -> Facts:
     """How it stands, what is due and which closes there are: what decides comes before the details."""
     if 0 < trade.remaining < trade.quantity:
-        yield pair("Left", f"{trade.remaining} of {trade.quantity}")
+        yield "Left", f"{trade.remaining} of {trade.quantity}"
     if trade.closed_at is not None:
         paid = f" for {format_credit(-trade.debit)}" if trade.debit is not None else ""
-        yield pair("Closed", f"{new_york_words(trade.closed_at)}{paid}{reason_words(trade.exit_reason)}")
+        yield "Closed", f"{new_york_words(trade.closed_at)}{paid}{reason_words(trade.exit_reason)}"
     elif view.marks:
         mark = view.marks[-1]
         tone = "good" if (mark.unrealized or 0) > 0 else ""
-        yield pair("Now", f"{result_words(mark, trade)} · {strike_words(mark)}", tone)
+        yield "Now", f"{result_words(mark, trade)} · {strike_words(mark)}", tone
     if trade.state in (TradeState.OPEN, TradeState.CLOSING):
         today = market_date(now)
-        yield pair("Due", planned_exit_words(*exits.planned_exit(today), today))
+        yield "Due", planned_exit_words(*exits.planned_exit(today), today)
     below = " (opened below its floor)" if trade.exits is not None else ""
-    yield pair("Exit", f"{exit_words(exits, trade)}{below}", "warn" if below else "")
+    yield "Exit", f"{exit_words(exits, trade)}{below}", "warn" if below else ""
     for close in view.closes[-CLOSES:]:
         words = f"P{close.id} {PROPOSAL_STATES[close.state]}{reason_words(close.reason)}"
-        prices = f"{format_credit(close.limit_price)}, {bound_word(close)} {format_price(abs(close.floor_price))}"
-        yield pair("Close", f"{words}: {close.quantity} at {prices}")
+        prices = f"{format_credit(close.limit_price)}, {bound_words(close)}"
+        yield "Close", f"{words}: {close.quantity} at {prices}"
 
 
-def _detail_items(view: RunView, trade: Trade) -> Iterator[Item]:
+def _detail_items(view: RunView, trade: Trade) -> Facts:
     if trade.closed_at is None and view.marks:
-        yield pair("Greeks", greek_words(view.marks[-1]))
-    yield pair("Legs", legs_words(trade.legs, trade.quantity))
+        yield "Greeks", greek_words(view.marks[-1])
+    yield "Legs", legs_words(trade.legs, trade.quantity)
     yield from _order_items(view.orders)
-    yield pair("Simulated", trade.assumption, "warn")
+    yield "Simulated", trade.assumption, "warn"
 
 
 def _page(view: RunView, heading: str, parts: Iterable[Part], following: tuple[str, ...]) -> Page:
@@ -172,7 +181,7 @@ def _page(view: RunView, heading: str, parts: Iterable[Part], following: tuple[s
         banner=(" · ".join(view_badges(view, BANNERS)), ""),
         alarm=view.run.mode is Mode.LIVE,
         heading=heading,
-        tone=outcome_tone(view.run.outcome) or "strong",
+        tone=OUTCOME_TONES.get(view.run.outcome, "strong"),
         parts=tuple(parts),
         following=following,
     )
@@ -198,51 +207,50 @@ def trade_parts(result: Proposal, view: RunView, *, now: datetime) -> list[Part]
     if result.kind is ProposalKind.OPEN:
         today, entry = market_date(view.run.started_at), find_candidate(menu, result.candidate_id)
         facts = opening_facts(result, entry, around, below=True)
-        surroundings = surrounding_items(result, around, entry)
+        plan = plan_items(result, entry)
         if view.trade is not None:
-            filled.append(pairs([pair("Filled", _trade_words(view.trade), "strong")]))
-            # The approval has done its work.
-            surroundings = [item for item in surroundings if item[1] != COVERS_EXITS]
+            filled.append(pairs([("Filled", _trade_words(view.trade), "strong")]))
+            plan = plan[:1]  # what the approval covers is past
+        surroundings = [*surrounding_items(result, around), *plan]
     else:
         today = market_date(result.quoted_at)
         facts, surroundings = closing_facts(result, view.trade), _closing_surroundings(result, view)
-    details = (pair("Legs", legs_words(result.legs, result.quantity)), pair("State", state, "strong"))
-    sentence = Prose(f"{trade_sentence(result)} · {days_left(result, today)}", "strong")
-    return [sentence, *filled, facts, pairs((*surroundings, *details))]
+    details = (("Legs", legs_words(result.legs, result.quantity)), ("State", state, "strong"))
+    return [Prose(dated_sentence(result, today), "strong"), *filled, facts, pairs((*surroundings, *details))]
 
 
-def _closing_surroundings(close: Proposal, view: RunView) -> list[Item]:
+def _closing_surroundings(close: Proposal, view: RunView) -> list[Fact]:
     """The market by the mark that the close was priced by, and the exit plan."""
     mark = next((mark for mark in reversed(view.marks) if mark.as_of <= close.quoted_at), None)
-    words = f"{close.underlying} {format_float_price(mark.spot)} · {strike_words(mark)}" if mark is not None else ""
-    return [pair("Market", words), *plan_items(close)]
+    words = f"{close.underlying} {format_price(mark.spot)} · {strike_words(mark)}" if mark is not None else ""
+    return [("Market", words), *plan_items(close)]
 
 
-def _summary(view: RunView, now: datetime) -> Iterator[Item]:
+def _summary(view: RunView, now: datetime) -> Facts:
     """The outcome of the run and its reasons, in a line or two each."""
     run, result = view.run, view.proposal
     if result is None:
-        yield pair("Meaning", explain_outcome(run))
+        yield "Meaning", explain_outcome(run)
     left = len(run.reasons) - REASONS
     more = f" (and {format_count(left, 'more reason')}: --full)" if left > 0 else ""
     for place, reason in enumerate(run.reasons[:REASONS], start=1):
-        yield pair("Reason", shorten(reason, more if place == REASONS else ""))
+        yield "Reason", _shorten(reason, more if place == REASONS else "")
     yield from _choice(view)
     if view.outcomes:
         is_over = market_date(now) > max(each.expiration for each in view.outcomes.values())
-        yield pair("Came to", pick_words(view.outcomes, chosen_candidate_id(view), is_over=is_over))
+        yield "Came to", pick_words(view.outcomes, chosen_candidate_id(view), is_over=is_over)
     if result is None and view.market is not None:
-        yield pair("Market", market_words(run_surroundings(view)))
+        yield "Market", market_words(run_surroundings(view))
     if result is None and view.menu is not None:
-        yield pair("Menu", format_count(len(view.menu.candidates), "candidate"))
+        yield "Menu", format_count(len(view.menu.candidates), "candidate")
     if view.quality is not None and (loud := loud_gates(view.quality)):
         verdicts = ", ".join(f"{gate.verdict} {humanise(gate.name)}" for gate in loud)
-        yield pair("Data", f"{verdicts} (--quality)", "warn")
+        yield "Data", f"{verdicts} (--quality)", "warn"
     if view.approval is not None:
-        yield pair("Approved", f"{new_york_words(view.approval.at)}{approver(view.approval.by)}")
+        yield "Approved", f"{new_york_words(view.approval.at)}{approver(view.approval.by)}"
     yield from _order_items(view.orders)
     if view.trade is not None and (result is None or result.kind is ProposalKind.CLOSE):
-        yield pair("Trade", _trade_words(view.trade), "strong")
+        yield "Trade", _trade_words(view.trade), "strong"
 
 
 def _trade_words(trade: Trade) -> str:
@@ -253,52 +261,39 @@ def _trade_words(trade: Trade) -> str:
     return f"T{trade.id} {trade.state}: {trade.quantity} {verb} {format_credit(trade.credit)}{closed}{result}"
 
 
-def _choice(view: RunView) -> Iterator[Item]:
+def _choice(view: RunView) -> Facts:
     """Who chose what and why, what must be looked at, and whether the fixed rule would have taken the same."""
     answer = view.recommendation
     if answer is None:
         return
     entry = find_candidate(view.menu, answer.candidate_id)
-    what = f" {spread_words(entry)}" if entry is not None and answer.decision is Decision.TRADE else ""
-    vetoed, tone = (", which spy32 vetoes", "bad") if answer.vetoes else ("", "")
     rule = next((answer for answer in view.shadows if answer.analyst == "rules"), None)
     is_same = rule is not None and entry is not None and rule.candidate_id == entry.id
     same = ", as the fixed rule" if is_same and answer.analyst != "rules" else ""
-    yield pair("Choice", f"{analyst_name(answer)} {VERBS[answer.decision]}{what}{same}{vetoed}", tone)
+    words = f"{analyst_name(answer)} {choice_words(answer, view.menu)}{same}"
+    yield "Choice", words, "bad" if answer.vetoes else ""
     result = view.proposal
     if result is not None and result.kind is ProposalKind.OPEN and result.chosen_by == "person":
-        yield pair("Taken", f"{format_legs(result.legs)}, by a person", "strong")
+        yield "Taken", f"{format_legs(result.legs)}, by a person", "strong"
     if view.run.cause != Cause.ABSTAINED:  # an abstention is the reason of its run
-        yield pair("Why", shorten(name_spreads(answer.reason, view.menu)))
+        yield "Why", _shorten(name_spreads(answer.reason, view.menu))
     for veto in answer.vetoes[:1]:
-        yield pair("Vetoed", shorten(veto), "bad")
+        yield "Vetoed", _shorten(veto), "bad"
     for mark in answer.marks[:1]:
-        yield pair("Look at", shorten(mark), "warn")
+        yield "Look at", _shorten(mark), "warn"
     if rule is not None and not is_same:
         pick = find_candidate(view.menu, rule.candidate_id)
-        yield pair("Fixed rule", f"takes {spread_words(pick) if pick is not None else 'nothing'}")
+        yield "Fixed rule", f"takes {spread_words(pick) if pick is not None else 'nothing'}"
 
 
-def shorten(text: str, after: str = "") -> str:
-    """Foreign text within two lines of a narrow screen with what comes `after` it; a cut is marked, and `--full` has
-    the rest."""
-    line = single_line(text)
-    if len(line) + len(after) <= TWO_LINES:
-        return f"{line}{after}"
-    more = f" ...{after or ' (--full has all)'}"
-    return f"{line[: TWO_LINES - len(more)].rpartition(' ')[0]}{more}"
+def _shorten(text: str, after: str = "") -> str:
+    return shorten(text, TWO_LINES, rest="--full has all", after=after)
 
 
-def _order_items(orders: tuple[Order, ...]) -> Iterator[Item]:
+def _order_items(orders: tuple[Order, ...]) -> Facts:
     """The newest orders, a line each."""
     for order in orders[-ORDERS:]:
-        yield pair("Order", shorten(f"O{order.id} {order.kind} {order_words(order)}"))
-
-
-def order_words(order: Order) -> str:
-    """`filled at 0.55 cr, 2 of 2 filled`, and the broker's reason."""
-    why = f": {order.reason}" if order.reason else ""
-    return f"{order.state} at {format_credit(order.limit)}, {order.filled} of {order.quantity} filled{why}"
+        yield "Order", _shorten(f"O{order.id} {order.kind} {order_state_words(order)}")
 
 
 def loud_gates(report: QualityReport) -> tuple[Gate, ...]:

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
+from spy32.domain.market import Right
 from spy32.domain.orders import Trade
 from spy32.domain.proposals import ProposalTerms
 from spy32.domain.run_view import MarketSummary
@@ -16,8 +18,8 @@ if TYPE_CHECKING:
 SIDE_MARGIN = Decimal("0.06")
 """Room left of the first mark and right of the last, of the span of all marks."""
 
-TICKS = {"(": "(", ")": ")", "^": "^"}
-"""What stands on the axis for a mark: one expected move either way, the spot; a line for anything else."""
+TICKS = "()^"
+"""Marks that stand on the axis as they are: one expected move either way, the spot. For others a line stands there."""
 
 
 class AxisMark(NamedTuple):
@@ -40,6 +42,7 @@ class Payoff(NamedTuple):
     costs: Decimal
     """To open, dollars for the whole quantity."""
     marks: tuple[AxisMark, ...]
+    """Ascending."""
 
     def profit(self, at: Decimal) -> Decimal:
         """Profit when the underlying ends at `at`."""
@@ -52,8 +55,7 @@ class Payoff(NamedTuple):
     @property
     def span(self) -> tuple[Decimal, Decimal]:
         """The prices that the picture shows: every mark and some room."""
-        prices = [mark.at for mark in self.marks]
-        low, high = min(prices), max(prices)
+        low, high = self.marks[0].at, self.marks[-1].at
         margin = max((high - low) * SIDE_MARGIN, Decimal(1))
         return low - margin, high + margin
 
@@ -73,36 +75,24 @@ class Payoff(NamedTuple):
 
 
 def _intrinsic(leg: Leg, at: Decimal) -> Decimal:
-    itm_amount = at - leg.strike if leg.right.value == "C" else leg.strike - at
-    return max(itm_amount, Decimal(0))
+    return max(at - leg.strike if leg.right is Right.CALL else leg.strike - at, Decimal(0))
 
 
 def build_payoff(noun: ProposalTerms | Trade, market: MarketSummary | None) -> Payoff:
-    return trade_payoff(noun, market) if isinstance(noun, Trade) else proposal_payoff(noun, market)
-
-
-def proposal_payoff(proposal: ProposalTerms, market: MarketSummary | None) -> Payoff:
-    """The payoff of a proposal."""
-    return Payoff(
-        legs=proposal.legs,
-        quantity=proposal.quantity,
-        credit=proposal.limit_price,
-        floor=proposal.floor_price,
-        costs=proposal.opening_costs,
-        marks=_axis_marks(proposal.legs, proposal.breakevens, market),
-    )
-
-
-def trade_payoff(trade: Trade, market: MarketSummary | None) -> Payoff:
-    """The payoff of an opened trade, at the credit received or the debit paid."""
-    return Payoff(
-        legs=trade.legs,
-        quantity=trade.quantity,
-        credit=trade.credit,
-        floor=trade.credit,
-        costs=trade.fees,
-        marks=_axis_marks(trade.legs, trade_breakevens(trade), market),
-    )
+    """The payoff of a proposal, or of a trade at the credit received or the debit paid."""
+    if isinstance(noun, Trade):
+        prices, costs, breakevens = (noun.credit, noun.credit), noun.fees, trade_breakevens(noun)
+    else:
+        prices, costs, breakevens = (noun.limit_price, noun.floor_price), noun.opening_costs, noun.breakevens
+    marks = [AxisMark("S" if leg.action.sign > 0 else "L", leg.strike) for leg in noun.legs]
+    marks += [AxisMark("B", point) for point in breakevens]
+    if market is not None:
+        spot = Decimal(str(market.spot))
+        marks.append(AxisMark("^", spot))
+        if market.expected_move is not None:
+            move = Decimal(str(market.expected_move))
+            marks += [AxisMark("(", spot - move), AxisMark(")", spot + move)]
+    return Payoff(noun.legs, noun.quantity, *prices, costs, tuple(sorted(marks, key=attrgetter("at"))))
 
 
 def trade_breakevens(trade: Trade) -> tuple[Decimal, ...]:
@@ -117,21 +107,6 @@ def trade_breakevens(trade: Trade) -> tuple[Decimal, ...]:
     return tuple(sorted(points))
 
 
-def _axis_marks(
-    legs: Sequence[Leg], breakevens: Sequence[Decimal], market: MarketSummary | None
-) -> tuple[AxisMark, ...]:
-    marks = [AxisMark(sign="S" if leg.action.sign > 0 else "L", at=leg.strike) for leg in legs]
-    marks += [AxisMark(sign="B", at=point) for point in breakevens]
-    if market is not None:
-        spot = Decimal(str(market.spot))
-        marks.append(AxisMark(sign="^", at=spot))
-        if market.expected_move is not None:
-            move = Decimal(str(market.expected_move))
-            marks.append(AxisMark(sign="(", at=spot - move))
-            marks.append(AxisMark(sign=")", at=spot + move))
-    return tuple(sorted(marks, key=lambda mark: mark.at))
-
-
 # Drawing.
 
 
@@ -143,11 +118,9 @@ def payoff_chart(payoff: Payoff, *, width: int, rows: int, plain: bool = False) 
     frame = fit_frame(payoff, columns=width - gutter - 2, rows=rows - 2)
     canvas = Canvas(frame, plain=plain)
     canvas.draw_curve([(float(at), float(payoff.profit(at))) for at in payoff.corners])
-    curve, zero = canvas.lines(), frame.row(0)
-    curve[zero] = curve[zero].replace(" ", "-" if plain else "┄")
-    named = {frame.row(float(amount)): format_gain(amount) for amount in (payoff.best, payoff.worst)}
-    bar = "|" if plain else "│"
-    lines = [f"{named.get(row, ''):>{gutter}} {bar}{text}".rstrip() for row, text in enumerate(curve)]
+    canvas.draw_level(0)
+    named = {frame.row(float(amount)): f"{format_gain(amount)} " for amount in (payoff.best, payoff.worst)}
+    lines = canvas.labelled_lines(named, gutter + 1)
     lines += [" " * (gutter + 2) + text for text in _labelled_axis(payoff.marks, frame)]
     return [ascii_only(line) for line in lines] if plain else lines
 
@@ -156,10 +129,10 @@ def _labelled_axis(marks: Sequence[AxisMark], frame: "ChartFrame") -> list[str]:
     """A tick at each mark, and below it the prices that find room: the short strike and the spot come first."""
     ticks, labels = [" "] * frame.columns, [" "] * frame.columns
     for mark in marks:
-        ticks[frame.column(float(mark.at))] = TICKS.get(mark.sign, "|")
+        ticks[frame.column(float(mark.at))] = mark.sign if mark.sign in TICKS else "|"
     for sign in "S^L":
         for mark in (mark for mark in marks if mark.sign == sign):
-            text = _mark_value(mark)
+            text = format_strike(mark.at) if sign in "SL" else format_price(mark.at)
             start = min(max(0, frame.column(float(mark.at)) - len(text) // 2), frame.columns - len(text))
             if all(cell == " " for cell in labels[max(0, start - 1) : start + len(text) + 1]):
                 labels[start : start + len(text)] = text
@@ -174,7 +147,3 @@ def fit_frame(payoff: Payoff, *, columns: int, rows: int) -> "ChartFrame":
     margin = (payoff.best - payoff.worst) / 20 or Decimal(1)
     top, bottom = max(payoff.best, Decimal(0)) + margin, min(payoff.worst, Decimal(0)) - margin
     return ChartFrame(float(low), float(high), float(bottom), float(top), columns, rows)
-
-
-def _mark_value(mark: AxisMark) -> str:
-    return format_strike(mark.at) if mark.sign in "SL" else format_price(mark.at)

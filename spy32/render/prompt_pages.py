@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from difflib import unified_diff
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from spy32.render.candidates import name_spreads, spread_words
+from spy32.render.candidates import find_candidate, name_spreads, spread_words
 from spy32.render.formatting import clean, format_count, single_line
-from spy32.render.page import Cell, Page, Pairs, noun_grid, pair
+from spy32.render.page import Columns, Page, noun_grid, pairs
 
 if TYPE_CHECKING:
     from spy32.analysts.prompt import Template
@@ -33,7 +33,7 @@ class PromptRow(NamedTuple):
 
 
 def prompt_list_page(rows: tuple[PromptRow, ...]) -> Page:
-    columns: dict[str, Cell] = {
+    columns: Columns = {
         "version": "version",
         "variant:2": "variant",
         "hash:1": lambda row: row.hash[:HASH_LENGTH],
@@ -80,7 +80,7 @@ def comparison_page(said: "PromptComparison") -> Page:
     """What two prompts said of the same snapshots: agreement, what each did and cost, and their experiment."""
     if not said.runs:
         return Page(heading="no run was answered with both")
-    columns: dict[str, Cell] = {
+    columns: Columns = {
         "prompt": "version",
         "traded>": "traded",
         "abstained>": "abstained",
@@ -91,30 +91,27 @@ def comparison_page(said: "PromptComparison") -> Page:
         "score>": lambda each: _score(each.score, each.scored),
         "market's score>": lambda each: _score(each.market_score, each.scored),
     }
-    counts = tuple(pair(name, f"{count} of {len(said.runs)}") for name, count in said.agreement.items() if count)
+    agreement = ((name, f"{count} of {len(said.runs)}") for name, count in said.agreement.items() if count)
     found = said.experiment
-    state = pair("experiment", f"{found.experiment.name}: {found.words}") if found is not None else None
-    choices = tuple(
-        pair(
-            single_line(each.prompt or ""),
-            f"{_choice_words(each, said.menu)}: {name_spreads(single_line(each.reason), said.menu)}",
-        )
+    experiment = [] if found is None else [("experiment", f"{found.experiment.name}: {found.words}")]
+    choices = (
+        (single_line(each.prompt or ""), f"{_choice_words(each, said.menu)}: {name_spreads(each.reason, said.menu)}")
         for each in (choice.answer for choice in said.choices)
     )
     return Page(
         heading=f"{format_count(len(said.runs), 'run')} answered with both",
         tone="strong",
         parts=(
-            Pairs(name="choice", title="What they chose", items=choices) if choices else Pairs(items=()),
-            Pairs(name="agreement", title="They take", items=counts),
+            pairs(choices, "choice", "What they chose"),
+            pairs(agreement, "agreement", "They take"),
             noun_grid("record", "What each did", said.records, columns)._replace(continues=True),
-            Pairs(items=(state,) if state is not None else ()),
+            pairs(experiment),
         ),
     )
 
 
 def _choice_words(choice: "Recommendation", menu: "Menu | None") -> str:
-    entry = menu.find(choice.candidate_id) if menu is not None else None
+    entry = find_candidate(menu, choice.candidate_id)
     return f"{choice.decision} {spread_words(entry)}" if entry is not None else str(choice.decision)
 
 

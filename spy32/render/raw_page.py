@@ -7,17 +7,16 @@ from spy32.domain.run_view import RunView
 from spy32.render.explain_answer import format_tokens
 from spy32.render.formatting import (
     clean,
-    format_both_zones,
     format_known,
     format_milliseconds,
     format_ticks,
     humanise,
+    new_york_words,
     single_line,
 )
 from spy32.render.menu_pages import list_page
-from spy32.render.page import Cell, Item, Page, Part, Prose, noun_grid, pair, pairs
+from spy32.render.page import Columns, Fact, Facts, Page, Part, Prose, noun_grid, pairs
 from spy32.render.raw_texts import RawTexts
-from spy32.sessions import NEW_YORK
 
 if TYPE_CHECKING:
     from spy32.domain.model_calls import ModelCall, ModelResponse, ResponseCheck
@@ -36,7 +35,7 @@ def raw_page(view: RunView, raw: RawTexts) -> Page:
         parts.append(_text_part("order body", view.body))
     parts += [_text_part(f"body of order {order.reference}", order.body) for order in view.orders]
     if raw.documents:
-        columns: dict[str, Cell] = {
+        columns: Columns = {
             "source": "source",
             "name~": "name",
             "bytes>": "size",
@@ -55,17 +54,16 @@ def _attempt_parts(call: "ModelCall") -> list[Part]:
     attempt, response = call.attempt, call.heard
     name = f"{attempt.role}, sample {attempt.sample}, attempt {attempt.attempt}"
     hashes = f"hash {attempt.prompt_hash[:8]}, input {attempt.input_hash[:8]}"
-    items = [
-        pair("is", name),
-        pair("prompt", f"{attempt.prompt}, {hashes}"),
-        pair("asked", f"{attempt.model}, effort {attempt.effort}, {format_both_zones(call.at, NEW_YORK)}"),
+    items: list[Fact] = [
+        ("is", name),
+        ("prompt", f"{attempt.prompt}, {hashes}"),
+        ("asked", f"{attempt.model}, effort {attempt.effort}, {new_york_words(call.at)}"),
     ]
     if response is None:
-        items.append(pair("outcome", "no answer was ever written down", "bad"))
-        items.append(pair("cost", f"{format_ticks(attempt.estimate_ticks)}, our estimate"))
+        items.append(("outcome", "no answer was ever written down", "bad"))
+        items.append(("cost", f"{format_ticks(attempt.estimate_ticks)}, our estimate"))
     else:
-        items += _response_items(response)
-        items += _check_items(call.checked) if call.checked is not None else []
+        items += _response_items(response, call.checked)
     return [
         pairs(items, f"attempt {call.id}", f"Attempt {call.id}: {name}"),
         _text_part(f"request {call.id}", attempt.request),
@@ -73,25 +71,21 @@ def _attempt_parts(call: "ModelCall") -> list[Part]:
     ]
 
 
-def _response_items(response: "ModelResponse") -> list[Item]:
+def _response_items(response: "ModelResponse", checked: "ResponseCheck | None") -> Facts:
+    """What came back, and what the checks made of the words."""
     status = format_known("HTTP {}".format, response.status, "no HTTP status")
     took = f"{humanise(response.outcome)} ({status}, {format_milliseconds(response.ms)})"
     detail = f": {response.detail}" if response.detail else ""
     estimated = ", our estimate" if response.is_estimate else ""
     names = (("fingerprint", response.fingerprint), ("request", response.request_id))
     known = "".join(f", {label} {text}" for label, text in names if text)
-    return [
-        pair("outcome", f"{took}{detail}"),
-        pair("answered by", f"{response.model or 'nobody'}{known}"),
-        pair("tokens", format_tokens(response)),
-        pair("cost", f"{format_ticks(response.cost_ticks)}{estimated}"),
-    ]
-
-
-def _check_items(checked: "ResponseCheck") -> list[Item]:
-    """What the checks made of the words, one line each."""
-    chosen = format_known(" {}".format, checked.candidate_id)
-    ended = f"ended at {humanise(checked.check)}: {checked.words}" if checked.check else "every check passed"
-    items = [pair("checks", f"{checked.decision}{chosen}, {ended} (parser {checked.parser})")]
-    items += [pair("mark", mark, "warn") for mark in checked.marks]
-    return items + [pair("veto", veto, "bad") for veto in checked.vetoes]
+    yield "outcome", f"{took}{detail}"
+    yield "answered by", f"{response.model or 'nobody'}{known}"
+    yield "tokens", format_tokens(response)
+    yield "cost", f"{format_ticks(response.cost_ticks)}{estimated}"
+    if checked is not None:
+        chosen = format_known(" {}".format, checked.candidate_id)
+        ended = f"ended at {humanise(checked.check)}: {checked.words}" if checked.check else "every check passed"
+        yield "checks", f"{checked.decision}{chosen}, {ended} (parser {checked.parser})"
+        yield from (("mark", mark, "warn") for mark in checked.marks)
+        yield from (("veto", veto, "bad") for veto in checked.vetoes)

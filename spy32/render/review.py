@@ -13,11 +13,11 @@ from spy32.render.explain_answer import answer_parts, finding_item
 from spy32.render.figures import (
     Surroundings,
     account_share,
-    bound_word,
+    bound_words,
     breakeven_words,
     closing_facts,
     closing_result_words,
-    days_left,
+    dated_sentence,
     exit_pairs,
     is_covering_exits,
     legs_words,
@@ -33,20 +33,22 @@ from spy32.render.formatting import (
     format_count,
     format_credit,
     format_dollars,
-    format_float_price,
     format_gain,
     format_legs,
     format_price,
     mask_account,
+    shorten,
     single_line,
 )
 from spy32.render.manage_pages import closing_items, exit_parts
 from spy32.render.menu_pages import menu_note, whole_menu_grid
 from spy32.render.outlook import has_plan, number_items
-from spy32.render.page import Cell, Grid, Item, Page, Pairs, Part, Prose, at_path, grid_columns, noun_grid, pair, pairs
+from spy32.render.page import Columns, Grid, Item, Page, Pairs, Part, Prose, at_path, noun_grid, pair, pairs
 from spy32.sessions import NEW_YORK, market_date
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from spy32.domain.proposals import Proposal, ProposalTerms
     from spy32.domain.run_view import RunView
     from spy32.trading.review import Review
@@ -89,8 +91,11 @@ def decision_page(review: "Review", *, rows: int = HANDFUL, compact: bool = Fals
     if result is None:
         heading = f"{review.name}: nothing was proposed; a candidate may be chosen here"
         return _page(review, heading, [*parts, alerts])
-    heading = f"{trade_sentence(result)} · {days_left(result, market_date(review.at))}"
-    return _page(review, heading, [*parts, *_facts(review, result, alerts, scrolls=scrolls)])
+    return _page(
+        review,
+        dated_sentence(result, market_date(review.at)),
+        [*parts, *_facts(review, result, alerts, scrolls=scrolls)],
+    )
 
 
 def _banner(review: "Review") -> tuple[str, str]:
@@ -123,14 +128,14 @@ def _facts(review: "Review", result: "ProposalTerms", alerts: Pairs, *, scrolls:
     if result.kind is not ProposalKind.OPEN:
         return [closing_facts(result, review.trade), pairs(closing_items(review, result)), alerts]
     first = opening_facts(result, review.candidate, where)
-    exits = plan_items(result, review.candidate)
-    around = surrounding_items(result, where, review.candidate)[: -len(exits)]
-    change = pair("Since run", change_words(review))
+    exits, around = plan_items(result, review.candidate), surrounding_items(result, where)
+    change = ("Since run", change_words(review))
     if not scrolls:
         return [first, pairs((*around, *exits, change)), alerts]
     decisive = [item for item in first.items if item[0] in DECISIVE]
     others = [item for item in first.items if item[0] not in DECISIVE]
-    return [first._replace(items=(*decisive, *exits)), alerts, pairs((*others, *around, change))]
+    decisive_part = first._replace(items=pairs((*decisive, *exits)).items)
+    return [decisive_part, alerts, pairs((*others, *around, change))]
 
 
 def change_words(review: "Review") -> str:
@@ -140,7 +145,7 @@ def change_words(review: "Review") -> str:
         return review.stale_reason or "the run has no quotes of these legs to compare with"
     moved = now.spot / then.spot - 1 if then.spot else 0.0
     return (
-        f"{review.market.underlying} {moved:+.2%} to {format_float_price(now.spot)} · mid "
+        f"{review.market.underlying} {moved:+.2%} to {format_price(now.spot)} · mid "
         f"{format_price(then.mid)} to {format_price(now.mid)} · quotes {format_age(review.at - now.as_of)} old"
     )
 
@@ -154,17 +159,12 @@ def warnings(review: "Review") -> tuple[Item, ...]:
         messages += [pair("Vetoed", veto, "bad") for veto in answer.vetoes]
         messages += [pair("Look at", mark, "warn") for mark in answer.marks]
     left = len(messages) - WARNINGS
-    more = f" (and {left} more: w)" if left > 0 else ""
-    kept = messages[:WARNINGS]
+    counted = f" (and {left} more: w)" if left > 0 else ""
+    last = len(messages[:WARNINGS]) - 1
     return tuple(
-        (label, _one_line(text, more if place == len(kept) - 1 else ""), tone)
-        for place, (label, text, tone) in enumerate(kept)
+        (label, shorten(text, LINE, rest="w", after=counted if place == last else ""), tone)
+        for place, (label, text, tone) in enumerate(messages[:WARNINGS])
     )
-
-
-def _one_line(text: str, more: str) -> str:
-    width = LINE - len(more)
-    return f"{text if len(text) <= width else text[: width - 8].rpartition(' ')[0] + ' ... (w)'}{more}"
 
 
 # The menu.
@@ -172,7 +172,7 @@ def _one_line(text: str, more: str) -> str:
 
 def nearby_rows(review: "Review", entries: Sequence[Candidate], rows: int) -> Grid:
     """The selected row with its neighbours, the choice and the fixed rule's pick; numbered as in the whole menu."""
-    selected = _selected_id(review)
+    selected = at_path(review.proposal, "candidate_id")
     at = next((place for place, entry in enumerate(entries) if entry.id == selected), 0)
     named = (selected, *_takers(review).values())
     wanted = {place for place, entry in enumerate(entries) if entry.id in named}
@@ -194,14 +194,12 @@ def _who(review: "Review", entry: Candidate) -> str:
     return ", ".join(name for name, taken in _takers(review).items() if taken == entry.id)
 
 
-def _selected_id(review: "Review") -> str | None:
-    return review.proposal.candidate_id if review.proposal is not None else None
-
-
 def menu_page(review: "Review") -> Page:
     """Every candidate with every column; the selected one is marked."""
     entries = sorted_menu(review.menu.candidates)
-    grid = whole_menu_grid(entries, _selected_id(review), {"who": lambda entry: _who(review, entry)})
+    grid = whole_menu_grid(
+        entries, at_path(review.proposal, "candidate_id"), {"who": lambda entry: _who(review, entry)}
+    )
     return _named_page(review, "menu", [grid, Prose(f"{menu_note(entries)} A number or the arrows select.", "dim")])
 
 
@@ -213,7 +211,7 @@ def why_page(review: "Review") -> Page:
     if review.managed is not None:
         parts = exit_parts(review.managed)
     else:
-        chooser = [] if review.proposal is None else [pair("chosen by", _chooser(review, review.proposal))]
+        chooser = [] if review.proposal is None else [("chosen by", _chooser(review, review.proposal))]
         parts = [pairs(chooser, "choice", "The choice"), *answer_parts(review.view)]
     refusals_first = sorted(review.findings, key=lambda finding: not finding.blocks)
     return _named_page(review, "why", [*parts, pairs(map(finding_item, refusals_first), "check", "Checks now")])
@@ -224,7 +222,7 @@ def _chooser(review: "Review", result: "ProposalTerms") -> str:
     if result.chosen_by != "person":
         return f"{single_line(result.chosen_by)}{entry}"
     answer = review.view.recommendation
-    replaced = review.menu.find(answer.candidate_id) if answer is not None else None
+    replaced = review.menu.find(at_path(answer, "candidate_id"))
     reason = f"instead of {spread_words(replaced)}" if replaced is not None else "over an abstention"
     return f"a person{entry}, {reason}"
 
@@ -234,11 +232,11 @@ def risk_page(review: "Review") -> Page:
     result = review.proposal
     if result is None:
         return _named_page(review, "risk", [])
-    spread = pair("spread", legs_words(result.legs, result.quantity))
+    spread = ("spread", legs_words(result.legs, result.quantity))
     if result.kind is not ProposalKind.OPEN:
         return _named_page(review, "risk", [pairs([spread], "risk"), _book(review)])
-    breakeven = pair("breakeven", breakeven_words(result, review_surroundings(review)))
-    fees = pair("on top", f"of the max loss {settlement_fee_words(result.legs)}, at expiration")
+    breakeven = ("breakeven", breakeven_words(result, review_surroundings(review)))
+    fees = ("on top", f"of the max loss {settlement_fee_words(result.legs)}, at expiration")
     parts: list[Part] = [pairs([spread, breakeven, fees], "risk"), _scenario_grid(review, result), _book(review)]
     if review.candidate is not None:
         parts.append(pairs(number_items(review.candidate), "number", "The odds and what it is worth, one contract"))
@@ -247,21 +245,21 @@ def risk_page(review: "Review") -> Page:
 
 def _scenario_grid(review: "Review", result: "ProposalTerms") -> Grid:
     around = review_surroundings(review)
-    columns: dict[str, Cell] = {
+    columns: Columns = {
         "move": lambda each: "unmoved" if each.percent == 0 else f"{each.percent:+d}%",
         f"{result.underlying} at>": lambda each: format_price(each.price),
         "result>": lambda each: format_gain(each.profit),
         "loss of account>": lambda each: account_share(-each.profit, around) if each.profit < 0 else "",
     }
-    price, last = format_price(abs(result.limit_price)), format_price(abs(result.floor_price))
-    title = f"At expiration after costs: profit at our price {price}, loss at the {bound_word(result)} {last}"
+    price = format_price(abs(result.limit_price))
+    title = f"At expiration after costs: profit at our price {price}, loss at the {bound_words(result)}"
     return noun_grid("at", title, review.scenarios, columns)
 
 
 def _book(review: "Review") -> Grid:
     """Open risk, trades, buying power, greeks and gaps without this trade and with it."""
-    from spy32.render.risk import gap_rows, greek_rows
-    from spy32.rules.book_risk import add_position, assess_book
+    from spy32.render.risk import gap_words, greek_words
+    from spy32.rules.book_risk import BookRisk, add_position, assess_book
 
     exposure, account, added = review.exposure, review.account, review.added_position
     limits, rate = review.settings.limits, review.settings.market.rate
@@ -269,18 +267,31 @@ def _book(review: "Review") -> Grid:
     if added is not None:
         later, account = add_position(exposure, account, added)
         after = assess_book((*review.book, added), later, account, limits, rate=rate, now=review.at)
-    risks, around = (before.max_loss, after.max_loss, review.open_limit), review_surroundings(review)
-    rows = [
-        ("open trades", str(exposure.open_trades), str(exposure.open_trades + (added is not None)), ""),
-        ("open risk", *map(format_dollars, risks)),
-        ("of account", *(account_share(risk, around) for risk in risks)),
-        ("buying power", format_dollars(review.account.buying_power), format_dollars(account.buying_power), ""),
-        *((*row, "") for row in (*greek_rows(before, after), *gap_rows(before, after))),
-    ]
-    columns = grid_columns("book", "before>", "after>", "limit>")
+    around = review_surroundings(review)
+
+    def words(book: BookRisk, trades: int, buying_power: "Decimal") -> dict[str, str]:
+        return {
+            "open trades": str(trades),
+            "open risk": format_dollars(book.max_loss),
+            "of account": account_share(book.max_loss, around),
+            "buying power": format_dollars(buying_power),
+            **greek_words(book),
+            **gap_words(book),
+        }
+
+    trades = exposure.open_trades
+    now = words(before, trades, review.account.buying_power)
+    then = words(after, trades + (added is not None), account.buying_power)
+    most = {"open risk": format_dollars(review.open_limit), "of account": account_share(review.open_limit, around)}
+    columns: Columns = {
+        "book": lambda label: label,
+        "before>": now.__getitem__,
+        "after>": then.__getitem__,
+        "limit>": lambda label: most.get(label, ""),
+    }
     left_out = f"; without {', '.join(after.unmarked)}: no vols" if after.unmarked else ""
     title = f"The book, at worst; greeks and gaps at each leg's own vol, not on the run's smile{left_out}"
-    return Grid(name="book", title=title, columns=columns, rows=tuple(rows))
+    return noun_grid("book", title, now, columns)
 
 
 def order_page(review: "Review") -> Page:
@@ -290,9 +301,9 @@ def order_page(review: "Review") -> Page:
         return _named_page(review, "order and exits", [])
     items, allowed, quote = [], review.max_quantity, review.current_quote
     if allowed is not None and result.kind is ProposalKind.OPEN:
-        items.append(pair("quantity", f"the limits allow up to {allowed}"))
+        items.append(("quantity", f"the limits allow up to {allowed}"))
     if quote is not None:
-        items.append(pair("quotes", f"natural {format_credit(quote.natural)}, mid {format_credit(quote.mid)}"))
+        items.append(("quotes", f"natural {format_credit(quote.natural)}, mid {format_credit(quote.mid)}"))
     return _named_page(review, "order and exits", [exit_pairs(result), order_pairs(result, more=items)])
 
 
@@ -333,8 +344,8 @@ def drop_words(review: "Review") -> str:
         return ""
     result = review.draft.proposal
     spread = f"{SIDES[result.strategy]} {format_legs(result.legs)}"
-    bound = f"{bound_word(result)} {abs(result.floor_price)}"
-    return f"; your draft is dropped ({spread}, {format_count(result.quantity, 'contract')}, {bound})"
+    contracts = format_count(result.quantity, "contract")
+    return f"; your draft is dropped ({spread}, {contracts}, {bound_words(result)})"
 
 
 def decided_lines(view: "RunView", result: "Proposal") -> tuple[str, ...]:

@@ -1,8 +1,8 @@
 """The risk of the book on one screen: its limits, its greeks, what a gap would cost, and the ladder."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from decimal import Decimal
+from itertools import zip_longest
 
 from spy32.domain.spreads import Greeks, Mode
 from spy32.ops.risk import RiskReport
@@ -12,13 +12,13 @@ from spy32.render.formatting import (
     format_count,
     format_dollars,
     format_gain,
+    format_known,
     format_percent,
     mask_account,
     new_york_words,
-    single_line,
 )
-from spy32.render.page import Grid, Page, Pairs, Part, grid_columns, pair
-from spy32.rules.book_risk import BookRisk, LimitName, Shock, ShockKind, ShockResult
+from spy32.render.page import Columns, Grid, Page, Part, grid_columns, noun_grid, pairs
+from spy32.rules.book_risk import BookRisk, LimitName, Rung, Shock, ShockKind, ShockResult
 from spy32.sessions import NEW_YORK
 
 FIXED_LINES = 18
@@ -46,9 +46,9 @@ def risk_page(report: RiskReport, *, height: int | None = None) -> Page:
     if is_compact and height is not None and rungs > (room := max(height - FIXED_LINES - lines, LEAST_RUNGS)):
         notes.append(f"{rungs - room + 1} more lines on a taller screen, and with --json")
         rungs = room - 1
-    if book.rungs:
-        parts.append(_rungs_grid(book, rungs))
-    parts.append(Pairs(items=tuple(pair("note", text, "warn") for text in notes)))
+    if rungs:
+        parts.append(_rungs_grid(book.rungs[:rungs]))
+    parts.append(pairs(("note", text, "warn") for text in notes))
     return Page(
         banner=(f"{BANNERS[report.mode]} · acct {mask_account(report.account.number)}", new_york_words(report.at)),
         alarm=report.mode is Mode.LIVE,
@@ -59,74 +59,57 @@ def risk_page(report: RiskReport, *, height: int | None = None) -> Page:
 
 
 def _heading(report: RiskReport) -> str:
-    book = report.book
-    share = account_percent(book.max_loss, report.account.net_liquidation)
+    book, total = report.book, report.account.net_liquidation
+    share = format_percent(float(book.max_loss / total)) if total > 0 else "all"
     at_most = f"{format_dollars(book.max_loss)} at most, {share} of the account"
-    if not book.positions:
+    if book.largest is None:
         return f"no trade is open; {at_most}"
-    largest = book.largest
-    assert largest is not None
-    most = f"; {calendar_day(largest.expiration)} holds {format_percent(largest.share)}"
-    return f"{format_count(len(book.positions), 'trade')} open; {at_most}{most}"
-
-
-def account_percent(amount: Decimal, net_liquidation: Decimal) -> str:
-    return format_percent(float(amount / net_liquidation)) if net_liquidation > 0 else "all"
+    most = f"{calendar_day(book.largest.expiration)} holds {format_percent(book.largest.share)}"
+    return f"{format_count(len(book.positions), 'trade')} open; {at_most}; {most}"
 
 
 def _limits_grid(report: RiskReport) -> Grid:
     book, after = report.book, report.new_trade
-    then = after.book if after is not None else None
-    used, most = _uses(book), {use.name: use.most for use in book.limits}
-    room, later = {use.name: use.room for use in book.limits}, _uses(then) if then is not None else None
-    counts = (LimitName.OPEN_TRADES, LimitName.SUBMITS_TODAY)
-
-    def count_text(found: dict[LimitName, Decimal] | None) -> str:
-        return " / ".join(str(found[name]) for name in counts) if found is not None else ""
-
-    money = {
-        "open max loss": LimitName.OPEN_RISK,
-        "buying power used": LimitName.BUYING_POWER,
-        "lost this week": LimitName.WEEK_LOSS,
+    now = {**_limit_words(book, "used"), **greek_words(book)}
+    later = {}
+    if after is not None:
+        later[f"with {after.id}>2"] = {**_limit_words(after.book, "used"), **greek_words(after.book)}.__getitem__
+    most, room = _limit_words(book, "most"), _limit_words(book, "room")
+    columns: Columns = {
+        "book": lambda label: label,
+        "now>": now.__getitem__,
+        **later,
+        "most>3": lambda label: most.get(label, ""),
+        "room>1": lambda label: room.get(label, ""),
     }
-    columns = (used, later, most, room)
-    rows: list[tuple[str, ...]] = [
-        (label, *(format_dollars(found[name]) if found is not None else "" for found in columns))
-        for label, name in money.items()
-    ]
-    rows.append(("trades / sent today", *(count_text(found) for found in columns)))
-    rows += [(*row, "", "") for row in greek_rows(book, then)]
-    heads = ["book", "now>", *([f"with {after.id}>2"] if after is not None else []), "most>3", "room>1"]
-    if after is None:
-        rows = [(row[0], row[1], *row[3:]) for row in rows]
-    return Grid(name="book", title="", columns=grid_columns(*heads), rows=tuple(rows), framed=False)
+    return noun_grid("book", "", now, columns)._replace(framed=False)
 
 
-def _uses(book: BookRisk) -> dict[LimitName, Decimal]:
-    return {use.name: use.used for use in book.limits}
+def _limit_words(book: BookRisk, part: str) -> dict[str, str]:
+    """What is used of each limit, its `most` or its `room`."""
+    found: dict[LimitName, Decimal] = {use.name: getattr(use, part) for use in book.limits}
+    return {
+        "open max loss": format_dollars(found[LimitName.OPEN_RISK]),
+        "buying power used": format_dollars(found[LimitName.BUYING_POWER]),
+        "lost this week": format_dollars(found[LimitName.WEEK_LOSS]),
+        "trades / sent today": f"{found[LimitName.OPEN_TRADES]} / {found[LimitName.SUBMITS_TODAY]}",
+    }
 
 
-def greek_rows(book: BookRisk, after: BookRisk | None) -> list[tuple[str, str, str]]:
-    """Delta, theta and vega of the whole book, before and after."""
+def greek_words(book: BookRisk) -> dict[str, str]:
+    """Delta, theta and vega of the whole book."""
     forms: dict[str, Callable[[Greeks], str]] = {
         "delta, shares": lambda each: f"{each.delta:+.1f}",
         "theta, a day": lambda each: format_gain(each.theta),
         "vega, a point": lambda each: format_gain(each.vega),
     }
-
-    def text(form: Callable[[Greeks], str], found: BookRisk) -> str:
-        return form(found.greeks) if found.greeks is not None else UNKNOWN
-
-    return [(label, text(form, book), text(form, after) if after is not None else "") for label, form in forms.items()]
+    return {label: format_known(form, book.greeks, UNKNOWN) for label, form in forms.items()}
 
 
-def gap_rows(book: BookRisk, after: BookRisk) -> list[tuple[str, str, str]]:
-    """What each gap would cost at once, before and after."""
-    return [
-        (shock_words(each.shock), _gain(each.result), _gain(then.result))
-        for each, then in zip(book.shocks, after.shocks, strict=True)
-        if each.shock.kind is ShockKind.GAP
-    ]
+def gap_words(book: BookRisk) -> dict[str, str]:
+    """What each gap would cost at once."""
+    gaps = (each for each in book.shocks if each.shock.kind is ShockKind.GAP)
+    return {shock_words(each.shock): _gain(each.result) for each in gaps}
 
 
 # Shocks.
@@ -141,77 +124,60 @@ def shock_words(shock: Shock) -> str:
 
 def shocks_grid(book: BookRisk, after: BookRisk | None) -> Grid:
     """A line a shock: the gaps first, then the broker's slides."""
-    rows = tuple(
-        (
-            f"{shock_words(each.shock)}{' (slide)' if each.shock.kind is ShockKind.SLIDE else ''}",
-            _gain(each.result),
-            _percent(each.of_max_loss),
-            _percent(each.of_account),
-            _gain(after.shocks[place].result) if after is not None else "",
-        )
-        for place, each in enumerate(book.shocks)
-    )
-    columns = grid_columns("at once", "result>", "of max loss>1", "of account>2", "with the new trade>3")
-    return Grid(name="at", title="", columns=columns, rows=rows, framed=False)
+    later = {each.shock: _gain(each.result) for each in after.shocks} if after is not None else {}
+    columns: Columns = {
+        "at once": lambda each: f"{shock_words(each.shock)}{' (slide)' if each.shock.kind is ShockKind.SLIDE else ''}",
+        "result>": lambda each: _gain(each.result),
+        "of max loss>1": lambda each: format_known(format_percent, each.of_max_loss),
+        "of account>2": lambda each: format_known(format_percent, each.of_account),
+        "with the new trade>3": lambda each: later.get(each.shock, ""),
+    }
+    return noun_grid("at", "", book.shocks, columns, omits_empty=True)._replace(framed=False)
 
 
 def _paired_shocks(shocks: Sequence[ShockResult]) -> Grid:
     """The gaps, and beside them the broker's slides."""
-    gaps = [each for each in shocks if each.shock.kind in GAPS]
-    slides = [each for each in shocks if each.shock.kind is ShockKind.SLIDE]
-    rows = tuple(
-        (*_shock_cells(gap), *(_shock_cells(slides[place]) if place < len(slides) else ("", "", "")))
-        for place, gap in enumerate(gaps)
-    )
+    gaps = (each for each in shocks if each.shock.kind in GAPS)
+    slides = (each for each in shocks if each.shock.kind is ShockKind.SLIDE)
+    rows = tuple((*_shock_cells(gap), *_shock_cells(slide)) for gap, slide in zip_longest(gaps, slides))
     columns = grid_columns("gap", "result>", "of max>1", "slide", "result>", "of max>2")
-    return Grid(name="at", title="", columns=columns, rows=rows, framed=False)
+    return Grid("at", "", columns, rows, framed=False)
 
 
-def _shock_cells(each: ShockResult) -> tuple[str, str, str]:
-    return shock_words(each.shock), _gain(each.result), _percent(each.of_max_loss)
+def _shock_cells(each: ShockResult | None) -> tuple[str, str, str]:
+    if each is None:
+        return "", "", ""
+    return shock_words(each.shock), _gain(each.result), format_known(format_percent, each.of_max_loss)
 
 
 def _gain(result: Decimal | None) -> str:
-    return format_gain(result) if result is not None else UNKNOWN
-
-
-def _percent(share: float | None) -> str:
-    return format_percent(share) if share is not None else ""
+    return format_known(format_gain, result, UNKNOWN)
 
 
 # The ladder, and what must be said.
 
 
-def _rungs_grid(book: BookRisk, most: int) -> Grid:
-    rows = tuple(
-        (
-            f"{rung.expiration}",
-            str(rung.dte),
-            rung.side,
-            str(rung.contracts),
-            format_dollars(rung.max_loss),
-            format_percent(rung.share),
-            ", ".join(rung.trades),
-        )
-        for rung in book.rungs[:most]
-    )
-    columns = grid_columns("expiration", "DTE>", "side", "contracts>1", "max loss>", "of book>2", "trades~3")
-    return Grid(name="expiration", title="", columns=columns, rows=rows, framed=False)
+def _rungs_grid(rungs: Sequence[Rung]) -> Grid:
+    columns: Columns = {
+        "expiration": "expiration",
+        "DTE>": "dte",
+        "side": "side",
+        "contracts>1": "contracts",
+        "max loss>": lambda rung: format_dollars(rung.max_loss),
+        "of book>2": lambda rung: format_percent(rung.share),
+        "trades~3": lambda rung: ", ".join(rung.trades),
+    }
+    return noun_grid("expiration", "", rungs, columns)._replace(framed=False)
 
 
 def _notes(report: RiskReport) -> list[str]:
     book, room = report.book, f"a new trade may lose {format_dollars(report.book.trade_room)}"
-    notes = [room if report.oldest_mark is None else f"{room} · marks of {_new_york_minute(report.oldest_mark)}"]
+    # Without the weekday, so that the first note stands on one line.
+    mark = report.oldest_mark
+    notes = [room if mark is None else f"{room} · marks of {mark.astimezone(NEW_YORK):%Y-%m-%d %H:%M} New York"]
     if book.unmarked:
         notes.append(f"no mark gives the vols of {', '.join(book.unmarked)}: not in greeks and gaps")
     if report.not_held:
         notes.append(f"{format_dollars(report.not_held)} of the max loss is approved, assigned or foreign")
-    notes += [f"not measured: {single_line(words)}" for words in report.unmeasured]
-    if report.account_note:
-        notes.append(single_line(report.account_note))
-    return notes
-
-
-def _new_york_minute(at: datetime) -> str:
-    """Without the weekday, so that the first note stands on one line."""
-    return f"{at.astimezone(NEW_YORK):%Y-%m-%d %H:%M} New York"
+    notes += [f"not measured: {words}" for words in report.unmeasured]
+    return [*notes, report.account_note] if report.account_note else notes

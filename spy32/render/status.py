@@ -7,7 +7,7 @@ from spy32.domain.market import SYNTHETIC_NOTE
 from spy32.domain.runs import STEPS, Run, RunSummary
 from spy32.ops.logs import Level, LogEntry
 from spy32.ops.status import PendingItem, Status
-from spy32.render.explain import MODES, format_outcome, outcome_tone
+from spy32.render.explain import MODES, OUTCOME_TONES, format_outcome
 from spy32.render.formatting import (
     calendar_day,
     format_age,
@@ -21,8 +21,8 @@ from spy32.render.formatting import (
     ticks_as_dollars,
 )
 from spy32.render.logs import entry_words
-from spy32.render.open_trades import held_words, open_trade_items, result_of, total_words
-from spy32.render.page import Item, Page, Pairs, pair, pairs
+from spy32.render.marks import held_words, open_trade_items, result_of, total_words
+from spy32.render.page import Fact, Facts, Page, Pairs, pairs
 from spy32.sessions import NEW_YORK, market_date
 
 LISTED = 3
@@ -37,7 +37,7 @@ def status_page(status: Status) -> Page:
 def dashboard_pages(status: Status) -> Iterator[Page]:
     """One screen, at decreasing heights: the log goes before anything else is shortened."""
     whole = [_overview_part(status, home=True), *_person_parts(status), _trades_part(status)]
-    held = (pair(trade.id, f"{held_words(trade)} · {result_of(trade)}") for trade in status.trades)
+    held = ((trade.id, f"{held_words(trade)} · {result_of(trade)}") for trade in status.trades)
     following = _next_commands(status)
     layouts: tuple[tuple[list[Pairs], tuple[str, ...]], ...] = (
         ([*whole, pairs(map(_failure_item, status.failures), "failure", "Recent failures")], following),
@@ -53,7 +53,7 @@ def dashboard_pages(status: Status) -> Iterator[Page]:
 def brief_page(status: Status) -> Page:
     """What a bare `spy32` shows: the runs, what needs a person, and what to type now."""
     trades = format_count(len(status.trades), "open trade") if status.trades else ""
-    runs = pairs((*_run_items(status, home=status.is_new), pair("trades", trades)))
+    runs = pairs((*_run_items(status, home=status.is_new), ("trades", trades)))
     return _page(status, [runs, *_person_parts(status, LISTED)], _useful_commands(status))
 
 
@@ -108,48 +108,48 @@ def _overview_part(status: Status, *, home: bool) -> Pairs:
     return pairs((*_run_items(status, home=home), *_account_items(status)))
 
 
-def _run_items(status: Status, *, home: bool) -> Iterator[Item]:
+def _run_items(status: Status, *, home: bool) -> Facts:
     context, running, paused = status.context, status.running, status.paused
     opens = status.next_slot.opens
-    yield pair("mode", f"{context.settings.mode}, {context.settings.environment}")
-    yield pair("home", context.home if home else "")
+    yield "mode", f"{context.settings.mode}, {context.settings.environment}"
+    yield "home", context.home if home else ""
     if running is not None:
-        yield pair("at work", _running_words(running, status))
+        yield "at work", _running_words(running, status)
     yield _last_run_item(status)
-    yield pair("next slot", f"{format_both_zones(opens)}, in {format_age(opens - context.now)}")
+    yield "next slot", f"{format_both_zones(opens)}, in {format_age(opens - context.now)}"
     if not context.settings.enable_automation:
-        yield pair("automation", "off (ENABLE_AUTOMATION): scheduled runs are skipped", "warn")
+        yield "automation", "off (ENABLE_AUTOMATION): scheduled runs are skipped", "warn"
     if paused is not None:
         reason = paused.reason or "no reason given"
-        yield pair("paused", f"since {format_both_zones(paused.since)}: {reason}", "warn")
+        yield "paused", f"since {format_both_zones(paused.since)}: {reason}", "warn"
     if context.halted is not None:
-        yield pair("halted", f"{context.halted} (nothing is sent in any mode)", "bad")
+        yield "halted", f"{context.halted} (nothing is sent in any mode)", "bad"
 
 
-def _account_items(status: Status) -> Iterator[Item]:
+def _account_items(status: Status) -> Facts:
     spending, unsent = status.model_spending, status.unsent_notices
     if status.results is not None:
-        yield pair("results", total_words(status.results))
+        yield "results", total_words(status.results)
     if spending is not None:
         words = f"{ticks_as_dollars(spending.spent)} of {format_dollars(spending.budget)} in {spending.month}"
-        yield pair("model", words, "warn" if spending.is_used_up else "")
-    yield pair("unknown", ", ".join(status.unknown_orders), "bad")
+        yield "model", words, "warn" if spending.is_used_up else ""
+    yield "unknown", ", ".join(status.unknown_orders), "bad"
     if status.missed:
         newest = status.missed[0]
         slots, day = format_count(len(status.missed), "slot"), calendar_day(market_date(newest.started_at))
-        yield pair("missed", f"{slots} in five weeks, the last by R{newest.id} on {day}", "warn")
+        yield "missed", f"{slots} in five weeks, the last by R{newest.id} on {day}", "warn"
     has_addresses = status.context.settings.notify.addresses
     hint = "`spy32 notify list` says why" if has_addresses else "no address is set (notify.addresses)"
-    yield pair("notices", f"{unsent} unsent; {hint}" if unsent else "")
+    yield "notices", f"{unsent} unsent; {hint}" if unsent else ""
 
 
-def _last_run_item(status: Status) -> Item:
+def _last_run_item(status: Status) -> Fact:
     run = status.last_run
     if status.is_new or run is None:
-        return pair("last run", f"none yet ({status.context.database} is not there)" if status.is_new else "none yet")
+        return ("last run", f"none yet ({status.context.database} is not there)" if status.is_new else "none yet")
     late, ago = ", late" * run.late, format_age(status.context.now - run.started_at)
     words = f"R{run.id} {format_outcome(run)}{late}, {ago} ago: {new_york_words(run.started_at)}"
-    return pair("last run", words, outcome_tone(run.outcome))
+    return ("last run", words, OUTCOME_TONES.get(run.outcome, ""))
 
 
 def _running_words(run: Run, status: Status) -> str:
@@ -163,18 +163,18 @@ def _running_words(run: Run, status: Status) -> str:
 
 def _person_parts(status: Status, most: int | None = None) -> list[Pairs]:
     """What must be looked at, and what waits for an answer; only the first ones of each on demand."""
-    alarms = [pair(str(number), reason, "warn") for number, reason in enumerate(status.alarms, 1)]
-    waiting = [pair(item.id, _waiting_words(item, status.context.now)) for item in status.waiting]
+    alarms = [(str(number), reason, "warn") for number, reason in enumerate(status.alarms, 1)]
+    waiting = [(item.id, _waiting_words(item, status.context.now)) for item in status.waiting]
     return [
         pairs(_first_items(alarms, most), "attention", "Needs a person"),
         pairs(_first_items(waiting, most), "waiting", "Waiting for a person"),
     ]
 
 
-def _first_items(items: list[Item], most: int | None) -> list[Item]:
+def _first_items(items: Sequence[Fact], most: int | None) -> Sequence[Fact]:
     if most is None or len(items) <= most:
         return items
-    return [*items[:most], pair("and", f"{len(items) - most} more: spy32 status | more")]
+    return [*items[:most], ("and", f"{len(items) - most} more: spy32 status | more")]
 
 
 def _waiting_words(item: PendingItem, now: datetime) -> str:
@@ -191,11 +191,11 @@ def _trades_part(status: Status) -> Pairs:
     return pairs((item for trade in status.trades for item in open_trade_items(trade)), "trade", "Open trades")
 
 
-def _failure_item(row: RunSummary) -> Item:
+def _failure_item(row: RunSummary) -> Fact:
     headline = f": {row.headline}" if row.headline else ""
-    return pair(f"R{row.id}", f"{new_york_words(row.started_at)} {format_outcome(row)}{headline}", "dim")
+    return (f"R{row.id}", f"{new_york_words(row.started_at)} {format_outcome(row)}{headline}", "dim")
 
 
-def _log_item(entry: LogEntry) -> Item:
+def _log_item(entry: LogEntry) -> Fact:
     tone = "dim" if entry.level == Level.INFO else "warn"
-    return pair(f"{entry.ts.astimezone(NEW_YORK):%m-%d %H:%M}", entry_words(entry), tone)
+    return (f"{entry.ts.astimezone(NEW_YORK):%m-%d %H:%M}", entry_words(entry), tone)

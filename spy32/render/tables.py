@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from rich.text import Text
 
-from spy32.render.page import Column, Grid, Item, MarkHistory, Page, Pairs, Part, Prose, Tone
+from spy32.render.page import Column, Grid, Item, Page, Pairs, Part, Picture, Prose, Tone
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -80,17 +80,15 @@ def _part_renderables(builder: RichBuilder, part: Part) -> "Iterator[RenderableT
             yield from _grid_renderables(builder, part)
         case Prose():
             yield from _prose_lines(builder, part)
-        case MarkHistory():
-            yield from _mark_lines(builder, part)
+        case Picture():
+            yield from _picture_lines(builder, part)
 
 
-def _mark_lines(builder: RichBuilder, part: MarkHistory) -> Iterator[Text]:
-    from spy32.render.marks import mark_lines, marks_chart
-
-    drawn = marks_chart(part.marks, target=part.target, stop=part.stop, width=builder.width, plain=builder.ascii)
-    yield builder.text(part.title, "strong")
-    for line in drawn or mark_lines(part.marks, part.trade):
-        yield builder.text(line)
+def _picture_lines(builder: RichBuilder, part: Picture) -> Iterator[Text]:
+    drawn = part.draw(builder.width, builder.ascii) if builder.width >= part.min_columns else []
+    if drawn or part.lines:
+        yield builder.text(part.title, "strong")
+        yield from map(builder.text, drawn or part.lines)
 
 
 def _banner(builder: RichBuilder, left: str, right: str, *, tone: Tone) -> Iterator[Text]:
@@ -189,35 +187,25 @@ def _min_width(column: Column, cells: list[str]) -> int:
 def fit_columns(
     columns: tuple[Column, ...], needs: list[int], width: int, *, continues: bool, framed: bool = True
 ) -> list[list[int]]:
-    """Which columns stand in which table of at most `room` cells; nothing when not even the lasting ones fit."""
+    """Which columns stand in which table of at most `width` cells; nothing when not even the lasting ones fit, or when
+    it `continues` and one finds no room in a table of its own beside them."""
     if not framed:  # the same sum with a narrower gap and no outer line
         width, needs = width + 1 + GAP, [need + GAP - CELL_OVERHEAD for need in needs]
     lasting = [at for at, column in enumerate(columns) if column.rank == 0]
     if _table_width(needs, lasting) > width:
         return []
-    if continues:
-        return _split_columns(columns, needs, width, lasting)
-    kept = lasting
-    for at in sorted((at for at, column in enumerate(columns) if column.rank), key=lambda at: (columns[at].rank, at)):
-        if _table_width(needs, [*kept, at]) > width:
+    others = [at for at, column in enumerate(columns) if column.rank]
+    tables = [lasting]
+    for at in others if continues else sorted(others, key=lambda at: columns[at].rank):
+        if _table_width(needs, [*tables[-1], at]) <= width:
+            tables[-1] = [*tables[-1], at]
+        elif not continues:
             break
-        kept = [*kept, at]
-    return [sorted(kept)]
-
-
-def _split_columns(columns: tuple[Column, ...], needs: list[int], width: int, lasting: list[int]) -> list[list[int]]:
-    """All columns in order; each further table begins with the lasting ones again."""
-    tables, open_table = [], list(lasting)
-    for at, column in enumerate(columns):
-        if column.rank == 0:
-            continue
-        if _table_width(needs, [*open_table, at]) > width:
-            if open_table == lasting or _table_width(needs, [*lasting, at]) > width:
-                return []
-            tables.append(open_table)
-            open_table = list(lasting)
-        open_table.append(at)
-    return [*tables, open_table]
+        elif tables[-1] == lasting or _table_width(needs, [*lasting, at]) > width:
+            return []
+        else:
+            tables.append([*lasting, at])
+    return [sorted(table) for table in tables]
 
 
 def _table_width(needs: list[int], columns: list[int]) -> int:

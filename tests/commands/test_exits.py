@@ -87,7 +87,7 @@ def test_without_a_market_it_says_so_and_goes_by_the_newest_mark(
     blind = judge_trade(desk.trading_context, trade.id)
     text = format_page(exits_page(blind, replace(found.mark, at=builders.later(minutes=7))))
     assert note in text.partition("\n")[2].partition("\n")[0]
-    assert "Mark: the last one is of Mon 2025-10-06 10:07 New York: 0.5" in text
+    assert "Marked: not now; the last mark is of Mon 2025-10-06 10:07 New York\nMark: 0.5" in text
     assert "exit Stop: at 1.74 or more · there is no mark to judge by · 1." in text
     assert "Mark: not marked yet\n" in format_page(exits_page(blind, None))
     desk.store.close()

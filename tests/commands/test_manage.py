@@ -48,8 +48,8 @@ KEYS = [
 
 def test_an_opening_that_filled_says_who_watches_its_exits_and_what_to_type(trade_home: Path) -> None:
     text = run(trade_home, "execute", "P1")
-    assert "  close due at 0.36 or less; stop at 2.16 or more; time exit 2025-05-09, last exit 2025-05-29\n" in text
-    assert "  exits watched by `spy32 manage`, nothing rests with the broker\n" in text
+    assert "  exits: target 0.36 · stop 2.16 · close 9 May · you approve; last exit 2025-05-29\n" in text
+    assert "  watched by `spy32 manage`, nothing rests with the broker\n" in text
     assert text.endswith("next: spy32 manage; spy32 show T1; spy32 positions\n")
     shown_exits = run(trade_home, "show", "T1", "--full")
     assert "Exit: target 0.36 (+$67) · stop 2.16 (-$293) · close 9 May · you approve\n" in shown_exits

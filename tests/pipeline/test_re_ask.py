@@ -8,7 +8,7 @@ import pytest
 from spy32.console import PlainConsole
 from spy32.domain.spreads import Mode
 from spy32.pipeline.replay import StoredQuestion, ask_model_again
-from spy32.render.re_ask import print_re_ask
+from spy32.render.replay import print_re_ask
 from spy32.store import Store
 from tests.support import builders
 from tests.support.fakes import FakeAnalyst

@@ -403,7 +403,7 @@ def test_a_document_from_before_has_the_same_keys() -> None:
 @pytest.mark.parametrize("strategy", [Strategy.PUT_DEBIT, Strategy.CALL_DEBIT])
 def test_a_debit_spread_has_a_debit_and_a_ceiling(strategy: Strategy) -> None:
     entry = strategies.chosen(strategy)
-    told = {label: text for label, text, _ in (*setup_part(entry).items, *entry_conditions_part(entry, None).items)}
+    told = {label: text for label, text, _ in (*setup_part(entry).items, *entry_conditions_part(entry, {}).items)}
     debit, ceiling = f"{-entry.start:.2f}", f"{-entry.floor:.2f}"
     assert (told["debit"], told["ceiling"]) == (f"{debit} db", f"{ceiling} db")
     assert told["price"] == f"debit {debit} first, never above {ceiling}"

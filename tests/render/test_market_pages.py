@@ -79,7 +79,7 @@ def briefing(snapshot: MarketSnapshot = SNAPSHOT, smile_: Smile | None = SMILE, 
 def market(width: int, told: Briefing | None = None, snapshot: MarketSnapshot = SNAPSHOT, **looks: Any) -> str:
     """As a terminal of that width shows it; a width of 0 is none."""
     console = screen(width, **looks) if width else PlainConsole(StringIO())
-    m.print_market_page(console, told or briefing(snapshot), snapshot, SMILE)
+    print_page(console, m.build_market_page(told or briefing(snapshot), snapshot, SMILE))
     return shown(console)
 
 

@@ -14,9 +14,18 @@ from spy32.domain.spreads import ExitAuthority
 from spy32.lifecycle import ProposalState, TradeState
 from spy32.ops.open_trades import OpenTrade
 from spy32.render import output
-from spy32.render.figures import run_surroundings, surrounding_items
-from spy32.render.marks import flag_words, mark_lines, marks_chart, price_words, result_words, strike_words
-from spy32.render.open_trades import held_words, open_trade_items, standing_words
+from spy32.render.figures import plan_items
+from spy32.render.marks import (
+    flag_words,
+    held_words,
+    mark_lines,
+    marks_chart,
+    open_trade_items,
+    price_words,
+    result_words,
+    standing_words,
+    strike_words,
+)
 from spy32.render.page import Page, Pairs
 from spy32.render.pages import trade_page
 from tests.support import builders as b
@@ -186,10 +195,8 @@ def test_open_trades_cut_no_number_on_any_width(width: int) -> None:
 
 def test_an_opening_whose_plan_closes_says_that_the_approval_covers_it() -> None:
     planned = b.exit_plan(authority=ExitAuthority.PLAN)
-    view = run_views.proposed()
-    labels = [label for label, _, _ in surrounding_items(b.proposal(exit=planned), run_surroundings(view))]
-    assert "Covers" in labels
-    assert "Covers" not in [label for label, _, _ in surrounding_items(b.proposal(), run_surroundings(view))]
+    assert [item[0] for item in plan_items(b.proposal(exit=planned))] == ["Exit", "Covers"]
+    assert [item[0] for item in plan_items(b.proposal())] == ["Exit"]
 
 
 def test_a_loss_beyond_the_maximum_one_says_that_closing_costs_too() -> None:

@@ -9,7 +9,7 @@ from spy32 import track_record
 from spy32.domain.outlook import TrackRecord, TradingCost
 from spy32.domain.spreads import Candidate
 from spy32.render import outlook
-from spy32.render.glossary import glossary_page
+from spy32.render.glossary import MEANINGS, glossary_page
 from tests.support import builders as b
 from tests.support import outlooks
 from tests.support.run_pages import PLAIN, rendered
@@ -32,14 +32,14 @@ BOTH = (b.candidate(), b.candidate("640", "635"), CALL)
     [
         (
             b.candidate(),
-            "Backtest 1998-2025, synthetic prices: such puts won 3.4 points (0.9 to 5.8) more than the market's odds, "
-            "2.0 fewer than history's",
+            "Backtest 1998-2025, synthetic prices: such puts won 3.4 points more (0.9 to 5.8) than the market's odds, "
+            "2.0 points fewer than history's",
         ),
         # A negative difference of -6.6 with an interval from -9.1 to -4.2.
         (
             CALL,
-            "Backtest 1998-2025, synthetic prices: such calls won 6.6 points (4.2 to 9.1) fewer than the market's "
-            "odds, 2.0 fewer than history's",
+            "Backtest 1998-2025, synthetic prices: such calls won 6.6 points fewer (4.2 to 9.1) than the market's "
+            "odds, 2.0 points fewer than history's",
         ),
     ],
 )
@@ -82,7 +82,7 @@ def test_every_number_is_explained_with_its_value_on_a_line_of_its_own() -> None
     for label, (words, meaning) in outlook.NUMBERS.items():
         assert lines[label] == f"{words(outlooks.outlook())}: {meaning}"
     sources = [line.split(":")[0] for line in text.splitlines() if line.startswith("source ")]
-    assert sources == [f"source {label}" for label in (*outlook.MEANINGS, "backtest")]
+    assert sources == [f"source {label}" for label in (*MEANINGS, "backtest")]
 
 
 def test_what_is_negative_by_construction_is_said_to_be() -> None:

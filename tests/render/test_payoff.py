@@ -32,7 +32,7 @@ def mark(payoff: p.Payoff, sign: str) -> p.AxisMark:
 def test_the_breakeven_stands_between_the_strikes_and_every_mark_in_order(
     short: int, width: int, put: bool, terminal: int, move: float
 ) -> None:
-    payoff = p.proposal_payoff(made(short, width, put=put), b.market_line(expected_move=move))
+    payoff = p.build_payoff(made(short, width, put=put), b.market_line(expected_move=move))
     frame = p.fit_frame(payoff, columns=terminal - 12, rows=10)
     columns = {sign: frame.column(float(mark(payoff, sign).at)) for sign in "SLB^()"}
     low, high = sorted((columns["S"], columns["L"]))
@@ -45,7 +45,7 @@ def test_the_breakeven_stands_between_the_strikes_and_every_mark_in_order(
 
 @given(short=STRIKES, width=WIDTHS, put=st.booleans(), terminal=TERMINALS)
 def test_each_mark_has_a_tick_in_the_column_of_its_price(short: int, width: int, put: bool, terminal: int) -> None:
-    payoff = p.proposal_payoff(made(short, width, put=put), b.market_line())
+    payoff = p.build_payoff(made(short, width, put=put), b.market_line())
     lines = p.payoff_chart(payoff, width=terminal, rows=8)
     gutter = max(len(line.partition("│")[0]) for line in lines if "│" in line) + 1
     frame = p.fit_frame(payoff, columns=terminal - gutter, rows=6)
@@ -53,7 +53,11 @@ def test_each_mark_has_a_tick_in_the_column_of_its_price(short: int, width: int,
     for wanted in payoff.marks:
         at = frame.column(float(wanted.at))
         # Two prices of one column share a tick.
-        shared = {p.TICKS.get(other.sign, "|") for other in payoff.marks if frame.column(float(other.at)) == at}
+        shared = {
+            other.sign if other.sign in p.TICKS else "|"
+            for other in payoff.marks
+            if frame.column(float(other.at)) == at
+        }
         assert ticks[at] in shared, wanted
 
 
@@ -61,7 +65,7 @@ def test_each_mark_has_a_tick_in_the_column_of_its_price(short: int, width: int,
 def test_a_picture_fits_its_room_and_names_strike_and_extremes(
     short: int, width: int, put: bool, terminal: int, plain: bool
 ) -> None:
-    payoff = p.proposal_payoff(made(short, width, put=put), b.market_line())
+    payoff = p.build_payoff(made(short, width, put=put), b.market_line())
     lines = p.payoff_chart(payoff, width=terminal, rows=6, plain=plain)
     assert len(lines) == 6
     assert max(len(line) for line in lines) <= terminal
@@ -73,7 +77,7 @@ def test_a_picture_fits_its_room_and_names_strike_and_extremes(
 
 
 def test_the_curve_is_the_profit_of_the_spread() -> None:
-    payoff = p.proposal_payoff(run_views.proposal(), None)
+    payoff = p.build_payoff(run_views.proposal(), None)
     # Two contracts of 640/635 sold at 0.58, at the floor of 0.55 where they lose; 4.52 dollars to open.
     assert payoff.profit(Decimal(700)) == Decimal("111.48")
     assert payoff.profit(Decimal(640)) == Decimal("111.48")
@@ -84,13 +88,13 @@ def test_the_curve_is_the_profit_of_the_spread() -> None:
 
 
 def test_a_call_spread_loses_above() -> None:
-    payoff = p.proposal_payoff(made(695, 5, put=False), b.market_line())
+    payoff = p.build_payoff(made(695, 5, put=False), b.market_line())
     assert payoff.profit(Decimal(600)) > 0 > payoff.profit(Decimal(720))
 
 
 @given(short=STRIKES, width=WIDTHS, put=st.booleans(), at=st.integers(4000, 9000))
 def test_the_curve_never_leaves_its_best_and_worst(short: int, width: int, put: bool, at: int) -> None:
-    payoff = p.proposal_payoff(made(short, width, put=put), None)
+    payoff = p.build_payoff(made(short, width, put=put), None)
     assert payoff.worst <= payoff.profit(Decimal(at) / 10) <= payoff.best
 
 
@@ -98,7 +102,7 @@ def test_the_curve_never_leaves_its_best_and_worst(short: int, width: int, put: 
 def test_a_trade_gives_its_credit_back_at_the_breakeven(legs: tuple[str, str], point: str) -> None:
     trade = run_views.trade(legs=b.spread(*legs).legs)
     assert p.trade_breakevens(trade) == (Decimal(point),)
-    payoff = p.trade_payoff(trade, None)
+    payoff = p.build_payoff(trade, None)
     assert payoff.profit(Decimal(point)) == -trade.fees
     assert mark(payoff, "B").at == Decimal(point)
 
@@ -114,7 +118,7 @@ def rows_with_curve(lines: list[str], column: int) -> list[int]:
 @pytest.mark.parametrize("plain", [False, True])
 @pytest.mark.parametrize("width", [40, 80, 100, 200])
 def test_the_curve_is_unbroken_and_falls_from_right_to_left(width: int, plain: bool) -> None:
-    lines = p.payoff_chart(p.proposal_payoff(run_views.proposal(), b.market_line()), width=width, rows=12, plain=plain)
+    lines = p.payoff_chart(p.build_payoff(run_views.proposal(), b.market_line()), width=width, rows=12, plain=plain)
     start = lines[0].index("|" if plain else "│") + 1
     columns = [rows_with_curve(lines, at) for at in range(start, max(map(len, lines[:-2])))]
     assert all(columns)
@@ -125,6 +129,6 @@ def test_the_curve_is_unbroken_and_falls_from_right_to_left(width: int, plain: b
 
 
 def test_a_picture_without_a_market_shows_the_position_alone() -> None:
-    lines = p.payoff_chart(p.proposal_payoff(run_views.proposal(), None), width=80, rows=6)
+    lines = p.payoff_chart(p.build_payoff(run_views.proposal(), None), width=80, rows=6)
     assert "^" not in lines[-2]
     assert "640" in lines[-1]

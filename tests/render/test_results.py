@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from spy32.domain.results import TradeResult
 from spy32.lifecycle import TradeState
-from spy32.render.open_trades import result_items
+from spy32.render.marks import result_items
 from tests.support import builders as b
 from tests.support.results import result
 
