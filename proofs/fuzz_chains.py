@@ -15,7 +15,7 @@ from spy32.errors import Spy32Error
 from spy32.markets import chain_file
 from spy32.markets.recorded import SHIPPED_CHAIN, RecordedMarket
 from spy32.options import surface
-from spy32.quality import checks
+from spy32.quality import checks, smile_gates
 from spy32.sessions import years_to_expiration
 from spy32.settings.model import Choice
 from tests.support.snapshots import snapshot_of
@@ -132,8 +132,8 @@ def outcome_of(text: str) -> str:
         smile = surface.build_smile(
             chain.quotes, spot=snapshot.spot, years=years, rate=rate, expiration=snapshot.target
         )
-        dropped, gates = checks.check_vols(smile, snapshot, Choice())
-        canonical_json((dropped.symbols, dropped.counts, gates))
+        dropped, gates = smile_gates.check_vols(smile, snapshot, Choice())
+        canonical_json((dropped, gates))
         assert math.isfinite(smile.forward)
         return "usable"
     except Spy32Error as trouble:
