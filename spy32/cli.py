@@ -11,7 +11,7 @@ from types import FrameType
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from spy32 import __version__
 from spy32.errors import TERMINATIONS, BadUsage, ExitCode, Spy32Error, TerminationSignal
@@ -43,27 +43,54 @@ class ErrorBoundary(TyperGroup):
         sys.exit(code)
 
     def invoke(self, ctx: Any) -> Any:
-        try:
-            result = self._invoke_command(ctx)
-        except BaseException as stop:
-            log_end(ctx, stop)
-            raise
-        log_end(ctx, None)
-        return result
-
-    def _invoke_command(self, ctx: Any) -> Any:
+        stop: BaseException | None = None
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt as stop:
-            raise Interrupted from stop
-        except EXPECTED_ERRORS:
-            raise
-        except Exception as error:
-            app = ctx.find_root().obj
-            damage = app.find_damage(error) if app is not None else None
-            if damage is None:
+        except BaseException as error:
+            stop = find_cause(ctx, error)
+            if stop is error:
                 raise
-            raise damage from error
+            raise stop from error
+        finally:
+            log_end(ctx, stop)
+
+
+class AnswersInJson:
+    """A command that may answer with one JSON document."""
+
+    params: list[Any]
+
+    def __init__(self, *args: Any, **extra: Any) -> None:
+        super().__init__(*args, **extra)
+        words = "One JSON document on stdout instead of text."
+        option = TyperOption(
+            param_decls=["--json"], is_flag=True, default=False, expose_value=False, callback=_note_json, help=words
+        )
+        self.params.append(option)
+
+
+class AnsweringCommand(AnswersInJson, TyperCommand):
+    pass
+
+
+class AnsweringGroup(AnswersInJson, TyperGroup):
+    """A group that is a command by itself too."""
+
+
+def _note_json(ctx: Any, _option: Any, is_wanted: bool) -> None:
+    app = ctx.find_root().obj
+    if app is not None:  # there is none while a shell asks for completions
+        app.wants_json = is_wanted
+
+
+def find_cause(ctx: Any, error: BaseException) -> BaseException:
+    """What really ended the command: damage of the database may come up as any error."""
+    if isinstance(error, KeyboardInterrupt):
+        return Interrupted()
+    app = ctx.find_root().obj
+    if app is None or isinstance(error, EXPECTED_ERRORS) or not isinstance(error, Exception):
+        return error
+    return app.find_damage(error) or error
 
 
 def log_end(ctx: Any, stop: BaseException | None) -> None:
@@ -114,78 +141,68 @@ def move_global_options_first(arguments: list[str]) -> list[str]:
     return front + others + tail
 
 
-def run_command(command: Callable[[], Any], arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one return an ending
+def run_command(command: Callable[[], Any], arguments: Sequence[str]) -> int:
     """The exit code of `command`, after one clear line about whatever stopped it."""
-    wants_json = "--json" in arguments
     try:
         result = command()
-    except typer.Exit as exit_request:
-        return exit_request.exit_code
-    except Spy32Error as error:
-        return print_error(error.code, error.message, wants_json=wants_json)
-    except UsageError as error:
-        return print_usage_error(error, wants_json=wants_json)
-    except BrokenPipeError:
-        discard_buffered_output()
-        return ExitCode.OK
-    except (Interrupted, *TERMINATIONS, typer.Abort) as stop:
-        return print_stopped(stop, wants_json=wants_json)
-    except Exception as bug:  # noqa: BLE001 - the outermost frame records what it cannot know
-        if isinstance(bug.__cause__, TERMINATIONS):
-            return print_stopped(bug.__cause__, wants_json=wants_json)
-        return print_bug_report(bug, arguments)
+    except (Exception, *TERMINATIONS) as stop:  # noqa: BLE001 - the outermost frame records what it cannot know
+        print_stop(stop, arguments)
+        return exit_code(stop)
     return result if isinstance(result, int) else ExitCode.OK
 
 
-def print_stopped(stop: BaseException, *, wants_json: bool) -> int:
-    """One line about a signal or an answered Ctrl-C, and the code that a shell counts for it."""
-    # The terminal has just echoed ^C, so the line begins anew.
-    prefix = "\n" if sys.stderr.isatty() else ""
-    return print_error(exit_code(stop), "stopped; what was committed is kept", wants_json=wants_json, prefix=prefix)
+def print_stop(stop: BaseException, arguments: Sequence[str]) -> None:
+    """Print what stopped a command: an error, wrong words, a signal, an answered Ctrl-C, or a defect."""
+    code, wants_json = exit_code(stop), "--json" in arguments
+    if isinstance(stop, BrokenPipeError):
+        discard_buffered_output()
+    elif isinstance(stop, Spy32Error):
+        print_error(code, stop.message, wants_json=wants_json)
+    elif isinstance(stop, UsageError):
+        print_usage_error(stop, wants_json=wants_json)
+    elif code == ExitCode.BUG:
+        print_error(code, describe_bug(stop, arguments), wants_json=wants_json)
+    elif not isinstance(stop, typer.Exit):
+        # The terminal has just echoed ^C, so the line begins anew.
+        prefix = "\n" if sys.stderr.isatty() else ""
+        print_error(code, "stopped; what was committed is kept", wants_json=wants_json, prefix=prefix)
 
 
-def print_usage_error(error: Exception, *, wants_json: bool) -> int:
-    """What is wrong with the words; for a bare `spy32` the help, which Typer hands over as the message."""
+def print_usage_error(error: Exception, *, wants_json: bool) -> None:
+    """What is wrong with the words, and where help is; for a bare `spy32` the help, which is its message."""
     message = str(getattr(error, "message", ""))
     if "\n" not in message:
-        return print_error(ExitCode.USAGE, usage_line(error), wants_json=wants_json)
+        message = getattr(error, "format_message", lambda: str(error))()
+        path = getattr(getattr(error, "ctx", None), "command_path", "spy32")
+        line = f"{message.rstrip('.')}; `{path} --help` shows what it takes"
+        print_error(ExitCode.USAGE, line, wants_json=wants_json)
+        return
     try:
         print(message, flush=True)  # noqa: T201
     except OSError:
         discard_buffered_output()
-    return ExitCode.USAGE
 
 
-def usage_line(error: Exception) -> str:
-    """Click's message and where help is, in one line."""
-    message = getattr(error, "format_message", lambda: str(error))()
-    path = getattr(getattr(error, "ctx", None), "command_path", "spy32")
-    return f"{message.rstrip('.')}; `{path} --help` shows what it takes"
-
-
-def print_error(code: int, message: str, *, wants_json: bool, prefix: str = "") -> int:
+def print_error(code: int, message: str, *, wants_json: bool, prefix: str = "") -> None:
     """Print `message` on stderr, and as a document on stdout when JSON was asked for."""
     try:
         print(f"{prefix}spy32: {message}", file=sys.stderr, flush=True)  # noqa: T201 - the console may be what failed
         if wants_json:
             from spy32.render.documents import error_document
 
-            print(jsonlib.dumps(error_document(code, message), ensure_ascii=False))  # noqa: T201
-            sys.stdout.flush()
+            print(jsonlib.dumps(error_document(code, message), ensure_ascii=False), flush=True)  # noqa: T201
     except OSError:
         # The reader, or the whole terminal, is gone; the exit code still tells.
         discard_buffered_output()
-    return code
 
 
-def print_bug_report(bug: Exception, arguments: Sequence[str]) -> int:
+def describe_bug(bug: BaseException, arguments: Sequence[str]) -> str:
     """A defect of spy32 itself: one line with a report id; the traceback goes to the log."""
-    from spy32.wiring.process import log_traceback
+    from spy32.wiring.versions import log_traceback
 
     home = arguments[arguments.index("--home") + 1] if "--home" in arguments[:-1] else None
     report_path = log_traceback(bug, home)
-    line = f"this is a defect in spy32 ({type(bug).__name__}); nothing was sent after it; {report_path}"
-    return print_error(ExitCode.BUG, line, wants_json="--json" in arguments)
+    return f"this is a defect in spy32 ({type(bug).__name__}); nothing was sent after it; {report_path}"
 
 
 def discard_buffered_output() -> None:
@@ -270,6 +287,8 @@ GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 
 COMMAND_FUNCTIONS: Mapping[tuple[str, str], str] = {("prompts", "list"): "versions", ("notify", "list"): "notices"}
 """The function of a command that cannot be called as the built-in is."""
+WITHOUT_JSON = ("demo", "login", "init")
+"""Commands that do something and have no answer."""
 
 
 def build_app(only: str | None = None, *, may_be_bare: bool = False) -> typer.Typer:
@@ -289,22 +308,30 @@ def build_app(only: str | None = None, *, may_be_bare: bool = False) -> typer.Ty
     is_known = only in COMMANDS or only in GROUPS
     for name, module in COMMANDS.items():
         if not is_known or name == only:
-            app.command(name)(getattr(import_module(f"spy32.commands.{module}"), name))
+            function = getattr(import_module(f"spy32.commands.{module}"), name)
+            app.command(name, cls=command_class(name))(function)
     for name, (doc, commands) in GROUPS.items():
         if not is_known or name == only:
             app.add_typer(_build_group(name, doc, commands), name=name)
     return app
 
 
+def command_class(name: str) -> type[TyperCommand]:
+    return TyperCommand if name in WITHOUT_JSON else AnsweringCommand
+
+
 def _build_group(name: str, doc: str, commands: Sequence[str]) -> typer.Typer:
     module = import_module(f"spy32.commands.{name}")
     own = getattr(module, name, None)
-    group = typer.Typer(help=doc, no_args_is_help=own is None, rich_markup_mode=None)
+    group = typer.Typer(
+        cls=TyperGroup if own is None else AnsweringGroup, help=doc, no_args_is_help=own is None, rich_markup_mode=None
+    )
     if own is not None:
         # The group is a command by itself too.
         group.callback(invoke_without_command=True)(own)
     for command in commands:
-        group.command(command)(getattr(module, COMMAND_FUNCTIONS.get((name, command), command)))
+        function = getattr(module, COMMAND_FUNCTIONS.get((name, command), command))
+        group.command(command, cls=command_class(command))(function)
     return group
 
 

@@ -5,15 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spy32.commands.common import Json, ProfileOption, get_app, notices_sent
-from spy32.commands.providers import AnalystOption, MarketOption, check_analyst, check_market
+from spy32.commands.common import App, ProfileOption, get_app, notices_sent
+from spy32.commands.providers import AnalystOption, MarketOption
 from spy32.errors import BadUsage
+from spy32.settings import Settings
 
 if TYPE_CHECKING:
-    from spy32.domain.run_view import RunView
     from spy32.domain.runs import Run
-    from spy32.settings import Settings
-    from spy32.wiring import App
 
 
 def analyze(
@@ -31,16 +29,18 @@ def analyze(
     prompt_only: Annotated[
         bool, typer.Option("--prompt-only", help="Print exactly what would be sent to the model; no run, nothing sent.")
     ] = False,
-    json: Json = False,
 ) -> None:
     """The weekly run: collect, screen, choose, check and prepare an order. It never sends one."""
-    _check_options(scheduled=scheduled, force=force, prompt_only=prompt_only, market=market, analyst=analyst)
+    if scheduled and force:
+        raise BadUsage("--scheduled and --force exclude each other")
+    if prompt_only and (scheduled or force):
+        raise BadUsage("--prompt-only makes no run, so neither --scheduled nor --force goes with it")
     app = get_app(ctx)
     settings = _load_settings(app, profile, dte)
     if prompt_only:
         from spy32.commands.prompt_only import print_prompt
 
-        print_prompt(app, settings, profile=profile, market=market, json=json)
+        print_prompt(app, settings, profile=profile, market=market)
         return
     from spy32.pipeline.start import StartRequest, start_run
 
@@ -51,21 +51,11 @@ def analyze(
         if result.message is not None and app.verbosity >= 0:
             # Nothing happened, so cron's -q has nothing to mail.
             app.warn(result.message)
-        if result.run is not None and (result.is_new or json):
-            _print_result(app, result.run, json=json, scheduled=scheduled, is_new=result.is_new)
+        if result.run is not None and (result.is_new or app.wants_json):
+            _print_result(app, result.run, scheduled=scheduled, is_new=result.is_new)
 
 
-def _check_options(*, scheduled: bool, force: bool, prompt_only: bool, market: str | None, analyst: str | None) -> None:
-    """`BadUsage` for options that exclude each other, and for a market or an analyst that is not known."""
-    if scheduled and force:
-        raise BadUsage("--scheduled and --force exclude each other")
-    if prompt_only and (scheduled or force):
-        raise BadUsage("--prompt-only makes no run, so neither --scheduled nor --force goes with it")
-    check_market(market)
-    check_analyst(analyst)
-
-
-def _load_settings(app: "App", profile: str, dte: int | None) -> "Settings":
+def _load_settings(app: App, profile: str, dte: int | None) -> Settings:
     """The settings of the profile, with `--dte` on top."""
     from spy32.settings.profiles import for_profile
 
@@ -78,7 +68,7 @@ def _load_settings(app: "App", profile: str, dte: int | None) -> "Settings":
     return replace(settings, dte=replace(settings.dte, default=dte))
 
 
-def _print_result(app: "App", run: "Run", *, json: bool, scheduled: bool, is_new: bool) -> None:
+def _print_result(app: App, run: "Run", *, scheduled: bool, is_new: bool) -> None:
     """The run for a person or a script; silence under cron when all is well; the exit code."""
     from spy32.domain.runs import Outcome
     from spy32.render.documents import emit
@@ -86,7 +76,7 @@ def _print_result(app: "App", run: "Run", *, json: bool, scheduled: bool, is_new
 
     view = app.open_for_reading().history.view(run.id)
     is_failed = run.outcome is Outcome.FAILED
-    if json:
+    if app.wants_json:
         emit(app.out, run_document(view))
     elif not is_failed and (not scheduled or app.out.is_terminal):
         from spy32.render.trading import print_run
@@ -95,14 +85,8 @@ def _print_result(app: "App", run: "Run", *, json: bool, scheduled: bool, is_new
     if is_new and is_failed:
         app.warn(f"R{run.id} failed ({run.cause}): {'; '.join(run.reasons)}; `spy32 show R{run.id}` shows it")
         raise typer.Exit(run.exit_code)
-    if is_new:
-        _warn_of_analyst(app, view)
-
-
-def _warn_of_analyst(app: "App", view: "RunView") -> None:
-    """A run may end well although its analyst failed, as the settings say; that is still told."""
     answer = view.recommendation
-    if answer is not None and answer.failure:
-        app.warn(
-            f"R{view.run.id}: {answer.analyst} gave no answer that can be used ({answer.failure}): {answer.reason}"
-        )
+    if is_new and answer is not None and answer.failure:
+        # A run may end well although its analyst failed, as the settings say; that is still told.
+        reason = f"({answer.failure}): {answer.reason}"
+        app.warn(f"R{run.id}: {answer.analyst} gave no answer that can be used {reason}")

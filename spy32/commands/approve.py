@@ -1,19 +1,28 @@
 """`approve`: a person looks at a proposal, may change it, and says yes, no or nothing."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spy32.commands.common import Json, get_app, notices_sent, parse_id, parse_proposal_id, view_with_proposal
-from spy32.commands.completion import complete_ids
+from spy32.commands.common import (
+    App,
+    choose_proposal,
+    complete_ids,
+    get_app,
+    notices_sent,
+    parse_id,
+    print_lines,
+    view_with_proposal,
+)
+from spy32.domain.proposals import Proposal
+from spy32.domain.spreads import Mode
 from spy32.errors import BadUsage
 
 if TYPE_CHECKING:
-    from spy32.domain.proposals import Proposal
     from spy32.store import Store
     from spy32.trading.context import TradingContext
     from spy32.trading.review import Review
-    from spy32.wiring import App
 
 HASH_DIGITS = 8
 """How much of the hash a person, or a script, repeats."""
@@ -36,7 +45,6 @@ def approve(
         str | None, typer.Option(metavar="S", help="With --yes: the hash's first 8 digits; needed in live mode.")
     ] = None,
     note: Annotated[str, typer.Option(metavar="T", help="A note kept with the decision.")] = "",
-    json: Json = False,
 ) -> None:
     """Look at a proposal; choose another candidate, change it, approve it, decline it, or leave it."""
     app = get_app(ctx)
@@ -45,17 +53,14 @@ def approve(
     with notices_sent(app):
         store = app.store()
         selection = _select(app, store, proposal, will_ask=not (approval or decline))
-        if approval:
-            _approve(app, selection, confirm=confirm, note=note, json=json)
-        elif decline:
-            _decline(app, selection, note=note, json=json)
+        if approval or decline:
+            _decide(app, selection, is_yes=approval, confirm=confirm, note=note)
         else:
-            _run_dialogue(app, selection, note=note, json=json)
+            _run_dialogue(app, selection, note=note)
 
 
-def _check_options(app: "App", *, approval: bool, decline: bool, confirm: str | None) -> None:
+def _check_options(app: App, *, approval: bool, decline: bool, confirm: str | None) -> None:
     from spy32.commands.terminal_input import can_be_asked
-    from spy32.domain.spreads import Mode
 
     if approval and decline:
         raise BadUsage("--yes and --decline exclude each other")
@@ -71,11 +76,13 @@ def _check_options(app: "App", *, approval: bool, decline: bool, confirm: str | 
         raise BadUsage(NOBODY)
 
 
+@dataclass(frozen=True)
 class Selection:
     """What is decided on (a proposal, or a run without one), and the trading context to act in."""
 
-    def __init__(self, context: "TradingContext", proposal: "Proposal | None", run_id: int) -> None:
-        self.trading_context, self.proposal, self.run_id = context, proposal, run_id
+    trading_context: "TradingContext"
+    proposal: "Proposal | None"
+    run_id: int
 
     @property
     def proposal_id(self) -> int:
@@ -83,63 +90,55 @@ class Selection:
         return self.proposal.id
 
 
-def _select(app: "App", store: "Store", typed: str | None, *, will_ask: bool) -> Selection:
+def _select(app: App, store: "Store", typed: str | None, *, will_ask: bool) -> Selection:
     """The proposal that was meant, or the abstained run whose menu a person wants to choose from."""
-    if typed is not None and typed.strip()[:1] in ("R", "r"):
-        run = store.runs.get(parse_id(typed, "R", "run"))
-        proposal = store.proposals.find_by_run(run.id)
-        if proposal is not None:
-            return Selection(app.trading_context(store, proposal), proposal, run.id)
-        if not will_ask:
-            raise BadUsage(f"R{run.id} made no proposal; `spy32 approve R{run.id}` on a terminal chooses one")
-        return Selection(app.build_run_trading_context(store, run.id), None, run.id)
-    if typed is None and store.proposals.latest() is None:
-        raise BadUsage(f"no proposal waits for approval; {_no_proposal_hint(store)}")
-    proposal = store.proposals.get(parse_proposal_id(store, typed, "proposed", "approved"))
+    from spy32.domain.runs import Cause
+
+    letter, number = ("P", None) if typed is None else parse_id(typed, "PR", "a proposal, such as P31, or of a run")
+    proposal: Proposal | None
+    if letter == "R" and number is not None:
+        proposal = store.proposals.find_by_run(store.runs.get(number).id)
+        if proposal is None and not will_ask:
+            raise BadUsage(f"R{number} made no proposal; `spy32 approve R{number}` on a terminal chooses one")
+        if proposal is None:
+            return Selection(app.build_run_trading_context(store, number), None, number)
+    elif number is None and store.proposals.latest() is None:
+        run, hint = store.runs.latest(), "`spy32 analyze` makes one, `spy32 show` says what came of the last run"
+        if run is not None and run.cause == Cause.ABSTAINED:
+            hint = f"R{run.id} abstained, and `spy32 approve R{run.id}` on a terminal chooses from its menu"
+        raise BadUsage(f"no proposal waits for approval; {hint}")
+    else:
+        proposal = choose_proposal(store, number, "proposed", "approved")
     return Selection(app.trading_context(store, proposal), proposal, proposal.run_id)
 
 
-def _no_proposal_hint(store: "Store") -> str:
-    from spy32.domain.runs import Cause
-
-    run = store.runs.latest()
-    if run is not None and run.cause == Cause.ABSTAINED:
-        return f"R{run.id} abstained, and `spy32 approve R{run.id}` on a terminal chooses from its menu"
-    return "`spy32 analyze` makes one, `spy32 show` says what came of the last run"
-
-
-def _approve(app: "App", selection: Selection, *, confirm: str | None, note: str, json: bool) -> None:
+def _decide(app: App, selection: Selection, *, is_yes: bool, confirm: str | None, note: str) -> None:
+    """Approve or decline without asking."""
     from spy32.trading import approve as desk
     from spy32.trading.review import review_proposal
 
-    desk.load_pending_proposal(selection.trading_context, selection.proposal_id)
-    current_review = review_proposal(selection.trading_context, selection.proposal_id)
-    assert current_review.proposal is not None
-    if confirm is not None and not (
-        len(confirm) >= HASH_DIGITS and current_review.proposal.hash.startswith(confirm.lower())
-    ):
-        raise BadUsage(
-            f"--confirm {confirm!r} is not the first {HASH_DIGITS} digits of the hash of "
-            f"P{selection.proposal_id}; look again"
-        )
-    desk.approve(selection.trading_context, current_review, by=app.user, note=note)
-    _print_decision(app, selection.trading_context, selection.proposal_id, json=json)
+    context, number = selection.trading_context, selection.proposal_id
+    if is_yes:
+        desk.load_pending_proposal(context, number)
+        review = review_proposal(context, number)
+        assert review.proposal is not None
+        is_meant = confirm is None or (len(confirm) >= HASH_DIGITS and review.proposal.hash.startswith(confirm.lower()))
+        if not is_meant:
+            wanted = f"the first {HASH_DIGITS} digits of the hash of P{number}"
+            raise BadUsage(f"--confirm {confirm!r} is not {wanted}; look again")
+        desk.approve(context, review, by=app.user, note=note)
+    else:
+        desk.decline(context, number, by=app.user, note=note)
+    _print_decision(app, context, number)
 
 
-def _decline(app: "App", selection: Selection, *, note: str, json: bool) -> None:
-    from spy32.trading.approve import decline
-
-    decline(selection.trading_context, selection.proposal_id, by=app.user, note=note)
-    _print_decision(app, selection.trading_context, selection.proposal_id, json=json)
-
-
-def _run_dialogue(app: "App", selection: Selection, *, note: str, json: bool) -> None:
+def _run_dialogue(app: App, selection: Selection, *, note: str) -> None:
     """Draw, ask and act until there is a decision or the person leaves, which changes nothing."""
     from spy32.commands.dialogue import ApprovalDialogue
     from spy32.commands.screen import WordScreen, build_input, screen_of
     from spy32.render.output import write_text
 
-    console = app.err if json else app.out
+    console = app.err if app.wants_json else app.out
     first = _first_review(selection)
     with build_input(console) as terminal:
         screen = screen_of(console, terminal)
@@ -151,9 +150,10 @@ def _run_dialogue(app: "App", selection: Selection, *, note: str, json: bool) ->
         raise BadUsage(NOBODY)
     if dialogue.decided_id is None:
         write_text(console, f"nothing was approved{dialogue.draft_loss}\n")
-    decided_id = dialogue.decided_id or (selection.proposal_id if json and selection.proposal is not None else None)
+    has_answer = app.wants_json and selection.proposal is not None
+    decided_id = dialogue.decided_id or (selection.proposal_id if has_answer else None)
     if decided_id is not None:
-        _print_decision(app, selection.trading_context, decided_id, json=json)
+        _print_decision(app, selection.trading_context, decided_id)
 
 
 def _first_review(selection: Selection) -> "Review":
@@ -168,18 +168,17 @@ def _first_review(selection: Selection) -> "Review":
     return current_review
 
 
-def _print_decision(app: "App", context: "TradingContext", proposal_id: int, *, json: bool) -> None:
+def _print_decision(app: App, context: "TradingContext", proposal_id: int) -> None:
     """How the proposal stands now."""
-    from spy32.render.output import print_lines
     from spy32.render.review import decided_lines
 
     store = context.store
     proposal = store.proposals.get(proposal_id)
     view = view_with_proposal(store, store.history.view(proposal.run_id), proposal)
-    if json:
+    if app.wants_json:
         from spy32.render.documents import emit
         from spy32.render.run_documents import approval_document
 
         emit(app.out, approval_document(view, proposal))
     else:
-        print_lines(app.out, decided_lines(view, proposal))
+        print_lines(app, decided_lines(view, proposal))

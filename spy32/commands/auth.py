@@ -1,16 +1,19 @@
 """`auth login` leads through the one-time grant at tastytrade; `auth status` says how the log-in stands."""
 
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import typer
 
-from spy32.commands.common import Json, get_app
-from spy32.errors import BadSettings, BadUsage, ExitCode
+from spy32.commands.common import App, get_app, print_document, print_lines
+from spy32.domain.spreads import Mode
+from spy32.errors import BadSettings, BadUsage, NotPermitted, Spy32Error
+from spy32.settings.knob import Secret
 
 if TYPE_CHECKING:
-    from spy32.settings.knob import Secret
-    from spy32.wiring import App
-    from spy32.wiring.credentials import AuthStatus
+    from spy32.render.home_documents import LogIn
+    from spy32.wiring.tastytrade import TastytradeConnection
 
 SECRET, TOKEN, ACCOUNT = "TASTYTRADE_CLIENT_SECRET", "TASTYTRADE_REFRESH_TOKEN", "TASTYTRADE_ACCOUNT"
 
@@ -21,8 +24,7 @@ One grant lets spy32 log in from now on. At {site}:
   3. note its client secret, which is shown once
   4. press Manage, then Create Grant, and note the refresh token, which does not end
 What you type next is not shown, goes to {host} only, and is kept in
-{path}, readable by you alone. Enter alone leaves.
-"""
+{path}, readable by you alone. Enter alone leaves."""
 PLACES = {
     "live": ("https://my.tastytrade.com", "Manage, My Profile, API, OAuth Applications"),
     "sandbox": ("https://developer.tastytrade.com", "Sandbox, your sandbox user, OAuth Applications"),
@@ -31,7 +33,6 @@ PLACES = {
 
 def login(ctx: typer.Context) -> None:
     """Ask for client secret and refresh token, try them once, and keep them in .env."""
-    from spy32.wiring.credentials import check_login
     from spy32.wiring.dotenv import save_secrets
 
     app = get_app(ctx)
@@ -41,156 +42,131 @@ def login(ctx: typer.Context) -> None:
         example = f"{SECRET}=... and {TOKEN}=..."
         raise BadUsage(f"there is no terminal to ask on; put {example} into {path} and chmod 600 it")
     _print_instructions(app)
-    secret = _ask_secret("client secret", "tastytrade.client_secret")
-    token = _ask_secret("refresh token", "tastytrade.refresh_token")
-    connection = app.connect_tastytrade(secret, token)
+    secret = _ask_hidden("client secret", "tastytrade.client_secret")
+    token = _ask_hidden("refresh token", "tastytrade.refresh_token")
+    connection = app.connect_tastytrade((secret, token))
+    connection.session.get_token(connection.settings.market.source_seconds)
     values = {SECRET: secret.reveal(), TOKEN: token.reveal()}
-    check = check_login(connection, app.settings.tastytrade.account)
-    if check.account is None:
-        app.warn(check.problem)
-        account_number = _ask_account()
-        if account_number:
-            check = check_login(connection, account_number)
-            if check.account is None:
-                raise BadSettings(f"{check.problem}; nothing was stored")
-            values[ACCOUNT] = account_number
+    try:
+        account = connection.account(app.settings.tastytrade.account)
+    except BadSettings as error:  # none is set, or another login's
+        app.warn(error.message)
+        account = _ask_account(connection)
+        values |= {ACCOUNT: account} if account else {}
     save_secrets(path, values)
-    _print_login(app, check.account)
+    lines = [
+        f"the log-in works; the credentials are in {path}",
+        f"account …{account[-4:]}" if account else f"no account is chosen: put {ACCOUNT}=... beside them",
+        "next: spy32 auth status",
+    ]
+    print_lines(app, lines)
 
 
-def status(ctx: typer.Context, json: Json = False) -> None:
+def status(ctx: typer.Context) -> None:
     """Credentials, log-in, account, options level, restrictions and clocks; one log-in, nothing is changed."""
-    from spy32.render.output import print_lines
-    from spy32.wiring.credentials import load_auth_status
+    from spy32.render.home_documents import AUTH
 
     app = get_app(ctx)
-    auth_status = load_auth_status(app)
-    if json:
-        _print_status_document(app, auth_status)
+    log_in = _load_log_in(app)
+    if app.wants_json:
+        print_document(app, AUTH, log_in)
     else:
-        print_lines(app.out, _status_lines(app, auth_status))
-    if auth_status.error is None:
-        return
-    if not json:
-        raise auth_status.error
-    raise typer.Exit(auth_status.error.code)
+        print_lines(app, _status_lines(app, log_in))
+        if log_in.trouble is not None:
+            app.warn(log_in.trouble)
+    if log_in.code:
+        raise typer.Exit(log_in.code)
 
 
-def _check_environment(app: "App") -> None:
+def _check_environment(app: App) -> None:
     """`BadSettings` while the environment says something that would win over what is stored."""
     for name in (SECRET, TOKEN, f"SPY32_{SECRET}", f"SPY32_{TOKEN}"):
         if app.env.get(name):
             raise BadSettings(f"{name} is set in the environment and would win over .env; unset it, then log in")
 
 
-def _print_instructions(app: "App") -> None:
-    from spy32.domain.spreads import Mode
+def _print_instructions(app: App) -> None:
     from spy32.render.explain import MODES
-    from spy32.render.output import write_text
     from spy32.settings.addresses import tastytrade_address
 
     site, menu_path = PLACES["sandbox" if app.settings.mode is Mode.SANDBOX else "live"]
     host = tastytrade_address(app.settings)
-    write_text(app.out, f"{MODES[app.settings.mode]}\n")
-    write_text(app.out, GRANT.format(site=site, way=menu_path, host=host, path=app.locations.dotenv))
+    grant = GRANT.format(site=site, way=menu_path, host=host, path=app.locations.dotenv)
+    print_lines(app, [MODES[app.settings.mode], grant])
 
 
-def _ask_secret(label: str, key: str) -> "Secret":
-    """A secret, typed unseen; `BadUsage` when nothing, or nothing usable, was typed."""
-    from spy32.settings.coerce import parse_setting
-    from spy32.settings.keys import KEYS, InvalidValue, describe_allowed
-    from spy32.settings.knob import Secret
-
-    typed = _read_hidden(label)
-    if not typed:
-        raise BadUsage(f"no {label} was typed; nothing was stored")
-    problem = None
+def _ask_account(connection: "TastytradeConnection") -> str:
+    """The account number; empty when the person leaves it for later."""
+    number = _ask_hidden("account number (Enter alone leaves it open)", "tastytrade.account").reveal()
     try:
-        value = parse_setting(KEYS[key], typed)
-    except InvalidValue as error:
-        problem = str(error)
-    if problem is not None:
-        # Raised outside the handler: no traceback may carry what was typed.
-        raise BadUsage(f"that is no {label}: it takes {describe_allowed(KEYS[key])} ({problem}); nothing was stored")
-    assert isinstance(value, Secret)
-    return value
+        return connection.account(number) if number else ""
+    except BadSettings as error:
+        raise BadSettings(f"{error.message}; nothing was stored") from None
 
 
-def _ask_account() -> str:
-    """The account number, typed unseen; empty when the person leaves it for later."""
-    from spy32.settings.coerce import parse_setting
-    from spy32.settings.keys import KEYS, InvalidValue
-
-    typed = _read_hidden("account number (Enter alone leaves it open)")
-    try:
-        return str(parse_setting(KEYS["tastytrade.account"], typed))
-    except InvalidValue:
-        raise BadUsage("that is no account number; nothing was stored") from None
-
-
-def _read_hidden(label: str) -> str:
-    """What was typed, without a trace on the screen; empty at the end of input."""
+def _ask_hidden(label: str, key: str) -> Secret:
+    """What was typed unseen for a key; `BadUsage` when nothing usable was. The end of input is nothing."""
     from getpass import getpass
 
+    from spy32.settings.keys import KEYS, InvalidValue, describe_allowed, parse_setting
+
+    typed, problem = "", ""
+    with suppress(EOFError):
+        typed = getpass(f"{label}: ").strip()
     try:
-        return getpass(f"{label}: ").strip()
-    except EOFError:
-        return ""
+        found = parse_setting(KEYS[key], typed)
+        return found if isinstance(found, Secret) else Secret(found)
+    except InvalidValue as error:
+        problem = str(error)
+    # Raised outside the handler: no traceback may carry what was typed.
+    raise BadUsage(f"that is no {label}: it takes {describe_allowed(KEYS[key])} ({problem}); nothing was stored")
 
 
-def _print_login(app: "App", account: str | None) -> None:
-    from spy32.render.output import write_text
+def _load_log_in(app: App) -> "LogIn":
+    """How the log-in stands, by at most one log-in; the first problem ends the checks and is part of the answer.
 
-    write_text(app.out, f"the log-in works; the credentials are in {app.locations.dotenv}\n")
-    if account is None:
-        write_text(app.out, f"no account is chosen: put {ACCOUNT}=... beside them\n")
-    else:
-        write_text(app.out, f"account …{account[-4:]}\n")
-    write_text(app.out, "next: spy32 auth status\n")
+    The sources of the credentials name a file and line or a variable, never a value.
+    """
+    from spy32.render.home_documents import LogIn
+    from spy32.settings.addresses import tastytrade_address
 
-
-def _print_status_document(app: "App", auth_status: "AuthStatus") -> None:
-    from spy32.render.documents import print_document
-    from spy32.render.home_documents import AUTH, LogIn
-
-    account, error = auth_status.account, auth_status.error
-    log_in = LogIn(
-        mode=app.settings.mode,
-        service=auth_status.service,
-        client_secret=auth_status.client_secret,
-        refresh_token=auth_status.refresh_token,
-        token=auth_status.has_token,
-        account=None if account is None else account.masked_number,
-        options_level=None if account is None else account.options_level,
-        restrictions=() if account is None else account.restrictions,
-        clock_ahead_seconds=auth_status.clock_ahead,
-        trouble=None if error is None else error.message,
-        code=ExitCode.OK if error is None else error.code,
+    known, service = app.settings.tastytrade, tastytrade_address(app.settings)
+    secret = app.sources["tastytrade.client_secret"].where if known.client_secret is not None else None
+    token = app.sources["tastytrade.refresh_token"].where if known.refresh_token is not None else None
+    found = LogIn(mode=app.settings.mode, service=service, client_secret=secret, refresh_token=token)
+    try:
+        if secret is None or token is None:
+            missing = "client secret and refresh token are" if secret is token else "one of the credentials is"
+            raise NotPermitted(f"{missing} missing; `spy32 auth login` asks for them")
+        found = replace(found, token=False)
+        app.tastytrade.session.get_token(app.settings.market.source_seconds)
+        found = replace(found, token=True)
+        broker = app.tastytrade.broker(lambda: app.tastytrade.account(known.account))
+        account = broker.facts()
+    except Spy32Error as error:
+        return replace(found, trouble=error.message, code=error.code)
+    return replace(
+        found,
+        account=account.masked_number,
+        options_level=account.options_level,
+        restrictions=account.restrictions,
+        clock_ahead_seconds=broker.clock_ahead(),
     )
-    print_document(app.out, AUTH, log_in)
 
 
-def _status_lines(app: "App", auth_status: "AuthStatus") -> list[str]:
+def _status_lines(app: App, log_in: "LogIn") -> list[str]:
     from spy32.render.explain import MODES
 
-    lines = [
-        f"{MODES[app.settings.mode]}",
-        f"service: {auth_status.service}",
-        f"client secret: {_describe_source(auth_status.client_secret)}",
-        f"refresh token: {_describe_source(auth_status.refresh_token)}",
-    ]
-    if auth_status.has_token is not None:
-        lines.append("log-in: works" if auth_status.has_token else "log-in: does not work")
-    account = auth_status.account
-    if account is not None:
+    credentials = {"client secret": log_in.client_secret, "refresh token": log_in.refresh_token}
+    lines = [MODES[app.settings.mode], f"service: {log_in.service}"]
+    lines += [f"{name}: {'missing' if place is None else f'set ({place})'}" for name, place in credentials.items()]
+    if log_in.token is not None:
+        lines.append("log-in: works" if log_in.token else "log-in: does not work")
+    if log_in.account is not None:
         lines += [
-            f"account: {account.masked_number}, options level {account.options_level}",
-            f"restrictions: {', '.join(account.restrictions) or 'none'}",
+            f"account: {log_in.account}, options level {log_in.options_level}",
+            f"restrictions: {', '.join(log_in.restrictions) or 'none'}",
         ]
-    if auth_status.clock_ahead is not None:
-        lines.append(f"clock: the broker's is {auth_status.clock_ahead:+.0f} s from ours")
+    if log_in.clock_ahead_seconds is not None:
+        lines.append(f"clock: the broker's is {log_in.clock_ahead_seconds:+.0f} s from ours")
     return lines
-
-
-def _describe_source(source: str | None) -> str:
-    return "missing" if source is None else f"set ({source})"

@@ -3,18 +3,18 @@
 import sys
 from typing import TYPE_CHECKING
 
-from spy32.domain.proposals import ProposalKind
+from spy32.commands.common import App
+from spy32.domain.proposals import Proposal, ProposalKind
+from spy32.domain.spreads import Mode
 from spy32.errors import BadUsage, NotPermitted, Refused
+from spy32.lifecycle import ProposalState
 
 if TYPE_CHECKING:
-    from spy32.domain.proposals import Proposal
     from spy32.store import Store
-    from spy32.wiring import App
 
 
-def check_options(app: "App", *, live: bool, confirm: str | None, dry_run: bool) -> None:
+def check_options(app: App, *, live: bool, confirm: str | None, dry_run: bool) -> None:
     """`BadUsage` for words that do not go with the mode, or that live mode lacks. Reads settings only."""
-    from spy32.domain.spreads import Mode
 
     mode = app.settings.mode
     if mode is not Mode.LIVE:
@@ -29,7 +29,7 @@ def check_options(app: "App", *, live: bool, confirm: str | None, dry_run: bool)
         )
 
 
-def check_origin(app: "App", store: "Store", proposal: "Proposal") -> None:
+def check_origin(app: App, store: "Store", proposal: Proposal) -> None:
     """`Refused` unless the proposal was made in this mode, for this account, by a choice that may be sent in it."""
     from spy32.rules.limits import ineligible_proposal_reason
 
@@ -46,22 +46,19 @@ def check_origin(app: "App", store: "Store", proposal: "Proposal") -> None:
         raise Refused(f"P{proposal.id} is not sent: {objection}")
 
 
-def check_place(app: "App", store: "Store") -> None:
+def check_place(app: App, store: "Store") -> None:
     """`NotPermitted` in a live home that was copied or moved and that nobody has adopted here."""
-    from spy32.domain.spreads import Mode
 
     if app.settings.mode is Mode.LIVE:
         store.location.require_unmoved()
 
 
-def confirm_live(app: "App", proposal: "Proposal", confirm: str | None) -> None:
+def confirm_live(app: App, proposal: Proposal, confirm: str | None) -> None:
     """`BadUsage` unless the account's ending, the ticker and the size are repeated as `--confirm` or typed when asked.
 
     Asked on a terminal, what must be typed is the account's ending and the ticker; anything else, nothing, and the end
     of input are all no.
     """
-    from spy32.domain.spreads import Mode
-    from spy32.lifecycle import ProposalState
 
     if app.settings.mode is not Mode.LIVE:
         return
@@ -83,7 +80,7 @@ def confirm_live(app: "App", proposal: "Proposal", confirm: str | None) -> None:
         raise BadUsage("not confirmed; nothing was sent")
 
 
-def check_unchanged(store: "Store", confirmed: "Proposal") -> None:
+def check_unchanged(store: "Store", confirmed: Proposal) -> None:
     """`Refused` when the proposal was changed while a person read it."""
     current = store.proposals.get(confirmed.id)
     if current.hash != confirmed.hash:
@@ -92,7 +89,7 @@ def check_unchanged(store: "Store", confirmed: "Proposal") -> None:
         )
 
 
-def confirmation_lines(proposal: "Proposal") -> tuple[str, ...]:
+def confirmation_lines(proposal: Proposal) -> tuple[str, ...]:
     """What is about to be sent, in full."""
     from spy32.render.figures import closing_result_words
 

@@ -1,5 +1,6 @@
 """`demo`: the whole cycle, or a synthetic year to look back at, in a throw-away home."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
@@ -22,11 +23,9 @@ def demo(
 
     app = get_app(ctx)
     out = cast("Console", app.out)
-    if not year:
+    if year:
+        from spy32.wiring.demo_year import make_demo_year
+
+        run_year_demo(out, app.env, partial(make_demo_year, show_progress=app.show_progress), keep=keep)
+    else:
         run_demo(out, app.env, keep=keep)
-        return
-    from functools import partial
-
-    from spy32.wiring.demo_year import make_demo_year
-
-    run_year_demo(out, app.env, partial(make_demo_year, show_progress=app.show_progress), keep=keep)

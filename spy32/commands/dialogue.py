@@ -85,10 +85,8 @@ class ApprovalDialogue:
         choices, scrolls = self._choice_prompt(), self._place in ("w", "r", "x")
         rows = len(self._entries) if "rows" in choices else 0
         self._screen.draw(self._pages, choices, self._message, scrolls=scrolls, rows=rows)
-        number = self._base.proposal_id
-        # Once a proposal: that a person has had it on the screen, so that it does not lapse unseen.
-        if number is not None and not self._context.store.proposals.was_viewed(number):
-            self._context.store.proposals.record_viewing(number, self._by, self._context.clock())
+        if self._base.proposal_id is not None:
+            self._record_viewing(self._base.proposal_id)
 
     def _pages(self) -> Iterator[Page]:
         if self._place:
@@ -136,12 +134,10 @@ class ApprovalDialogue:
         return sorted_menu(self._shown.menu.candidates)
 
     def _step(self, step: int) -> None:
-        result = self._shown.proposal
-        at = next(
-            (at for at, item in enumerate(self._entries) if result is not None and item.id == result.candidate_id), None
-        )
-        number = (1 if step > 0 else len(self._entries)) if at is None else at + 1 + step
-        self._pick(min(max(number, 1), len(self._entries)))
+        chosen = self._shown.proposal.candidate_id if self._shown.proposal is not None else None
+        ids = [entry.id for entry in self._entries]
+        number = ids.index(chosen) + 1 + step if chosen in ids else 1 if step > 0 else len(ids)
+        self._pick(min(max(number, 1), len(ids)))
 
     def _pick(self, number: int) -> None:
         """Put another candidate on the screen; it is judged by the market once something is decided about it."""
@@ -165,6 +161,12 @@ class ApprovalDialogue:
         self._draw()
         return self._shown
 
+    def _record_viewing(self, proposal_id: int) -> None:
+        """Once a proposal: that a person has had it on the screen, so that it does not lapse unseen."""
+        proposals = self._context.store.proposals
+        if not proposals.was_viewed(proposal_id):
+            proposals.record_viewing(proposal_id, self._by, self._context.clock())
+
     # Decisions.
 
     def _approve(self, _argument: str) -> None:
@@ -182,8 +184,7 @@ class ApprovalDialogue:
             self._message = "not approved"
             return
         self.decided_id = desk.approve(self._context, review, by=self._by, note=self._note).proposal_id
-        if not self._context.store.proposals.was_viewed(self.decided_id):
-            self._context.store.proposals.record_viewing(self.decided_id, self._by, self._context.clock())
+        self._record_viewing(self.decided_id)
 
     def _decline(self, argument: str) -> None:
         proposal_id = self._base.proposal_id
@@ -199,9 +200,8 @@ class ApprovalDialogue:
 
     def _change_quantity(self, argument: str) -> None:
         review = self._judge_shown()
-        typed = argument or self._screen.ask("How many contracts")
+        typed = self._ask_change(argument, "How many contracts")
         if not typed:
-            self._message = "nothing was changed"
             return
         if not (typed.isascii() and typed.isdigit() and len(typed) <= 4):
             raise BadUsage(f"{typed!r} is not a number of contracts")
@@ -212,12 +212,16 @@ class ApprovalDialogue:
         low, high = review.floor_range
         is_debit = high < 0
         question = f"Which ceiling ({-high} to {-low})" if is_debit else f"Which floor ({low} to {high})"
+        typed = self._ask_change(argument, question)
+        if typed:
+            price = parse_price(typed)
+            self._base = self._shown = desk.change_floor(self._context, review, -price if is_debit else price)
+
+    def _ask_change(self, argument: str, question: str) -> str:
+        """What was typed behind the key, or is typed now; empty for no change."""
         typed = argument or self._screen.ask(question)
-        if not typed:
-            self._message = "nothing was changed"
-            return
-        price = parse_price(typed)
-        self._base = self._shown = desk.change_floor(self._context, review, -price if is_debit else price)
+        self._message = "" if typed else "nothing was changed"
+        return typed
 
     def _show_refusal(self, error: Spy32Error) -> None:
         """Show why it was refused, and the proposal as another window left it; `Refused` when that one decided."""

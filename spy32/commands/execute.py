@@ -1,20 +1,29 @@
 """`execute` sends what was approved, `cancel` stops what works."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from spy32.commands.common import Json, get_app, notices_sent, parse_proposal_id, view_with_proposal
-from spy32.commands.completion import complete_ids
-
-if TYPE_CHECKING:
-    from spy32.domain.proposals import Proposal
-    from spy32.wiring import App
+from spy32.commands import confirmation
+from spy32.commands.common import (
+    App,
+    choose_proposal,
+    complete_ids,
+    get_app,
+    notices_sent,
+    parse_proposal_id,
+    print_lines,
+    view_with_proposal,
+)
+from spy32.domain.proposals import Proposal
+from spy32.domain.spreads import Mode
+from spy32.errors import BrokerRefused, Refused
 
 ProposalArgument = Annotated[
-    str | None,
+    int | None,
     typer.Argument(
         metavar="[P]",
+        parser=parse_proposal_id,
         help="Proposal, such as P31; the newest approved one by default.",
         autocompletion=complete_ids("P", "approved", "sent"),
     ),
@@ -28,15 +37,12 @@ def execute(
     live: Annotated[bool, typer.Option("--live", help="Needed in live mode, refused in any other.")] = False,
     confirm: Annotated[str | None, typer.Option(help="LAST4:TICKER:CONTRACTS, in live mode, for scripts.")] = None,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Send and leave the rest to `reconcile`.")] = False,
-    json: Json = False,
 ) -> None:
     """Re-quote, re-check, send, work the price, report."""
-    from spy32.commands import confirmation
-
     app = get_app(ctx)
     confirmation.check_options(app, live=live, confirm=confirm, dry_run=dry_run)
     if dry_run:
-        _preview(app, _choose_proposal(app, proposal), json=json)
+        _preview(app, _choose_proposal(app, proposal))
         return
     with notices_sent(app):
         chosen = _choose_proposal(app, proposal)
@@ -49,46 +55,43 @@ def execute(
         context = app.trading_context(store, chosen)
         app.settle_ended(store, context.market)
         result = send(context, chosen.id, wait=not no_wait)
-        _print_proposal(app, result, json=json)
+        _print_proposal(app, result)
 
 
-def _choose_proposal(app: "App", typed: str | None) -> "Proposal":
+def _choose_proposal(app: App, number: int | None) -> Proposal:
     """The proposal that was meant, of the market that this home trades on."""
-    from spy32.commands import confirmation
-
     store = app.open_for_reading()
-    chosen = store.proposals.get(parse_proposal_id(store, typed, "approved", "sent", "done"))
+    chosen = choose_proposal(store, number, "approved", "sent", "done")
     confirmation.check_origin(app, store, chosen)
     return chosen
 
 
 def cancel(
     ctx: typer.Context,
-    proposal: Annotated[str, typer.Argument(metavar="P", autocompletion=complete_ids("P", "sent", "done"))],
-    json: Json = False,
+    proposal: Annotated[
+        int,
+        typer.Argument(metavar="P", parser=parse_proposal_id, autocompletion=complete_ids("P", "sent", "done")),
+    ],
 ) -> None:
     """Cancel what of a proposal works at the broker, and confirm it."""
-    from spy32.trading.reconcile import cancel_proposal as stop
+    from spy32.trading.reconcile import cancel_proposal
 
     app = get_app(ctx)
     with notices_sent(app):
         store = app.store()
-        chosen = store.proposals.get(parse_proposal_id(store, proposal))
-        stop(app.trading_context(store, chosen), chosen.id)
-        _print_proposal(app, store.proposals.get(chosen.id), json=json)
+        cancel_proposal(app.trading_context(store, store.proposals.get(proposal)), proposal)
+        _print_proposal(app, store.proposals.get(proposal))
 
 
-def _preview(app: "App", proposal: "Proposal", *, json: bool) -> None:
-    from spy32.commands import confirmation
-    from spy32.errors import BrokerRefused, Refused
+def _preview(app: App, proposal: Proposal) -> None:
     from spy32.render.trading import print_rehearsal
     from spy32.trading.execute import preview_execution
 
     context = app.trading_context(app.open_for_reading(), proposal)
     preview = preview_execution(context, proposal.id)
-    if not json:
+    if not app.wants_json:
         _print_mode(app)
-    print_rehearsal(app.out, preview, json=json)
+    print_rehearsal(app.out, preview, json=app.wants_json)
     context.stop_if_halted()
     confirmation.check_place(app, context.store)
     if not preview.dry_run.accepted:
@@ -98,20 +101,20 @@ def _preview(app: "App", proposal: "Proposal", *, json: bool) -> None:
         raise Refused(f"P{proposal.id} would not be sent: {'; '.join(reasons)}", reasons)
 
 
-def _print_proposal(app: "App", proposal: "Proposal", *, json: bool) -> None:
+def _print_proposal(app: App, proposal: Proposal) -> None:
     from spy32.render.trading import print_execution
 
-    if not json:
+    if not app.wants_json:
         _print_mode(app)
     store = app.open_for_reading()
-    print_execution(app.out, view_with_proposal(store, store.history.view(proposal.run_id), proposal), json=json)
+    print_execution(
+        app.out, view_with_proposal(store, store.history.view(proposal.run_id), proposal), json=app.wants_json
+    )
 
 
-def _print_mode(app: "App") -> None:
+def _print_mode(app: App) -> None:
     """Print the mode in capitals before the answer of a broker. On paper the answer itself says it."""
-    from spy32.domain.spreads import Mode
     from spy32.render.explain import MODES
-    from spy32.render.output import write_text
 
     if app.settings.mode is not Mode.PAPER:
-        write_text(app.out, f"{MODES[app.settings.mode]}\n")
+        print_lines(app, [MODES[app.settings.mode]])

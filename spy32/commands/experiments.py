@@ -4,23 +4,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spy32.commands.common import Json, ProfileOption, get_app
+from spy32.commands.common import App, ProfileOption, get_app, print_answer
 from spy32.errors import BadUsage
+from spy32.settings import Settings
 
 if TYPE_CHECKING:
-    from spy32.settings import Settings
     from spy32.store import Store
-    from spy32.wiring import App
 
 HORIZON = 260
 """Weeks. An effect of half a standard deviation shows within five years, a smaller one hardly ever."""
 
 
-def experiments(ctx: typer.Context, json: Json = False) -> None:
+def experiments(ctx: typer.Context) -> None:
     """The registered comparisons, each with its state in words."""
     if ctx.invoked_subcommand is None:
         app = get_app(ctx)
-        _print_experiments(app, app.open_for_reading(), json=json)
+        _print_experiments(app, app.open_for_reading())
 
 
 def register(
@@ -39,7 +38,6 @@ def register(
     metric: Annotated[str, typer.Option(help="expiry (result at expiration), plan (exit plan) or score.")] = "expiry",
     weeks: Annotated[int, typer.Option(min=4, max=520, help="Horizon; later runs do not count.")] = HORIZON,
     profile: ProfileOption = "default",
-    json: Json = False,
 ) -> None:
     """Lay down a comparison before its first outcome: only runs after that count. By default the prompt of
     `analyst.challenger` against the one in use, or else the analyst against the fixed rule."""
@@ -67,10 +65,10 @@ def register(
     for chooser in terms.fingerprints:
         if chooser not in _choosers_asked(settings):
             app.warn(f"{chooser} is not asked by these settings; the setting analyst.challenger names another prompt")
-    _print_experiments(app, store, json=json)
+    _print_experiments(app, store)
 
 
-def _usual_pair(settings: "Settings") -> tuple[str, str]:
+def _usual_pair(settings: Settings) -> tuple[str, str]:
     """Champion and challenger when none is typed."""
     from spy32.wiring.analysts import prompt_version
 
@@ -81,7 +79,7 @@ def _usual_pair(settings: "Settings") -> tuple[str, str]:
     return "rules", used if used != "rules" else "trend"
 
 
-def _choosers_asked(settings: "Settings") -> set[str]:
+def _choosers_asked(settings: Settings) -> set[str]:
     from spy32.wiring.analysts import prompt_version, shadow_versions
 
     rules = {"rules", *(("trend",) if settings.analyst.shadow_trend else ())}
@@ -90,17 +88,10 @@ def _choosers_asked(settings: "Settings") -> set[str]:
     return rules | {f"grok {version}" for version in (prompt_version(settings), *shadow_versions(settings))}
 
 
-def _print_experiments(app: "App", store: "Store", *, json: bool) -> None:
+def _print_experiments(app: App, store: "Store") -> None:
+    from spy32.render.experiment_pages import experiments_page
+    from spy32.render.report_documents import EXPERIMENTS, Experiments
     from spy32.review.experiments import load_experiments
 
     reports = load_experiments(store, app.clock())
-    if json:
-        from spy32.render.documents import print_document
-        from spy32.render.report_documents import EXPERIMENTS, Experiments
-
-        print_document(app.out, EXPERIMENTS, Experiments(experiments=reports))
-        return
-    from spy32.render.experiment_pages import experiments_page
-    from spy32.render.output import print_page
-
-    print_page(app.out, experiments_page(reports))
+    print_answer(app, EXPERIMENTS, Experiments(experiments=reports), experiments_page(reports))

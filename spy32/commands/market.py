@@ -1,24 +1,21 @@
 """`market` and `expirations`: what a run would see now. Nothing is stored and nobody is asked to choose."""
 
+from datetime import date
 from typing import TYPE_CHECKING
 
 import typer
 
-from spy32.commands.common import Json, ProfileOption, get_app
-from spy32.commands.providers import MarketOption, check_market
+from spy32.commands.common import App, ProfileOption, get_app, print_answer, print_document
+from spy32.commands.providers import MarketOption
 from spy32.errors import Spy32Error
+from spy32.sessions import market_date
+from spy32.settings import Settings
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from spy32.pipeline.sources import Sources
-    from spy32.settings import Settings
-    from spy32.wiring import App
 
 
-def market(
-    ctx: typer.Context, market: MarketOption = None, profile: ProfileOption = "default", json: Json = False
-) -> None:
+def market(ctx: typer.Context, market: MarketOption = None, profile: ProfileOption = "default") -> None:
     """The market as a run would see it now: figures with source and age, events, pictures."""
     from spy32.commands.prompt_only import load_open_spreads
     from spy32.pipeline.collect import preview_market
@@ -31,11 +28,10 @@ def market(
     market_preview = preview_market(
         sources, app.build_collect_request(settings, profile), app.report, held=load_open_spreads(app)
     )
-    if json:
-        from spy32.render.documents import print_document
+    if app.wants_json:
         from spy32.render.market_documents import MARKET
 
-        print_document(app.out, MARKET, market_preview)
+        print_document(app, MARKET, market_preview)
     else:
         smile = market_preview.checked.smile if market_preview.checked is not None else None
         print_page(app.out, build_market_page(market_preview.briefing, market_preview.snapshot, smile))
@@ -43,15 +39,12 @@ def market(
         app.warn(f"a run would end here: {gate_error(market_preview.quality).message}")
 
 
-def expirations(
-    ctx: typer.Context, market: MarketOption = None, profile: ProfileOption = "default", json: Json = False
-) -> None:
+def expirations(ctx: typer.Context, market: MarketOption = None, profile: ProfileOption = "default") -> None:
     """The listed expirations, the one that a run would take by its quotes now, and why it is that one."""
     from spy32.pipeline.collect import collect_market
+    from spy32.render.market_documents import EXPIRATIONS
     from spy32.render.market_pages import build_expirations_page
-    from spy32.render.output import print_page
     from spy32.rules.tradability import list_expirations
-    from spy32.sessions import market_date
 
     app = get_app(ctx)
     sources, settings = _load_sources(app, market, profile)
@@ -71,20 +64,13 @@ def expirations(
         tolerance=settings.choice.dte_tolerance,
         judged=judged,
     )
-    if json:
-        from spy32.render.documents import print_document
-        from spy32.render.market_documents import EXPIRATIONS
-
-        print_document(app.out, EXPIRATIONS, found)
-    else:
-        print_page(app.out, build_expirations_page(found))
+    print_answer(app, EXPIRATIONS, found, build_expirations_page(found))
 
 
-def _load_sources(app: "App", market: str | None, profile: str) -> "tuple[Sources, Settings]":
+def _load_sources(app: App, market: str | None, profile: str) -> "tuple[Sources, Settings]":
     """The sources and settings of what was typed."""
     from spy32.settings.profiles import for_profile
 
-    check_market(market)
     settings = for_profile(app.settings, profile)
     return app.load_sources(market), settings
 

@@ -2,15 +2,15 @@
 
 import typer
 
-from spy32.commands.common import Json, get_app
+from spy32.commands.common import get_app
+from spy32.sessions import market_date
 
 
-def positions(ctx: typer.Context, json: Json = False) -> None:
+def positions(ctx: typer.Context) -> None:
     """Every contract that our book or the broker holds, side by side, with what explains a difference.
 
     Reads only. Ends 0 whatever differs; 75 when the broker's positions cannot be read.
     """
-    from spy32.sessions import market_date
     from spy32.trading.position_diff import compare_with_broker
 
     app = get_app(ctx)
@@ -19,7 +19,7 @@ def positions(ctx: typer.Context, json: Json = False) -> None:
     diff = compare_with_broker(context)
     trades, account = store.trades.select(), context.account.facts()
     totals = store.results.totals(market_date(context.clock()))
-    if json:
+    if app.wants_json:
         from spy32.render.documents import emit
         from spy32.render.trading_documents import positions_document
 

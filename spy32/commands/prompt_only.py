@@ -1,25 +1,25 @@
 """`analyze --prompt-only`: the market as it is now, the menu of it, and what would be sent to the model."""
 
+import os
+from json import dumps
 from typing import TYPE_CHECKING
+
+from spy32.commands.common import App, print_document, print_lines
+from spy32.domain.spreads import Account, Mode
+from spy32.settings import Settings
 
 if TYPE_CHECKING:
     from spy32.domain.briefing import OpenSpread
-    from spy32.domain.spreads import Account
-    from spy32.settings import Settings
-    from spy32.wiring import App
 
 FIRST_SAMPLE = 1
 """The first sample, whose menu is in the order of the run's seed + 1."""
 
 
-def print_prompt(app: "App", settings: "Settings", *, profile: str, market: str | None, json: bool) -> None:
+def print_prompt(app: App, settings: Settings, *, profile: str, market: str | None) -> None:
     """The request on stdout, its size and price on stderr. Nothing is stored and nobody is asked."""
-    import os
-
     from spy32.analysts.grok import build_request
     from spy32.clients.xai_models import format_cost, max_ticks
     from spy32.pipeline.collect import preview_market, preview_menu
-    from spy32.render.output import print_lines
     from spy32.wiring import analysts
     from spy32.wiring.markets import find_history
 
@@ -38,28 +38,25 @@ def print_prompt(app: "App", settings: "Settings", *, profile: str, market: str 
         f"not sent: {version}, about {rendered.tokens:,} tokens to {settings.xai.model}, at most "
         f"{format_cost(cost)} an answer"
     )
-    if json:
-        from spy32.render.documents import print_document
+    if app.wants_json:
         from spy32.render.prompt_documents import PROMPT, PromptPreview
 
-        print_document(app.out, PROMPT, PromptPreview(prompt=version, tokens=rendered.tokens, body=body))
+        print_document(app, PROMPT, PromptPreview(prompt=version, tokens=rendered.tokens, body=body))
         return
-    print_lines(
-        app.out, ("=== system", rendered.system.rstrip(), "", "=== user", rendered.user.rstrip(), "", "=== schema")
-    )
-    print_lines(app.out, (_format_schema(rendered.schema),))
+    schema = dumps(rendered.schema, indent=1)
+    parts = {"system": rendered.system.rstrip(), "user": rendered.user.rstrip(), "schema": schema}
+    print_lines(app, ["\n\n".join(f"=== {name}\n{text}" for name, text in parts.items())])
 
 
-def load_open_spreads(app: "App") -> "tuple[OpenSpread, ...]":
+def load_open_spreads(app: App) -> "tuple[OpenSpread, ...]":
     """The open spreads of this home, if it has a book."""
     from spy32.pipeline.collect import open_spreads
 
     return open_spreads(app.open_for_reading()) if app.database.exists() else ()
 
 
-def load_paper_account(app: "App") -> "Account | None":
+def load_paper_account(app: App) -> "Account | None":
     """The paper account from its book, or as it would be opened; None in other modes, where no broker is asked."""
-    from spy32.domain.spreads import Account, Mode
 
     if app.settings.mode is not Mode.PAPER:
         return None
@@ -73,9 +70,3 @@ def load_paper_account(app: "App") -> "Account | None":
         buying_power=opening_cash,
         options_level="",
     )
-
-
-def _format_schema(schema: object) -> str:
-    import json
-
-    return json.dumps(schema, indent=1)

@@ -9,23 +9,28 @@ from spy32.settings.services import ANALYSTS
 from spy32.wiring.markets import chain_source_names
 
 SOURCES = chain_source_names()
-MarketOption = Annotated[
-    str | None,
-    typer.Option("--market", help=f"Source of the chain: {', '.join(SOURCES)} or recorded:FILE."),
-]
-AnalystOption = Annotated[str | None, typer.Option("--analyst", help=f"Who chooses: {' or '.join(ANALYSTS)}.")]
 
 
-def check_market(typed: str | None) -> None:
+def check_market(typed: str | None) -> str | None:
     """`BadUsage` for a source that is not known; `recorded:FILE` is judged by its name."""
-    _check_known("--market", typed, SOURCES)
+    return _check_known("--market", typed, SOURCES)
 
 
-def check_analyst(typed: str | None) -> None:
+def check_analyst(typed: str | None) -> str | None:
     """`BadUsage` for an analyst that is not known."""
-    _check_known("--analyst", typed, ANALYSTS)
+    return _check_known("--analyst", typed, ANALYSTS)
 
 
-def _check_known(option: str, typed: str | None, names: tuple[str, ...]) -> None:
+def _check_known(option: str, typed: str | None, names: tuple[str, ...]) -> str | None:
     if typed is not None and typed.partition(":")[0] not in names:
         raise BadUsage(f"{option} {typed} is not known; it takes {', '.join(names)}")
+    return typed
+
+
+MarketOption = Annotated[
+    str | None,
+    typer.Option(callback=check_market, help=f"Source of the chain: {', '.join(SOURCES)} or recorded:FILE."),
+]
+AnalystOption = Annotated[
+    str | None, typer.Option(callback=check_analyst, help=f"Who chooses: {' or '.join(ANALYSTS)}.")
+]

@@ -1,17 +1,19 @@
 """`schedule`: the crontab lines for this machine, the next starts, and the block in the crontab."""
 
+from collections.abc import Iterable
+from datetime import tzinfo
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spy32.commands.common import Json, get_app
+from spy32.commands.common import App, get_app, print_answer, print_document, print_lines, write_text
+from spy32.commands.confirmation import prompt_line
+from spy32.errors import AttentionRequired, BadUsage, ExitCode, StoreError
+from spy32.sessions import NEW_YORK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from spy32.ops.cron import Crontab, MachineZone, ManageStarts, SlotStart
-    from spy32.ops.crontab import CrontabEdit
-    from spy32.wiring import App
+    from spy32.render.home_documents import NextStarts
 
 Yes = Annotated[bool, typer.Option("--yes", help="Change the crontab without asking, for scripts.")]
 
@@ -21,24 +23,19 @@ def show(
     systemd: Annotated[
         bool, typer.Option("--systemd", help="User units with timers for systemd instead of crontab lines.")
     ] = False,
-    json: Json = False,
 ) -> None:
     """The crontab lines for this machine. They are printed only; `schedule install` puts them into the crontab."""
-    from spy32.ops.cron import crontab_text
+    from spy32.ops.cron import crontab_lines, crontab_text
     from spy32.ops.systemd import units_text, user_units
-    from spy32.render.output import write_text
+    from spy32.wiring.cron import find_start_commands
 
     app = get_app(ctx)
-    lines, units, zone = (
-        _crontab_lines(app),
-        user_units(_start_commands(app), app.settings.schedule),
-        _machine_zone(app),
-    )
+    commands, zone = find_start_commands(app), _machine_zone(app)
+    lines, units = crontab_lines(commands), user_units(commands, app.settings.schedule)
     user = app.user if app.user != "unknown" else "root"
     text = crontab_text(lines, zone=zone.name, user=user)
     warnings = [*_environment_warnings(app), *([zone.warning] if zone.warning is not None else [])]
-    if json:
-        from spy32.render.documents import print_document
+    if app.wants_json:
         from spy32.render.home_documents import SCHEDULE, CrontabLines, SystemdUnit
 
         document = CrontabLines(
@@ -49,80 +46,58 @@ def show(
             zone=zone.name,
             warnings=tuple(warnings),
         )
-        print_document(app.out, SCHEDULE, document)
+        print_document(app, SCHEDULE, document)
         return
-    write_text(app.out, units_text(units, user) if systemd else text)
+    write_text(app, units_text(units, user) if systemd else text)
     for warning in warnings:
         app.warn(warning)
 
 
-def install(ctx: typer.Context, yes: Yes = False, json: Json = False) -> None:
+def install(ctx: typer.Context, yes: Yes = False) -> None:
     """Put the lines of `schedule show` into your crontab, in a block of their own; shows the difference and asks."""
-    from spy32.ops.crontab import install_edit, read_crontab
-
-    app = get_app(ctx)
-    edit = install_edit(read_crontab(), _crontab_lines(app))
-    _edit_crontab(app, edit, action="install", yes=yes, json=json)
+    _edit_crontab(get_app(ctx), "install", yes=yes)
 
 
-def remove(ctx: typer.Context, yes: Yes = False, json: Json = False) -> None:
+def remove(ctx: typer.Context, yes: Yes = False) -> None:
     """Take the block of `schedule install` out of your crontab; every other line stays as it is."""
-    from spy32.ops.crontab import read_crontab, removal_edit
-
-    app = get_app(ctx)
-    edit = removal_edit(read_crontab(), _crontab_lines(app))
-    _edit_crontab(app, edit, action="remove", yes=yes, json=json)
+    _edit_crontab(get_app(ctx), "remove", yes=yes)
 
 
-def _edit_crontab(app: "App", edit: "CrontabEdit", *, action: str, yes: bool, json: bool) -> None:
+def _edit_crontab(app: App, action: str, *, yes: bool) -> None:
     """Show the difference, ask, write, and say what was done."""
-    from spy32.ops.cron import parse_crontab
-    from spy32.ops.crontab import replace_crontab
-    from spy32.render.output import print_lines, write_text
+    from spy32.ops.cron import crontab_lines, parse_crontab
+    from spy32.ops.crontab import install_edit, read_crontab, removal_edit, replace_crontab
+    from spy32.render.home_documents import CRONTAB_EDIT, CrontabChange
+    from spy32.wiring.cron import find_start_commands
 
-    if not json:
-        write_text(app.out, edit.diff)
+    is_install = action == "install"
+    make_edit = install_edit if is_install else removal_edit
+    edit = make_edit(read_crontab(), crontab_lines(find_start_commands(app)))
+    if not app.wants_json:
+        write_text(app, edit.diff)
     elif not yes:
         app.warn(f"the crontab would change like this:\n{edit.diff}")
     backup = None
     if edit.is_change:
-        _confirm_edit(app, action, yes=yes)
+        question = f"spy32: change the crontab of {app.user} like this? type yes, anything else to leave: "
+        if not yes and prompt_line(question).lower() not in {"y", "yes"}:
+            raise BadUsage(f"no yes, so nothing was changed; without a terminal `schedule {action}` needs --yes")
         backup = replace_crontab(edit, app.locations.state, app.clock())
-    is_install = action == "install"
-    traps = parse_crontab(edit.after.decode(errors="replace")).warnings if is_install else ()
-    warnings = [*traps, *(_environment_warnings(app) if is_install else [])]
-    if json:
-        from spy32.render.documents import print_document
-        from spy32.render.home_documents import CRONTAB_EDIT, CrontabChange
-
-        change = CrontabChange(
-            action=action,
-            changed=edit.is_change,
-            diff=edit.diff,
-            backup=str(backup) if backup is not None else None,
-            warnings=tuple(warnings),
-        )
-        print_document(app.out, CRONTAB_EDIT, change)
+    warnings: tuple[str, ...] = ()
+    if is_install:
+        warnings = (*parse_crontab(edit.after.decode(errors="replace")).warnings, *_environment_warnings(app))
+    if app.wants_json:
+        place = str(backup) if backup is not None else None
+        change = CrontabChange(action=action, changed=edit.is_change, diff=edit.diff, backup=place, warnings=warnings)
+        print_document(app, CRONTAB_EDIT, change)
         return
     if backup is None:
-        print_lines(app.out, ["the crontab has these lines already" if is_install else "the crontab has no such block"])
+        print_lines(app, ["the crontab has these lines already" if is_install else "the crontab has no such block"])
     else:
         done = "the crontab has the lines of spy32 now" if is_install else "the lines of spy32 are out of the crontab"
-        print_lines(app.out, [f"{done}; the one before: {backup}"])
+        print_lines(app, [f"{done}; the one before: {backup}"])
     for warning in warnings:
         app.warn(warning)
-
-
-def _confirm_edit(app: "App", action: str, *, yes: bool) -> None:
-    """`BadUsage` unless a yes was given as an option, or typed."""
-    from spy32.commands.confirmation import prompt_line
-    from spy32.errors import BadUsage
-
-    if yes:
-        return
-    answer = prompt_line(f"spy32: change the crontab of {app.user} like this? type yes, anything else to leave: ")
-    if answer.lower() not in {"y", "yes"}:
-        raise BadUsage(f"no yes, so nothing was changed; without a terminal `schedule {action}` needs --yes")
 
 
 def check(
@@ -135,82 +110,44 @@ def check(
             errors="replace",
         ),
     ] = None,
-    json: Json = False,
 ) -> None:
     """The next ten starts in New York's and this machine's time, and traps in a crontab; 20 when none would start."""
-    from spy32.errors import AttentionRequired, ExitCode
-    from spy32.ops.cron import next_manage_starts, next_starts, parse_crontab, parse_job
-    from spy32.render.output import print_lines
+    from spy32.ops.cron import crontab_lines, next_manage_starts, next_starts, parse_crontab, parse_job
+    from spy32.render.home_documents import STARTS, NextStarts, start_of
+    from spy32.wiring.cron import find_start_commands, read_installed_crontab
 
     app = get_app(ctx)
-    text, unread = (crontab.read(), None) if crontab is not None else _installed_crontab()
-    zone, parsed = _machine_zone(app), parse_crontab(text)
+    text = crontab.read() if crontab is not None else read_installed_crontab()
+    unread = text.message if isinstance(text, StoreError) else None
+    zone, parsed = _machine_zone(app), parse_crontab(text if isinstance(text, str) else "")
     weekly_jobs, manage_jobs = parsed.jobs_of("analyze"), parsed.jobs_of("manage")
-    jobs = weekly_jobs or (parse_job(_crontab_lines(app)[0]),)
+    jobs = weekly_jobs or (parse_job(crontab_lines(find_start_commands(app))[0]),)
     slot_starts = next_starts(jobs, zone.zone, app.clock(), app.settings.schedule, app.settings.environment)
     managing = next_manage_starts(manage_jobs, zone.zone, app.clock())
-    warnings = list(_crontab_warnings(parsed, zone, slot_starts, managing, unread))
-    if json:
-        from spy32.render.documents import print_document
-        from spy32.render.home_documents import STARTS, NextStarts, start_of
-
-        starts = NextStarts(
-            line=jobs[0].text,
-            found=bool(weekly_jobs),
-            zone=zone.name,
-            starts=tuple(start_of(slot_start, zone.zone) for slot_start in slot_starts),
-            manage_line=manage_jobs[0].text if manage_jobs else None,
-            manage_starts=managing.starts,
-            warnings=tuple(warnings),
-        )
-        print_document(app.out, STARTS, starts)
-    else:
-        print_lines(app.out, _report_lines(jobs[0].text, zone, slot_starts))
-        print_lines(app.out, [*_manage_lines(parsed, managing), *(f"WARNING {warning}" for warning in warnings)])
-    if weekly_jobs and any(slot_start.start is not None for slot_start in slot_starts):
+    starts = NextStarts(
+        line=jobs[0].text,
+        found=bool(weekly_jobs),
+        zone=zone.name,
+        starts=tuple(start_of(slot_start, zone.zone) for slot_start in slot_starts),
+        manage_line=manage_jobs[0].text if manage_jobs else None,
+        manage_starts=managing.starts,
+        warnings=tuple(_crontab_warnings(parsed, zone, slot_starts, managing, unread)),
+    )
+    print_answer(app, STARTS, starts, _starts_lines(starts, zone.zone))
+    if starts.found and any(start.start is not None for start in starts.starts):
         return
-    if json:  # the document is the answer, and has said it
+    if app.wants_json:  # the document is the answer, and has said it
         raise typer.Exit(ExitCode.ATTENTION)
     raise AttentionRequired(unread or "nothing starts the weekly run: `spy32 schedule install` adds the lines")
 
 
-def _machine_zone(app: "App") -> "MachineZone":
+def _machine_zone(app: App) -> "MachineZone":
     from spy32.ops.cron import machine_zone
 
     return machine_zone(app.env.get("TZ"))
 
 
-def _start_commands(app: "App") -> "dict[str, tuple[str, ...]]":
-    """The commands that the machine starts, of this program, home and mode."""
-    import shutil
-    import sys
-
-    from spy32.ops.cron import program_arguments, start_commands
-
-    program = program_arguments(sys.argv[0], sys.executable, shutil.which)
-    return start_commands(program, home=app.locations.home, mode=app.flags.get("mode"))
-
-
-def _crontab_lines(app: "App") -> tuple[str, ...]:
-    from spy32.ops.cron import crontab_lines
-
-    return crontab_lines(_start_commands(app))
-
-
-def _installed_crontab() -> tuple[str, str | None]:
-    """This user's crontab, empty when there is none or no cron; and why it cannot be read, if so."""
-    from spy32.errors import ServiceGone, StoreError
-    from spy32.ops.crontab import read_crontab
-
-    try:
-        return read_crontab().decode(errors="replace"), None
-    except ServiceGone:
-        return "", None
-    except StoreError as error:
-        return "", error.message
-
-
-def _environment_warnings(app: "App") -> list[str]:
+def _environment_warnings(app: App) -> list[str]:
     """What this shell sets and a job of cron will not have."""
     names = sorted({source.where for source in app.sources.values() if source.kind == "environment"})
     if not names:
@@ -246,25 +183,20 @@ def _crontab_warnings(
         yield f"{missed} of these slots get no start at all"
 
 
-def _report_lines(line: str, zone: "MachineZone", slot_starts: "Iterable[SlotStart]") -> "Iterable[str]":
-    from spy32.sessions import NEW_YORK
+def _starts_lines(starts: "NextStarts", zone: tzinfo) -> "Iterable[str]":
+    """The starts of the weekly run, of `manage` in the next session, and the warnings."""
 
-    yield f"line: {line}"
-    yield f"machine zone: {zone.name}"
-    for slot_start in slot_starts:
-        at = slot_start.start or slot_start.slot.opens
-        exchange_time, machine_time = at.astimezone(NEW_YORK), at.astimezone(zone.zone)
-        note = "" if slot_start.start is not None else " - NO START in this slot"
-        yield f"{exchange_time:%a %Y-%m-%d %H:%M} New York = {machine_time:%a %Y-%m-%d %H:%M} {zone.name}{note}"
-
-
-def _manage_lines(crontab: "Crontab", managing: "ManageStarts") -> "Iterable[str]":
-    """The line of `manage`, and its starts in the next session."""
-    from spy32.sessions import NEW_YORK
-
-    for job in crontab.jobs_of("manage")[:1]:
-        yield f"manage line: {job.text}"
-    if managing.starts:
-        first, last = managing.starts[0].astimezone(NEW_YORK), managing.starts[-1].astimezone(NEW_YORK)
+    yield f"line: {starts.line}"
+    yield f"machine zone: {starts.zone}"
+    for start in starts.starts:
+        at = start.start or start.opens
+        exchange_time, machine_time = at.astimezone(NEW_YORK), at.astimezone(zone)
+        note = "" if start.start is not None else " - NO START in this slot"
+        yield f"{exchange_time:%a %Y-%m-%d %H:%M} New York = {machine_time:%a %Y-%m-%d %H:%M} {starts.zone}{note}"
+    if starts.manage_line is not None:
+        yield f"manage line: {starts.manage_line}"
+    if starts.manage_starts:
+        first, last = (starts.manage_starts[end].astimezone(NEW_YORK) for end in (0, -1))
         hours = f"{first:%a %Y-%m-%d}, {first:%H:%M} to {last:%H:%M} New York"
-        yield f"manage: {len(managing.starts)} starts on {hours}"
+        yield f"manage: {len(starts.manage_starts)} starts on {hours}"
+    yield from (f"WARNING {warning}" for warning in starts.warnings)

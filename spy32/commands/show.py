@@ -1,25 +1,33 @@
 """`show`: the latest run and proposal, one of them, or the history."""
 
 from dataclasses import replace
+from datetime import date
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spy32.commands.common import Json, get_app, parse_since, view_with_proposal
-from spy32.commands.completion import complete_ids
+from spy32.commands.common import (
+    App,
+    SinceOption,
+    complete_ids,
+    get_app,
+    parse_id,
+    print_document,
+    print_page,
+    view_with_proposal,
+    write_text,
+)
 from spy32.domain.answer_role import AnswerRole
+from spy32.domain.proposals import Proposal
 from spy32.errors import BadUsage
+from spy32.lifecycle import ProposalState
 
 if TYPE_CHECKING:
-    from datetime import date
-
-    from spy32.domain.proposals import Proposal
     from spy32.domain.report import Attribution
     from spy32.domain.run_view import RunView
     from spy32.render.page import Page
     from spy32.render.raw_texts import RawTexts
     from spy32.store import Store
-    from spy32.wiring import App
 
 DEFAULT_LIMIT = 20
 
@@ -38,9 +46,7 @@ def show(
     limit: Annotated[
         int | None, typer.Option(min=1, help=f"With --history: how many, {DEFAULT_LIMIT} by default.")
     ] = None,
-    since: Annotated[
-        str | None, typer.Option(metavar="DATE", help="With --history: from this New York date on, YYYY-MM-DD.")
-    ] = None,
+    since: SinceOption = None,
     candidates: Annotated[bool, typer.Option("--candidates", help="The menu side by side, the choice marked.")] = False,
     rejected: Annotated[bool, typer.Option("--rejected", help="What was dropped, by which rule, how far off.")] = False,
     quality: Annotated[
@@ -52,97 +58,79 @@ def show(
     full: Annotated[bool, typer.Option("--full", help="Everything on record, not only the one screen.")] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Every number and word, a line of meaning each.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="Comma-separated: --history, --candidates or --rejected.")] = False,
-    json: Json = False,
 ) -> None:
     """The latest run and proposal, one of them, or the history."""
-    if csv and json:
-        raise BadUsage("--csv and --json exclude each other")
     app = get_app(ctx)
+    if csv and app.wants_json:
+        raise BadUsage("--csv and --json exclude each other")
     wanted = {
         "full": full, "candidates": candidates, "rejected": rejected, "quality": quality, "raw": raw,
         "explain": explain,
     }  # fmt: skip
     lists = tuple(name for name, is_asked in wanted.items() if is_asked)
-    form = "csv" if csv else "json" if json else ""
+    form = "csv" if csv else "json" if app.wants_json else ""
     if history:
-        _check_history_options(which, lists)
-        _print_history(app, limit=limit or DEFAULT_LIMIT, since=parse_since(since), form=form)
+        if which is not None or lists:
+            raise BadUsage(f"--history and {which or f'--{lists[0]}'} exclude each other")
+        _print_history(app, limit=limit or DEFAULT_LIMIT, since=since, form=form)
         return
-    _check_run_options(lists, csv=csv, for_history=limit is not None or since is not None)
+    if limit is not None or since is not None:
+        raise BadUsage("--limit and --since go with --history")
+    if csv and lists not in (("candidates",), ("rejected",)):
+        raise BadUsage("--csv goes with one of --history, --candidates, --rejected")
     store = app.open_for_reading()
     view = _load_view(store, which, rejected=rejected)
     if lists in ((), ("explain",)):
         lists = ("trade" if which is not None and which.strip()[:1] in ("T", "t") else "run", *lists)
-    _print_run(app, store, view, lists, _load_raw(store, view) if raw else None, form=form)
+    _print_run(app, store, view, lists, form=form)
 
 
-def _check_history_options(which: str | None, lists: tuple[str, ...]) -> None:
-    if which is not None or lists:
-        other = which if which is not None else f"--{lists[0]}"
-        raise BadUsage(f"--history and {other} exclude each other")
-
-
-def _check_run_options(lists: tuple[str, ...], *, csv: bool, for_history: bool) -> None:
-    if for_history:
-        raise BadUsage("--limit and --since go with --history")
-    if csv and lists not in (("candidates",), ("rejected",)):
-        raise BadUsage("--csv goes with one of --history, --candidates, --rejected")
-
-
-def _print_history(app: "App", *, limit: int, since: "date | None", form: str) -> None:
-    from spy32.render import output
-
+def _print_history(app: App, *, limit: int, since: "date | None", form: str) -> None:
     is_json = form == "json"
     rows = () if is_json and not app.has_store else app.open_for_reading().history.summaries(limit=limit, since=since)
     if is_json:
-        from spy32.render.documents import print_document
         from spy32.render.run_documents import HISTORY, History
 
-        print_document(app.out, HISTORY, History(runs=tuple(rows)))
+        print_document(app, HISTORY, History(runs=tuple(rows)))
     elif form == "csv":
         from spy32.domain.runs import RunSummary
         from spy32.render.csvs import to_csv
 
-        output.write_text(app.out, to_csv(RunSummary, rows))
+        write_text(app, to_csv(RunSummary, rows))
     else:
         from spy32.render.menu_pages import history_page
 
-        output.print_page(app.out, history_page(rows))
+        print_page(app, history_page(rows))
 
 
-def _print_run(
-    app: "App", store: "Store", view: "RunView", lists: tuple[str, ...], raw: "RawTexts | None", *, form: str
-) -> None:
-    from spy32.render import output
-
+def _print_run(app: App, store: "Store", view: "RunView", lists: tuple[str, ...], *, form: str) -> None:
+    raw = _load_raw(store, view) if "raw" in lists else None
     if form == "json":
         from spy32.render.documents import emit
         from spy32.render.run_documents import run_document
 
         emit(app.out, run_document(view, raw=raw, rejected="rejected" in lists))
     elif form == "csv":
-        output.write_text(app.out, _csv_text(view, lists[0]))
+        from spy32.domain.spreads import RejectedSpread
+        from spy32.render.csvs import candidates_csv, to_csv
+        from spy32.render.explain import chosen_candidate_id
+
+        if lists[0] == "rejected":
+            text = to_csv(RejectedSpread, view.menu.dropped if view.menu is not None else ())
+        else:
+            text = candidates_csv(view.menu, chosen_candidate_id(view))
+        write_text(app, text)
     else:
         for name in lists:
-            output.print_page(app.out, _named_page(name, app, store, view, raw))
+            print_page(app, _named_page(name, app, store, view, raw))
 
 
-def latest_run_page(app: "App", store: "Store") -> "Page":
+def latest_run_page(app: App, store: "Store") -> "Page":
     """The screen of the latest run; `BadUsage` when there is none."""
     return _named_page("run", app, store, _load_view(store, None, rejected=False), None)
 
 
-def _csv_text(view: "RunView", name: str) -> str:
-    from spy32.domain.spreads import RejectedSpread
-    from spy32.render.csvs import candidates_csv, to_csv
-    from spy32.render.explain import chosen_candidate_id
-
-    if name == "rejected":
-        return to_csv(RejectedSpread, view.menu.dropped if view.menu is not None else ())
-    return candidates_csv(view.menu, chosen_candidate_id(view))
-
-
-def _named_page(name: str, app: "App", store: "Store", view: "RunView", raw: "RawTexts | None") -> "Page":
+def _named_page(name: str, app: App, store: "Store", view: "RunView", raw: "RawTexts | None") -> "Page":
     match name:
         case "run":
             from spy32.render.pages import run_page
@@ -160,8 +148,12 @@ def _named_page(name: str, app: "App", store: "Store", view: "RunView", raw: "Ra
         case "full":
             from spy32.render.full_page import full_page
 
-            also, rows = _other_open_proposals(store, view), _attributions(store, view)
-            return full_page(view, now=app.clock(), also=also, attribution=rows)
+            rows: tuple[Attribution, ...] = ()
+            if view.trade is not None:
+                from spy32.review.attribution import attributions
+
+                rows = attributions(store, view.trade)
+            return full_page(view, now=app.clock(), also=_other_open_proposals(store, view), attribution=rows)
         case "explain":
             from spy32.render.explain import chosen_candidate_id
             from spy32.render.glossary import glossary_page
@@ -183,15 +175,6 @@ def _named_page(name: str, app: "App", store: "Store", view: "RunView", raw: "Ra
             return pages[name](view)
 
 
-def _attributions(store: "Store", view: "RunView") -> "tuple[Attribution, ...]":
-    """Where the result of the view's trade came from, by session."""
-    if view.trade is None:
-        return ()
-    from spy32.review.attribution import attributions
-
-    return attributions(store, view.trade)
-
-
 def _load_view(store: "Store", typed: str | None, *, rejected: bool) -> "RunView":
     """The view of the run that was meant, with the proposal or trade that was meant."""
     if typed is None:
@@ -199,7 +182,7 @@ def _load_view(store: "Store", typed: str | None, *, rejected: bool) -> "RunView
         if latest is None:
             raise BadUsage("there is no run yet; `spy32 analyze` makes the first one")
         return store.history.view(latest.id, rejected=rejected)
-    letter, number = _parse_id(typed)
+    letter, number = parse_id(typed, "RPT", "a run, a proposal or a trade; such ids look like R31, P31 and T31")
     if letter == "R":
         return store.history.view(number, rejected=rejected)
     if letter == "P":
@@ -214,19 +197,8 @@ def _load_view(store: "Store", typed: str | None, *, rejected: bool) -> "RunView
     return replace(view, trade=trade, marks=store.marks.select(number, newest=1))
 
 
-def _parse_id(typed: str) -> tuple[str, int]:
-    """`P31` as its letter and number; a bare number is a run."""
-    import re
-
-    match = re.fullmatch(r"([RPT]?)(\d{1,18})", typed.strip().upper(), re.ASCII)
-    if match is None:
-        raise BadUsage(f"{typed!r} is not an id; write R31 (a run, also 31), P31 (a proposal) or T31 (a trade)")
-    return match[1] or "R", int(match[2])
-
-
 def _other_open_proposals(store: "Store", view: "RunView") -> "tuple[Proposal, ...]":
     """Proposals of other runs that still wait, so that a newer run does not hide them."""
-    from spy32.lifecycle import ProposalState
 
     open_proposals = store.proposals.select(ProposalState.PROPOSED, ProposalState.APPROVED, ProposalState.SENT)
     shown_id = view.proposal.id if view.proposal is not None else None

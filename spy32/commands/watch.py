@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from spy32.commands.common import App
 from spy32.commands.screen import KeyScreen, build_input, screen_of
 from spy32.commands.show import latest_run_page
 from spy32.commands.switches import hold_runs, lift_switches
@@ -13,13 +14,12 @@ from spy32.render.status import dashboard_pages, failure_page
 
 if TYPE_CHECKING:
     from spy32.ops.status import Status
-    from spy32.wiring import App
 
 REFRESH_SECONDS = 2.0
 """Chosen: soon enough to follow the steps of a run, and a read takes a few milliseconds."""
 
 
-def watch_status(app: "App", read: "Callable[[], Status]") -> None:
+def watch_status(app: App, read: "Callable[[], Status]") -> None:
     """Show what `read` gives until the person leaves. `BadUsage` where no screen can be drawn or no key be pressed."""
     first = read()  # settings that are wrong and a damaged store end the command before there is a screen
     with build_input(app.out) as terminal:
@@ -32,7 +32,7 @@ def watch_status(app: "App", read: "Callable[[], Status]") -> None:
 class StatusWatch:
     """Draws the status, or the latest run, and acts on keys."""
 
-    def __init__(self, app: "App", screen: KeyScreen, read: "Callable[[], Status]", status: "Status") -> None:
+    def __init__(self, app: App, screen: KeyScreen, read: "Callable[[], Status]", status: "Status") -> None:
         self._app, self._screen, self._read = app, screen, read
         self._status: Status | None = status
         self._failure = ""

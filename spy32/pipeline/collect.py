@@ -26,7 +26,7 @@ from spy32.rules.daily_bars import finished_sessions
 from spy32.rules.market_metrics import compute_metrics
 from spy32.sessions import market_date, years_to_expiration
 from spy32.settings import Settings
-from spy32.settings.deciding import decision_settings
+from spy32.settings.profiles import decision_settings
 from spy32.store import Store
 
 RECENT_BARS = 32

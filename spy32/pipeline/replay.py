@@ -25,7 +25,7 @@ from spy32.rules import plan, pricing
 from spy32.rules.limits import assess_risk
 from spy32.rules.menu import exclude_candidates
 from spy32.settings import Settings
-from spy32.settings.deciding import restore_settings
+from spy32.settings.profiles import restore_settings
 from spy32.store import Store
 
 RecordedAnalystLookup = Callable[[AnswerRole, Recommendation, Settings, int], "tuple[Analyst, list[str]] | None"]

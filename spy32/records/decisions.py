@@ -34,7 +34,7 @@ from spy32.records.runs import run_transaction
 
 if TYPE_CHECKING:
     from spy32.domain.briefing import Briefing
-    from spy32.settings.deciding import DecisionSettings
+    from spy32.settings.profiles import DecisionSettings
 
 
 @value
@@ -66,7 +66,7 @@ class Decisions(Records):
 
     def settings(self, run_id: int) -> "DecisionSettings":
         """Return the settings of the run."""
-        from spy32.settings.deciding import DecisionSettings
+        from spy32.settings.profiles import DecisionSettings
 
         return decode_body(DecisionSettings, self._get_seen(run_id, "deciding"), f"the settings of R{run_id}")
 

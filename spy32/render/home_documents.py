@@ -5,6 +5,7 @@ from datetime import date, datetime, tzinfo
 from spy32.domain.proposals import ExitReason
 from spy32.domain.units import ProposalId
 from spy32.domain.value import value
+from spy32.errors import ExitCode
 from spy32.ops.cron import SlotStart
 from spy32.ops.logs import LogEntry
 from spy32.ops.open_trades import OpenTrade
@@ -70,16 +71,16 @@ class LogIn:
     """Where it came from, never the secret."""
     refresh_token: str | None
     """Where it came from, never the token."""
-    token: bool | None
+    token: bool | None = None
     """Whether the log-in works; null when none was tried."""
-    account: str | None
+    account: str | None = None
     """The last four characters behind dots."""
-    options_level: str | None
-    restrictions: tuple[str, ...]
-    clock_ahead_seconds: float | None
+    options_level: str | None = None
+    restrictions: tuple[str, ...] = ()
+    clock_ahead_seconds: float | None = None
     """How far the broker's clock is ahead of ours."""
-    trouble: str | None
-    code: int
+    trouble: str | None = None
+    code: int = ExitCode.OK
     """The exit code."""
 
 

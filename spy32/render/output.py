@@ -1,9 +1,9 @@
 """Writes text to stdout: complete, as this terminal can show it, and silently when the reader has gone."""
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
-from spy32.console import AnyConsole, PlainConsole, write_output
+from spy32.console import AnyConsole, write_output
 from spy32.render.formatting import ascii_only
 from spy32.render.page import Grid, Page, Pairs, Part, Picture, Prose
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-def is_full_terminal(console: "AnyConsole") -> bool:
+def is_full_terminal(console: "AnyConsole") -> "TypeGuard[Console]":
     """Whether tables and pictures are wanted: a terminal that can place text. Otherwise plain lines."""
     return console.is_terminal and not console.is_dumb_terminal
 
@@ -35,7 +35,6 @@ def print_wrapped(console: "AnyConsole", lines: Iterable[str]) -> None:
         return
     from spy32.render.tables import wrap_text
 
-    assert not isinstance(console, PlainConsole)
     for line in lines:
         indent = " " * (len(line) - len(line.lstrip()))
         first, *rest = wrap_text(console, line.lstrip(), max(console.width - len(indent) - 4, 20))
@@ -47,7 +46,6 @@ def print_page(console: "AnyConsole", page: Page) -> None:
     if is_full_terminal(console):
         from spy32.render.tables import draw_page
 
-        assert not isinstance(console, PlainConsole)
         write_text(console, draw_page(console, page))
     else:
         write_text(console, format_page(page))

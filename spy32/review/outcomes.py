@@ -31,7 +31,7 @@ from spy32.rules.outlook import build_market_model, remaining_sessions
 from spy32.rules.settlement import exact_price, expires_worthless
 from spy32.sessions import last_trading_day, market_date
 from spy32.settings import Settings
-from spy32.settings.deciding import restore_settings
+from spy32.settings.profiles import restore_settings
 from spy32.store import Store
 
 NO_PLAN = "the run saw no VIX or no usable chain, so that no plan can be followed on closes"

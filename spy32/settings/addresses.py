@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from spy32.domain.spreads import Mode
-from spy32.settings.keys import InvalidValue
+from spy32.settings.keys import is_loopback_host
 from spy32.settings.model import Settings
 
 PRODUCTION = "https://api.tastyworks.com"
@@ -13,41 +13,6 @@ CERTIFICATION = "https://api.cert.tastyworks.com"
 _PRODUCTION_HOSTS = ("api.tastyworks.com", "api.tastytrade.com")
 _XAI_HOST = "api.x.ai"
 _CERTIFICATION_HOSTS = ("api.cert.tastyworks.com", "api.cert.tastytrade.com")
-
-
-def parse_address(text: str, *, may_be_empty: bool) -> str:
-    """The address without a trailing slash; `InvalidValue` unless it is https, or http on a loopback host."""
-    from urllib.parse import urlsplit
-
-    if not text and may_be_empty:
-        return text
-    if not text or any(not "!" <= sign <= "~" or sign in "\\\"'`<>" for sign in text):
-        raise InvalidValue("it is empty, or holds a blank or a sign that no address has")
-    try:
-        parts = urlsplit(text)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        raise InvalidValue("it is not an address") from None
-    if "@" in parts.netloc:
-        raise InvalidValue("it holds a user or a password")
-    if not host or port == 0 or parts.query or parts.fragment or parts.netloc.endswith(":"):
-        raise InvalidValue("a host, perhaps a port and a path, nothing else")
-    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback_host(host)):
-        raise InvalidValue("")
-    return text.rstrip("/")
-
-
-def is_loopback_host(host: str) -> bool:
-    """127.0.0.0/8, ::1 or localhost, spelled in full."""
-    from ipaddress import IPv4Address, ip_address
-
-    if host == "localhost":
-        return True
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return False
-    return address.is_loopback if isinstance(address, IPv4Address) else str(address) == "::1"
 
 
 def is_loopback(address: str) -> bool:

@@ -6,7 +6,7 @@ from spy32.domain.option_class import INDEX_CLASSES, SHARE_CLASSES, option_roots
 from spy32.domain.spreads import Mode
 from spy32.errors import BadSettings
 from spy32.settings.addresses import addresses_in_use, is_loopback, other_modes_host
-from spy32.settings.layers import Source
+from spy32.settings.keys import Source
 from spy32.settings.model import Secret, Settings
 from spy32.settings.notifiers import PING_LABEL, notify_addresses
 from spy32.settings.profiles import for_profile, loosened_limits

@@ -9,10 +9,10 @@ from decimal import Decimal
 from typing import Any
 
 from spy32.domain.value import value
-from spy32.settings.keys import ENVIRONMENT, KEYS, PROFILE_KEYS, SECTIONS, Key, describe_allowed, profile_key
+from spy32.settings.keys import ENVIRONMENT, KEYS, PROFILE_KEYS, SECTIONS, Key, Source, describe_allowed, profile_key
 from spy32.settings.model import Secret, Settings
 from spy32.settings.notifiers import notify_addresses
-from spy32.settings.resolve import Resolved, Source
+from spy32.settings.resolve import Resolved
 
 LABEL = re.compile(r"[^:=]*=(?=[^:]+://)")
 """What stands before an address of `notify.addresses`."""

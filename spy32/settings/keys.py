@@ -1,10 +1,11 @@
-"""The known keys, read once from `model`: dotted names, types, names in the environment, and what each one takes."""
+"""The known keys, read once from `model`: names, types, what each one takes, and its value read from text or TOML."""
 
+import re
 import types
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -67,6 +68,16 @@ KINDS: Mapping[str, tuple[str, str]] = {
 
 class InvalidValue(Exception):
     """A value that its key does not take. The text adds a hint to `describe_allowed` and holds no part of the value."""
+
+
+@value
+class Source:
+    """Where a value came from."""
+
+    kind: str
+    """flag, environment, dotenv, config or default."""
+    where: str
+    """`--mode`, `SPY32_XAI_URL`, `/home/a/.config/spy32/config.toml:12`, or `default`."""
 
 
 @value
@@ -179,3 +190,148 @@ def describe_allowed(key: Key) -> str:
     if key.shape == "table":
         return f"a table from days to expiration (0 to 60) to entries, each {entry}"
     return f"a list, each entry {entry}" if key.shape == "list" else entry
+
+
+# From text or TOML to the typed and checked value of a key.
+
+_NUMBER = r"[+-]?([0-9]{1,25}(\.[0-9]{0,25})?|\.[0-9]{1,25})([eE][+-]?[0-9]{1,2})?"
+"""Python's own readers also take NaN, infinity, underlines, digits of other scripts and endless exponents."""
+_SWITCHES = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+_MOST_DAYS = 60
+
+
+def parse_setting(key: Key, text: str) -> Any:
+    """The value of a variable, a `.env` line or a flag: lists are comma separated, tables are `32:5.0,40:5.5`."""
+    if key.shape == "one":
+        return convert_toml(key, _plain(key, text))
+    parts = [part.strip() for part in text.split(",")] if text.strip() else []
+    if key.shape == "list":
+        return convert_toml(key, [_plain(key, part) for part in parts])
+    pairs = (part.partition(":") for part in parts)
+    table = {day.strip(): _plain(key, entry.strip()) for day, _, entry in pairs}
+    if not table or len(table) != len(parts):
+        raise InvalidValue("at least one entry, such as 32:5.0, and each day once")
+    return convert_toml(key, table)
+
+
+def _plain(key: Key, text: str) -> object:
+    """The text of one entry as TOML would have read it."""
+    word = text.strip()
+    if key.kind == "switch":
+        if word.lower() not in _SWITCHES:
+            raise InvalidValue("or yes and no, on and off, 1 and 0")
+        return _SWITCHES[word.lower()]
+    if key.kind == "number":
+        if re.fullmatch(_NUMBER, word) is None:
+            raise InvalidValue("")
+        return int(word) if word.lstrip("+-").isdigit() else Decimal(word)
+    return word if key.kind == "instant" else text
+
+
+def convert_toml(key: Key, raw: object) -> Any:
+    """The value of a TOML entry, floats read as Decimal."""
+    if key.shape == "one":
+        return _entry(key, raw)
+    if key.shape == "table":
+        if not isinstance(raw, Mapping):
+            raise InvalidValue("as a table")
+        if not all(re.fullmatch("[0-9]{1,2}", day) and int(day) <= _MOST_DAYS for day in raw):
+            raise InvalidValue("the days are whole numbers")
+        table = {int(day): _entry(key, entry) for day, entry in raw.items()}
+        if len(table) != len(raw):
+            raise InvalidValue("each day once")
+        return table
+    if not isinstance(raw, list):
+        raise InvalidValue("in square brackets")
+    entries = tuple(_entry(key, entry) for entry in raw)
+    if not entries and not key.may_be_empty:
+        raise InvalidValue("at least one")
+    if len(set(entries)) != len(entries):
+        raise InvalidValue("each once")
+    return entries
+
+
+def _entry(key: Key, raw: Any) -> Any:
+    """The typed entry within bounds, choices and form of its key."""
+    if key.kind == "number":
+        return _number(key, raw)
+    if key.kind == "instant":
+        return _instant(raw)
+    if key.kind == "switch":
+        if not isinstance(raw, bool):
+            raise InvalidValue("without quotes")
+    elif not isinstance(raw, str):
+        raise InvalidValue("in quotes")
+    elif key.kind == "choice":
+        if raw not in key.choices:
+            raise InvalidValue("")
+    elif key.kind == "text":
+        if not (raw.isprintable() and raw.strip()):
+            raise InvalidValue("on one line, not empty")
+    elif key.kind in ("address", "host"):
+        return _parse_address(raw, may_be_empty=key.kind == "host")
+    elif re.fullmatch(KINDS[key.kind][1], raw) is None:
+        dressed = "it holds a blank, a quote, a line end or a letter outside ASCII"
+        hint = dressed if raw.strip() else "it is empty; remove it or fill it in"
+        raise InvalidValue(hint if key.kind == "secret" else "")
+    return key.type(raw)
+
+
+def _number(key: Key, raw: Any) -> Any:
+    if isinstance(raw, bool) or not isinstance(raw, int if key.type is int else (int, Decimal)):
+        raise InvalidValue("without quotes" if isinstance(raw, str) else "")
+    if re.fullmatch(_NUMBER, str(raw)) is not None:
+        number = key.type(raw)
+        # Written as acceptance, so that no value that fails to compare can pass.
+        if key.low <= number <= key.high:
+            return number
+    raise InvalidValue("")
+
+
+def _instant(raw: object) -> datetime:
+    """Aware, UTC, of this century: no time around it overflows."""
+    if isinstance(raw, str):
+        try:
+            raw = datetime.fromisoformat(raw)
+        except ValueError:
+            raise InvalidValue("RFC 3339") from None
+    if not isinstance(raw, datetime) or raw.tzinfo is None:
+        raise InvalidValue("RFC 3339")
+    if not 2000 <= raw.year < 2100:
+        raise InvalidValue("of the years 2000 to 2099")
+    return raw.astimezone(UTC)
+
+
+def _parse_address(text: str, *, may_be_empty: bool) -> str:
+    """The address without a trailing slash; `InvalidValue` unless it is https, or http on a loopback host."""
+    from urllib.parse import urlsplit
+
+    if not text and may_be_empty:
+        return text
+    if not text or any(not "!" <= sign <= "~" or sign in "\\\"'`<>" for sign in text):
+        raise InvalidValue("it is empty, or holds a blank or a sign that no address has")
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise InvalidValue("it is not an address") from None
+    if "@" in parts.netloc:
+        raise InvalidValue("it holds a user or a password")
+    if not host or port == 0 or parts.query or parts.fragment or parts.netloc.endswith(":"):
+        raise InvalidValue("a host, perhaps a port and a path, nothing else")
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback_host(host)):
+        raise InvalidValue("")
+    return text.rstrip("/")
+
+
+def is_loopback_host(host: str) -> bool:
+    """127.0.0.0/8, ::1 or localhost, spelled in full."""
+    from ipaddress import IPv4Address, ip_address
+
+    if host == "localhost":
+        return True
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    return address.is_loopback if isinstance(address, IPv4Address) else str(address) == "::1"

@@ -1,12 +1,26 @@
-"""The settings of one profile, and the multiplier of a number of days to expiration."""
+"""The settings of one profile, those that a decision depends on, and the multiplier of days to expiration."""
 
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from typing import Any
 
+from spy32.domain.value import value
 from spy32.errors import BadSettings
 from spy32.settings.keys import nearest_name
-from spy32.settings.model import Choice, Dte, Limits, Profile, Settings
+from spy32.settings.model import (
+    AnalystKnobs,
+    Choice,
+    Conditions,
+    Costs,
+    Drift,
+    Dte,
+    Execution,
+    Exit,
+    Limits,
+    MarketSources,
+    Profile,
+    Settings,
+)
 
 
 def for_profile(settings: Settings, name: str) -> Settings:
@@ -64,3 +78,34 @@ def multiplier(dte: Dte, days: float) -> float:
     above = min(day for day in known if day >= at)
     share = (at - below) / (above - below) if above > below else 0.0
     return known[below] + share * (known[above] - known[below])
+
+
+@value
+class DecisionSettings:
+    """Knobs of the run, with the profile merged; no address and no secret among them."""
+
+    choice: Choice
+    execution: Execution
+    costs: Costs
+    limits: Limits
+    conditions: Conditions
+    exit: Exit
+    drift: Drift
+    dte: Dte
+    market: MarketSources
+    analyst: AnalystKnobs
+    profile: Profile
+
+
+_SECTIONS = tuple(part.name for part in fields(DecisionSettings) if part.name != "profile")
+
+
+def decision_settings(settings: Settings, profile: str) -> DecisionSettings:
+    """The part of `settings` that is stored with a run of `profile`."""
+    return DecisionSettings(**{name: getattr(settings, name) for name in _SECTIONS}, profile=settings.profiles[profile])
+
+
+def restore_settings(kept: DecisionSettings) -> Settings:
+    """Settings that decide as the stored ones did."""
+    sections = {name: getattr(kept, name) for name in _SECTIONS}
+    return replace(Settings(), **sections, profiles={kept.profile.name: kept.profile})

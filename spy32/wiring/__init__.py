@@ -1,25 +1,28 @@
 """The only place that builds things: clock, settings, store, ports, consoles."""
 
-import math
 import os
-import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import date
 from functools import cached_property, partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spy32.domain.answer_role import AnswerRole
+from spy32.domain.market import DailyBar, is_recorded_source
+from spy32.domain.proposals import Proposal
 from spy32.domain.spreads import Mode
-from spy32.errors import BadSettings, Unusable
+from spy32.errors import BadSettings, Spy32Error, StoreError
+from spy32.lifecycle import TradeState
 from spy32.settings import Settings
+from spy32.settings.knob import Secret
 from spy32.wiring.base import PAPER_ACCOUNT, AppBase
 from spy32.wiring.clockwork import Clockwork
-from spy32.wiring.registry import find_registered
 
 if TYPE_CHECKING:
     from spy32.brokers.paper import PaperBroker
     from spy32.brokers.tastytrade import TastytradeBroker
-    from spy32.domain.proposals import Proposal
     from spy32.domain.runs import Run
     from spy32.markets.recorded import MarkMarket, RecordedMarket, SnapshotMarket
     from spy32.pipeline.context import RunContext
@@ -27,10 +30,10 @@ if TYPE_CHECKING:
     from spy32.pipeline.sources import Sources
     from spy32.pipeline.start import StartContext
     from spy32.ports import Analyst, DailyBarLookup, Market
-    from spy32.settings.knob import Secret
     from spy32.store import Store
     from spy32.trading.context import TradingContext
     from spy32.wiring.markets import MarketRegistry
+    from spy32.wiring.notifiers import NoticeSender
     from spy32.wiring.tastytrade import TastytradeConnection
 
     Broker = PaperBroker | TastytradeBroker
@@ -40,8 +43,6 @@ __all__ = ["PAPER_ACCOUNT", "App", "Clockwork"]
 
 class App(AppBase):
     """What a command gets: settings, places, consoles, and builders of everything that acts."""
-
-    _has_warned_xai: bool = False
 
     @property
     def refusal_path(self) -> Path:
@@ -56,32 +57,40 @@ class App(AppBase):
     @cached_property
     def tastytrade(self) -> "TastytradeConnection":
         """The one log-in at tastytrade of this process."""
+        return self.connect_tastytrade()
+
+    def connect_tastytrade(self, secrets: "tuple[Secret, Secret] | None" = None) -> "TastytradeConnection":
+        """A log-in with the credentials of the settings, or with a client secret and a token that are not there yet."""
         from spy32.wiring.tastytrade import TastytradeConnection
 
-        return TastytradeConnection(self.settings, self.clock, self.warn, refused=self.refusal_path)
+        return TastytradeConnection(self.settings, self.clock, self.warn, secrets=secrets, refused=self.refusal_path)
 
-    def connect_tastytrade(self, secret: "Secret", token: "Secret") -> "TastytradeConnection":
-        """A log-in with credentials that are not in the settings yet."""
-        from spy32.wiring.tastytrade import TastytradeConnection
+    @cached_property
+    def notice_sender(self) -> "NoticeSender":
+        """What sends the notices of this home."""
+        from spy32.wiring.notifiers import NoticeSender
 
-        return TastytradeConnection(
-            self.settings, self.clock, self.warn, secrets=(secret, token), refused=self.refusal_path
-        )
+        return NoticeSender(self)
+
+    def send_notices(self) -> None:
+        """Send what waits in the outbox; it never raises."""
+        with suppress(Spy32Error):  # settings that are wrong have been told
+            self.notice_sender.send()
+
+    def send_store_trouble(self, trouble: StoreError) -> None:
+        """Tell of a database that cannot be used, once a day; it never raises."""
+        with suppress(Spy32Error):  # as above
+            self.notice_sender.send_store_trouble(trouble)
 
     def load_sources(self, requested: str | None) -> "Sources":
         """The sources of market data; a recorded market also sets the process clock to the time of its quotes."""
-        from spy32.domain.market import is_recorded_source
         from spy32.pipeline.sources import Sources
         from spy32.wiring.markets import load_recorded_market
 
         name = requested or self.settings.market.chain[0]
         if not is_recorded_source(name):
             return self.market_registry.sources(requested)
-        if self.settings.mode is not Mode.PAPER:
-            raise BadSettings(f"a recorded market goes with mode paper only, not with mode {self.settings.mode}")
-        market = load_recorded_market(name)
-        self.clockwork = Clockwork(market.as_of, frozen=True)
-        return Sources.single_source(market)
+        return Sources.single_source(self._use_recorded_market(load_recorded_market(name)))
 
     def build_collect_request(self, settings: Settings, profile: str) -> "CollectRequest":
         """What to collect for a profile, now."""
@@ -89,12 +98,11 @@ class App(AppBase):
         from spy32.wiring.markets import event_calendar
 
         underlying = settings.profiles[profile].underlying
-        events = event_calendar(self.locations, underlying)
         return CollectRequest(
             underlying=underlying,
             settings=settings,
             now=self.clock(),
-            events=events,
+            events=event_calendar(self.locations, underlying),
             monotonic=self.monotonic,
             seconds=settings.market.deadline_seconds,
         )
@@ -103,61 +111,11 @@ class App(AppBase):
         """One of the fixed rules, which need nothing of the world."""
         from spy32.wiring import analysts
 
-        return find_registered(analysts.RULES, name, "rule")(settings)
+        return analysts.RULES[name](settings)
 
     def analyst(self, name: str, settings: Settings, store: "Store", run_id: int, seed: int, until: float) -> "Analyst":
         """The analyst of a run; it stops asking at `until` on the monotonic clock."""
-        return find_registered(ANALYSTS, name, "analyst")(self, settings, store, run_id, seed, until)
-
-    def build_model_analyst(  # noqa: PLR0913 - everything that asking depends on
-        self,
-        settings: Settings,
-        store: "Store",
-        run_id: int,
-        *,
-        version: str,
-        role: AnswerRole,
-        seed: int,
-        until: float = math.inf,
-    ) -> "Analyst":
-        """Grok with one prompt version, its attempts written down under `run_id`.
-
-        `BadSettings` for a missing key or an effort that the model refuses.
-        """
-        from spy32.analysts.answer import parse_answer
-        from spy32.analysts.grok import GrokAnalyst
-        from spy32.clients.http import HttpClient
-        from spy32.clients.xai import XaiClient
-        from spy32.clients.xai_models import check_effort
-        from spy32.records.model_calls import SpendingJournal
-        from spy32.settings.addresses import foreign_xai
-        from spy32.settings.checks import xai_key
-        from spy32.wiring.analysts import build_renderer
-
-        warning = foreign_xai(settings)
-        if warning is not None and not self._has_warned_xai:
-            self._has_warned_xai = True
-            self.warn(warning)
-        databases = {mode: self.locations.database(mode) for mode in Mode}
-        key, xai = xai_key(settings), settings.xai
-        check_effort(xai.model, xai.effort, xai.accepts)
-        http = HttpClient(service="xAI", base=xai.url, clock=self.clock, sleep=time.sleep, monotonic=self.monotonic)
-        return GrokAnalyst(
-            client=XaiClient(http, key),
-            render=build_renderer(version, settings),
-            judge=parse_answer,
-            xai=xai,
-            knobs=settings.analyst,
-            journal=SpendingJournal(store.core, store.model_calls, databases),
-            run_id=run_id,
-            role=role,
-            seed=seed,
-            clock=self.clock,
-            sleep=time.sleep,
-            monotonic=self.monotonic,
-            until=until,
-            tell=self.report,
-        )
+        return ANALYSTS[name](self, settings, store, run_id, seed, until)
 
     def _build_shadows(
         self, name: str, settings: Settings, store: "Store", run_id: int, seed: int
@@ -167,36 +125,34 @@ class App(AppBase):
 
         rules = ["rules", *(["trend"] if settings.analyst.shadow_trend else [])]
         versions = analysts.shadow_versions(settings) if name == "grok" else ()
-        build = partial(self.build_model_analyst, settings, store, run_id, role=AnswerRole.SHADOW, seed=seed)
+        build = partial(analysts.build_model_analyst, self, settings, store, run_id, role=AnswerRole.SHADOW, seed=seed)
         return (*(self.rule(rule, settings) for rule in rules), *(build(version=version) for version in versions))
 
     def broker(self, store: "Store", market: "Market | None") -> "Broker":
         """The broker of this mode: our own on paper, else tastytrade at the address of the mode."""
-        return find_registered(BROKERS, self.settings.mode, "broker")(self, store, market)
+        return BROKERS[self.settings.mode](self, store, market)
 
     def daily_bar_lookup(self, market: "Market | None") -> "DailyBarLookup":
         """Official daily bars: of a recorded market its own history, else of the history sources of the settings."""
+        if market is None or not market.is_recorded:
+            return self._daily_bars
         from spy32.wiring.daily_bars import DailyBarMemo
 
-        if market is not None and market.is_recorded:
-            return DailyBarMemo(market.history, self.clock)
-        return self._daily_bars
+        return DailyBarMemo(market.history, self.clock)
 
     @cached_property
     def _daily_bars(self) -> "DailyBarLookup":
         from spy32.wiring.daily_bars import DailyBarMemo, request_history
-
-        return DailyBarMemo(lambda ticker, since: request_history(self._history_sources(), ticker, since), self.clock)
-
-    def _history_sources(self) -> "tuple[Market, ...]":
         from spy32.wiring.markets import load_recorded_market
 
-        name = self.settings.market.chain[0]
-        return (load_recorded_market(name),) if self.is_recorded(None) else self.market_registry.history_sources
+        def request_bars(ticker: str, since: date) -> "tuple[DailyBar, ...]":
+            recorded = (load_recorded_market(self.settings.market.chain[0]),) if self.is_recorded(None) else ()
+            return request_history(recorded or self.market_registry.history_sources, ticker, since)
+
+        return DailyBarMemo(request_bars, self.clock)
 
     def is_recorded(self, requested: str | None) -> bool:
         """Whether the chain comes from a recorded market, also where its file cannot be read."""
-        from spy32.domain.market import is_recorded_source
 
         return is_recorded_source(requested or self.settings.market.chain[0])
 
@@ -276,7 +232,7 @@ class App(AppBase):
         view = store.history.view(run_id)
         is_recorded = view.market is not None and view.market.is_recorded
         name = view.market.source if view.market is not None else self.settings.market.chain[0]
-        market = self._load_recorded_market(store, run_id) if is_recorded else self.market_registry.quote_market(name)
+        market = self._load_seen_market(store, run_id) if is_recorded else self.market_registry.quote_market(name)
         return self._build_trading_context(store, market, view.run.profile, None)
 
     def _build_trading_context(
@@ -302,15 +258,21 @@ class App(AppBase):
         )
 
     def settle_ended(self, store: "Store", market: "Market | None" = None) -> None:
-        """Settle what has ended, and warn of what cannot be settled yet; `market` has the closes of a recorded one."""
-        from spy32.wiring.settling import settle_ended
+        """Settle what has ended, and warn of what cannot be settled yet; `market` has the closes of a recorded one.
 
-        settle_ended(self, store, lambda: self._build_trading_context(store, market, "default", None))
+        Nothing of a broker is loaded while nothing can have ended.
+        """
+        if not store.trades.select_expired(self.clock()) and not store.trades.select(TradeState.ASSIGNED):
+            return
+        from spy32.trading import reconcile
 
-    def settle_expired(self, read_store: "Store") -> bool:
-        from spy32.wiring.settling import settle_expired
-
-        return settle_expired(self, read_store, self.settle_ended)
+        try:
+            settled = reconcile.settle_ended(self._build_trading_context(store, market, "default", None))
+        except Spy32Error as error:
+            self.warn(f"trades that have ended are not settled: {error.message}")
+            return
+        for message in chain.from_iterable(settled.warnings.values()):
+            self.warn(message)
 
     def load_proposal_market(
         self, store: "Store", proposal: "Proposal | None", later: "RecordedMarket | None" = None
@@ -325,11 +287,11 @@ class App(AppBase):
         if proposal.is_recorded:
             is_later = later is not None and can_manage(later, proposal)
             marked = later if is_later else find_marked_market(store, proposal)
-            return self._use_recorded_market(marked) if marked else self._load_recorded_market(store, proposal.run_id)
+            return self._use_recorded_market(marked) if marked else self._load_seen_market(store, proposal.run_id)
         self.clockwork = self.process_clock
         return self.market_registry.quote_market(proposal.market)
 
-    def _load_recorded_market(self, store: "Store", run_id: int) -> "Market":
+    def _load_seen_market(self, store: "Store", run_id: int) -> "Market":
         from spy32.markets.recorded import SnapshotMarket
 
         return self._use_recorded_market(SnapshotMarket(store.decisions.snapshot(run_id)))
@@ -337,7 +299,7 @@ class App(AppBase):
     def _use_recorded_market(self, market: "RecordedMarket | SnapshotMarket | MarkMarket") -> "Market":
         """The market, with the time of its quotes as the clock of this process; on paper only."""
         if self.settings.mode is not Mode.PAPER:
-            raise Unusable("a proposal made on a recorded market can only be executed on paper")
+            raise BadSettings(f"a recorded market goes with mode paper only, not with mode {self.settings.mode}")
         self.clockwork = Clockwork(market.as_of, frozen=True)
         return market
 
@@ -346,13 +308,9 @@ def _build_grok(app: App, settings: Settings, store: "Store", run_id: int, seed:
     from spy32.wiring import analysts
 
     version = analysts.prompt_version(settings)
-    return app.build_model_analyst(
-        settings, store, run_id, version=version, role=AnswerRole.CHOSEN, seed=seed, until=until
+    return analysts.build_model_analyst(
+        app, settings, store, run_id, version=version, role=AnswerRole.CHOSEN, seed=seed, until=until
     )
-
-
-def _build_rules(app: App, settings: Settings, *_: object) -> "Analyst":
-    return app.rule("rules", settings)
 
 
 def _build_paper(app: App, store: "Store", market: "Market | None") -> "Broker":
@@ -387,7 +345,7 @@ def _build_tastytrade(app: App, store: "Store", _market: "Market | None") -> "Br
 
 ANALYSTS: "Mapping[str, Callable[[App, Settings, Store, int, int, float], Analyst]]" = {
     "grok": _build_grok,
-    "rules": _build_rules,
+    "rules": lambda app, settings, *_: app.rule("rules", settings),
 }
 """Analyst builders by their name in the settings."""
 BROKERS: "Mapping[Mode, Callable[[App, Store, Market | None], Broker]]" = {

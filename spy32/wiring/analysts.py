@@ -1,36 +1,38 @@
 """Who may choose, built from the settings on use."""
 
+import math
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from spy32.domain.answer_role import AnswerRole
+from spy32.domain.proposals import Recommendation
+from spy32.domain.spreads import Menu, Mode
 from spy32.errors import BadUsage
 from spy32.settings import Settings
 
 if TYPE_CHECKING:
     from spy32.analysts.rendered_prompt import RenderedPrompt
     from spy32.domain.briefing import Briefing
-    from spy32.domain.proposals import Recommendation
-    from spy32.domain.spreads import Menu
     from spy32.pipeline.replay import RecordedAnalystLookup
     from spy32.ports import Analyst, Clock, Monotonic
     from spy32.store import Store
     from spy32.wiring.base import AppBase
 
 
-def build_rules_analyst(settings: Settings) -> "Analyst":
+def _build_rules(settings: Settings) -> "Analyst":
     from spy32.analysts.rules import RulesAnalyst
 
     return RulesAnalyst(settings)
 
 
-def build_trend_analyst(settings: Settings) -> "Analyst":
+def _build_trend(settings: Settings) -> "Analyst":
     from spy32.analysts.trend import TrendAnalyst
 
     return TrendAnalyst(settings)
 
 
-RULES: "Mapping[str, Callable[[Settings], Analyst]]" = {"rules": build_rules_analyst, "trend": build_trend_analyst}
+RULES: "Mapping[str, Callable[[Settings], Analyst]]" = {"rules": _build_rules, "trend": _build_trend}
 """The fixed rules, which need nothing of the world."""
 
 
@@ -40,10 +42,58 @@ def build_renderer(version: str, settings: Settings) -> "Callable[[Menu, Briefin
 
     loaded = read_template(version)
 
-    def render_menu(menu: "Menu", briefing: "Briefing", shuffle: int) -> "RenderedPrompt":
+    def render_menu(menu: Menu, briefing: "Briefing", shuffle: int) -> "RenderedPrompt":
         return render_prompt(loaded, menu, briefing, shuffle=shuffle, settings=settings)
 
     return render_menu
+
+
+def build_model_analyst(  # noqa: PLR0913 - everything that asking depends on
+    app: "AppBase",
+    settings: Settings,
+    store: "Store",
+    run_id: int,
+    *,
+    version: str,
+    role: AnswerRole,
+    seed: int,
+    until: float = math.inf,
+) -> "Analyst":
+    """Grok with one prompt version, its attempts written down under `run_id`; it stops asking at `until` (monotonic).
+
+    `BadSettings` for a missing key or an effort that the model refuses.
+    """
+    from spy32.analysts.answer import parse_answer
+    from spy32.analysts.grok import GrokAnalyst
+    from spy32.clients.xai import XaiClient
+    from spy32.clients.xai_models import check_effort
+    from spy32.records.model_calls import SpendingJournal
+    from spy32.settings.addresses import foreign_xai
+    from spy32.settings.checks import xai_key
+    from spy32.wiring.process import build_http
+
+    warning = foreign_xai(settings)
+    if warning is not None:
+        app.warn_once(warning)
+    databases = {mode: app.locations.database(mode) for mode in Mode}
+    key, xai = xai_key(settings), settings.xai
+    check_effort(xai.model, xai.effort, xai.accepts)
+    return GrokAnalyst(
+        client=XaiClient(build_http("xAI", xai.url, app.clock), key),
+        render=build_renderer(version, settings),
+        judge=parse_answer,
+        xai=xai,
+        knobs=settings.analyst,
+        journal=SpendingJournal(store.core, store.model_calls, databases),
+        run_id=run_id,
+        role=role,
+        seed=seed,
+        clock=app.clock,
+        sleep=time.sleep,
+        monotonic=app.monotonic,
+        until=until,
+        tell=app.report,
+    )
 
 
 def prompt_version(settings: Settings) -> str:
@@ -69,7 +119,6 @@ def chooser_fingerprint(chooser: str, settings: Settings) -> str:
         return f"delta {settings.choice.rule_delta}, width {settings.choice.rule_width}"
     from spy32.analysts.grok import PARSER_VERSION
     from spy32.analysts.prompt import LAYOUTS, read_template
-    from spy32.errors import BadUsage
 
     name, _, version = chooser.partition(" ")
     if name != "grok" or version not in LAYOUTS:
@@ -90,7 +139,7 @@ def build_recorded_lookup(
     attempts = store.model_calls.select_by_run(run_id)
 
     def find_analyst(
-        role: AnswerRole, answer: "Recommendation", settings: Settings, seed: int
+        role: AnswerRole, answer: Recommendation, settings: Settings, seed: int
     ) -> "tuple[Analyst, list[str]] | None":
         asked = [each for each in attempts if each.attempt.role == role and each.attempt.prompt == answer.prompt]
         if not asked or answer.failure in FAILURES_WITHOUT_REQUEST:

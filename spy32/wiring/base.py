@@ -8,41 +8,36 @@ from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
-from spy32.console import discard_output, fit_line, terminal_columns
+from spy32.console import AnyConsole, discard_output, fit_line, terminal_columns
 from spy32.domain.market import SYNTHETIC_NOTE
+from spy32.domain.proposals import Proposal
 from spy32.domain.spreads import Mode
-from spy32.errors import BadUsage, NotPermitted, Spy32Error, StoreDamaged, StoreError
+from spy32.errors import BadSettings, BadUsage, NotPermitted, Spy32Error, StoreDamaged, StoreError
 from spy32.settings import Locations, Settings
 from spy32.wiring.clockwork import Clockwork
 from spy32.wiring.event_log import EventLog
-from spy32.wiring.process import (
-    absolute_home,
-    build_console,
-    load_dotenv,
-    mode_bits,
-    parent_folders,
-    path_access,
-    read_text,
-)
+from spy32.wiring.process import absolute_home, build_console, load_dotenv, read_text
 
 if TYPE_CHECKING:
-    from spy32.console import AnyConsole
-    from spy32.domain.proposals import Proposal
+    from spy32.domain.orders import Trade
     from spy32.domain.runs import Step
     from spy32.ops.locks import FileLocks
-    from spy32.settings.resolve import Resolved, Source
+    from spy32.settings.keys import Source
+    from spy32.settings.resolve import Resolved
     from spy32.store import Store
-    from spy32.wiring.notifiers import NoticeSender
 
 PAPER_ACCOUNT = "PAPER0001"
 CLEAR_LINE = "\r\x1b[K"
+Ended = TypeVar("Ended")
 
 
 class AppBase:
     """What a command gets before it acts: settings, places, consoles, clock and store."""
 
+    wants_json: bool = False
+    """Whether the command that was typed answers with a JSON document; its option sets it."""
     make_page: "Callable[[Store], str] | None" = None
     """Makes the report's HTML page for the weekly notice; the root command sets it, since pages are made above here."""
 
@@ -54,7 +49,7 @@ class AppBase:
         self._open: list[Store] = []
         self._home_presence = ExitStack()
         self._has_status_line = False
-        self._has_said_synthetic = False
+        self._said: set[str] = set()
 
     @classmethod
     def create(cls, *, home: str | None, mode: str | None, verbosity: int) -> "Self":
@@ -86,21 +81,18 @@ class AppBase:
         return resolution
 
     def _check_permissions(self, resolution: "Resolved") -> None:
-        from spy32.settings.paths import loose_permissions, others_access
+        from spy32.wiring.process import open_secrets, others_access
 
         mode = resolution.settings.mode
-        if mode is Mode.LIVE:
-            own_paths = self.own_paths(mode)
-            problem = others_access(
-                path_access(own_paths), path_access(sorted(parent_folders(own_paths) - set(own_paths))), os.getuid()
-            )
-            if problem is not None:
-                raise NotPermitted(f"{problem}; live mode needs that")
-        for path in (self.locations.config, self.locations.dotenv):
-            has_secrets = str(path) in resolution.secret_files
-            warning = loose_permissions(path, mode_bits(path), has_secrets, mode)
-            if warning is not None:
-                self.warn(warning)
+        fault = others_access(self.own_paths(mode), os.getuid()) if mode is Mode.LIVE else None
+        if fault is not None:
+            raise NotPermitted(f"{fault}; live mode needs that")
+        for path in resolution.secret_files:
+            fault = open_secrets(Path(path))
+            if fault is not None and mode is Mode.LIVE:
+                raise BadSettings(str(fault))
+            if fault is not None:
+                self.warn(str(fault))
 
     def own_paths(self, mode: Mode) -> tuple[Path, ...]:
         """The folders and files that decide what is traded."""
@@ -153,11 +145,11 @@ class AppBase:
             return "unknown"
 
     @cached_property
-    def out(self) -> "AnyConsole":
+    def out(self) -> AnyConsole:
         return build_console(sys.stdout, self.env)
 
     @cached_property
-    def err(self) -> "AnyConsole":
+    def err(self) -> AnyConsole:
         return build_console(sys.stderr, self.env)
 
     @property
@@ -167,12 +159,18 @@ class AppBase:
 
     def warn(self, line: str) -> None:
         self._write_stderr(f"spy32: {line}\n")
-        self.log.write_warning(line)
+        self.log.write("warning", line, level="warning")
+
+    def warn_once(self, line: str) -> None:
+        """Warn, unless this process has said the same before."""
+        if line not in self._said:
+            self._said.add(line)
+            self.warn(line)
 
     def report(self, line: str) -> None:
         """A line of progress: shown on a terminal or with -v, never under cron; always in the log."""
         self._print_progress(line)
-        self.log.write_progress(line)
+        self.log.write("progress", line)
 
     def report_step(self, step: "Step") -> None:
         """How a step of a run ended, as a line of progress."""
@@ -212,33 +210,6 @@ class AppBase:
             monotonic=time.monotonic,
         )
 
-    @cached_property
-    def notice_sender(self) -> "NoticeSender":
-        """What sends the notices of this home."""
-        from spy32.wiring.notifiers import NoticeSender
-
-        return NoticeSender(
-            settings=self.settings,
-            locks=self.locks,
-            clock=self.process_clock.now,
-            monotonic=self.monotonic,
-            open_store=lambda: self.store() if self.database.exists() else None,
-            state=self.locations.state,
-            report=self.report,
-            warn=self.warn,
-            make_page=self.make_page,
-        )
-
-    def send_notices(self) -> None:
-        """Send what waits in the outbox; it never raises."""
-        with suppress(Spy32Error):  # settings that are wrong have been told
-            self.notice_sender.send()
-
-    def send_store_trouble(self, trouble: StoreError) -> None:
-        """Tell of a database that cannot be used, once a day; it never raises."""
-        with suppress(Spy32Error):  # as above
-            self.notice_sender.send_store_trouble(trouble)
-
     @property
     def database(self) -> Path:
         return self.locations.database(self.settings.mode)
@@ -265,14 +236,10 @@ class AppBase:
         from spy32.store import Store
 
         self._home_presence.enter_context(self.locks.enter_home())
+        mode = self.settings.mode
+        cash = self.settings.paper.account if mode is Mode.PAPER else None
         opened = self._keep_open(
-            Store.open(
-                self.database,
-                mode=self.settings.mode,
-                account=self.account_number,
-                at=self.clock(),
-                opening_cash=self.settings.paper.account if self.settings.mode is Mode.PAPER else None,
-            )
+            Store.open(self.database, mode=mode, account=self.account_number, at=self.clock(), opening_cash=cash)
         )
         opened.core.process_clock = self.process_clock.now
         with suppress(Spy32Error):  # what is wrong with a row is for the command that needs it
@@ -303,13 +270,12 @@ class AppBase:
         if lapses:
             has_lapsed = self._lapse_proposals(store)
             # A recorded market's clock is not the day on which a person looks.
-            has_settled = self.clockwork is self.process_clock and self.settle_expired(store)
+            has_settled = self.clockwork is self.process_clock and self._settle_expired(store)
             store = self._keep_open(self._open_read_only()) if has_lapsed or has_settled else store
         return store
 
-    def settle_expired(self, read_store: "Store") -> bool:
-        """Whether trades that have expired were settled. Only an `App` has brokers to ask."""
-        return False
+    def settle_ended(self, store: "Store") -> None:
+        """Settle trades that have ended. Only an `App` has brokers to ask."""
 
     def _open_read_only(self) -> "Store":
         from spy32.store import Store
@@ -317,21 +283,46 @@ class AppBase:
         return Store.open(self.database, mode=self.settings.mode, account=None, at=self.clock(), read_only=True)
 
     def _lapse_proposals(self, read_store: "Store") -> bool:
-        """Whether anything was lapsed, in an opening of its own; a store that only reads cannot do it."""
+        """Whether proposals were lapsed whose session is over."""
+        now = self.process_clock.now()
+
+        def describe(proposal: Proposal) -> str:
+            return f"P{proposal.id} lapsed with its session, which cannot be written down"
+
+        return self._write_ended(
+            lambda: read_store.proposals.select_overdue(now),
+            lambda store: store.proposals.lapse_overdue(now),
+            describe,
+        )
+
+    def _settle_expired(self, read_store: "Store") -> bool:
+        """Whether trades were settled that have expired."""
+
+        def describe(trade: "Trade") -> str:
+            return f"T{trade.id} expired on {trade.expiration} and cannot be settled here"
+
+        return self._write_ended(lambda: read_store.trades.select_expired(self.clock()), self.settle_ended, describe)
+
+    def _write_ended(
+        self,
+        select: "Callable[[], tuple[Ended, ...]]",
+        write: "Callable[[Store], object]",
+        describe: "Callable[[Ended], str]",
+    ) -> bool:
+        """Whether anything that has ended was written, in an opening of its own; a store that only reads cannot."""
         from spy32.store import Store
 
-        now = self.process_clock.now()
-        ended: tuple[Proposal, ...] = ()
+        ended: tuple[Ended, ...] = ()
         try:
-            ended = read_store.proposals.select_overdue(now)
+            ended = select()
             if ended:
-                mode, path = self.settings.mode, self.database
-                with self.locks.enter_home(), Store.open(path, mode=mode, account=None, at=now) as store:
-                    store.proposals.lapse_overdue(now)
+                mode, at = self.settings.mode, self.process_clock.now()
+                with self.locks.enter_home(), Store.open(self.database, mode=mode, account=None, at=at) as store:
+                    write(store)
         except Spy32Error as error:
             # Rows that cannot be read are for the command itself.
-            for proposal in ended:
-                self.warn(f"P{proposal.id} lapsed with its session, which cannot be written down: {error.message}")
+            for item in ended:
+                self.warn(f"{describe(item)}: {error.message}")
             return False
         return bool(ended)
 
@@ -360,9 +351,8 @@ class AppBase:
         """Remember to close it, and say once when it is a synthetic one."""
         self._open.append(store)
         with suppress(StoreError):  # what is damaged is for the command itself
-            if not self._has_said_synthetic and store.flags.is_synthetic:
-                self._has_said_synthetic = True
-                self.warn(SYNTHETIC_NOTE)
+            if store.flags.is_synthetic:
+                self.warn_once(SYNTHETIC_NOTE)
         return store
 
     def log_end(self, code: int, message: str) -> None:

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from spy32.domain.market import DailyBar
 from spy32.errors import Spy32Error, Unavailable
 from spy32.ports import Clock, Market
 from spy32.rules.settlement import is_final
+
+T = TypeVar("T")
 
 RETRY_AFTER = timedelta(minutes=15)
 """A missing bar is asked for again after this long, in a process that lives so long."""
@@ -61,39 +63,27 @@ class DailyBarMemo:
 
 
 def request_history(sources: Iterable[Market], ticker: str, since: date) -> tuple[DailyBar, ...]:
-    """Return the bars of the first source that has the day, completed by those that were asked before it.
-
-    Raises `Unavailable` when no source answers.
-    """
-    found: dict[date, DailyBar] = {}
-    errors: list[str] = []
-    for source in sources:
-        try:
-            bars = source.history(ticker, since)
-        except Spy32Error as error:
-            errors.append(error.message)
-            continue
-        found = {bar.day: bar for bar in bars} | found
-        if since in found:
-            break
-    if not found and errors:
-        raise Unavailable("; ".join(errors))
+    """Return the bars of the first source that has the day, completed by those that were asked before it."""
+    found = _request_days(sources, lambda source: ((bar.day, bar) for bar in source.history(ticker, since)), since)
     return tuple(found.values())
 
 
 def request_vix_closes(sources: Iterable[Market], since: date) -> dict[date, float]:
-    """Return the VIX closes since a day, percent, of the first source that answers, completed by further ones where it
-    lacks that day. Raises `Unavailable` when no source answers.
-    """
-    found: dict[date, float] = {}
+    """Return the VIX closes since a day, percent, of the first source that has it, completed as above."""
+    return _request_days(sources, lambda source: source.volatility_history(since), since)
+
+
+def _request_days(
+    sources: Iterable[Market], ask: Callable[[Market], Iterable[tuple[date, T]]], since: date
+) -> dict[date, T]:
+    """Ask one source after the other until one has the day. Raises `Unavailable` when none answers."""
+    found: dict[date, T] = {}
     errors: list[str] = []
     for source in sources:
         try:
-            closes = source.volatility_history(since)
+            found = dict(ask(source)) | found
         except Spy32Error as error:
             errors.append(error.message)
-            continue
-        found = dict(closes) | found
         if since in found:
             break
     if not found and errors:

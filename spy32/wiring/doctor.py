@@ -3,30 +3,31 @@
 import os
 import re
 import shutil
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from functools import partial
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from platform import python_version
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from spy32.domain.market import is_recorded_source
 from spy32.domain.spreads import Mode
-from spy32.errors import BadSettings, ServiceGone, Spy32Error, StoreError, Unavailable
-from spy32.ops.cron import crontab_lines, machine_zone, program_arguments, start_commands
+from spy32.errors import Spy32Error, StoreError, Unavailable
+from spy32.ops.cron import crontab_lines, machine_zone
 from spy32.ops.doctor.base import Answers, BrokerAnswer, DoctorContext, HomeStore, Machine, Package
 from spy32.sessions import NEW_YORK
 from spy32.settings import Settings
-from spy32.settings.paths import AccessFault, open_secrets, others_access
 from spy32.wiring.clockwork import Clockwork
-from spy32.wiring.process import mode_bits, parent_folders, path_access
+from spy32.wiring.cron import find_start_commands, read_installed_crontab
+from spy32.wiring.process import build_http, open_secrets, others_access
+from spy32.wiring.versions import installed_version
 
 if TYPE_CHECKING:
-    from spy32.domain.events import EventCalendar
     from spy32.settings.resolve import Resolved
     from spy32.wiring import App
     from spy32.wiring.tastytrade import TastytradeConnection
@@ -36,6 +37,7 @@ ONLINE_SECONDS = 3
 CRON_PROGRAMS = frozenset({"cron", "crond"})
 PROCESSES = Path("/proc")
 LINGERING = Path("/var/lib/systemd/linger")
+T = TypeVar("T")
 NO_SECRETS_USED = "the credentials are not used until config.settings and files.access are repaired"
 
 
@@ -43,10 +45,15 @@ NO_SECRETS_USED = "the credentials are not used until config.settings and files.
 def doctor_context(app: "App", *, is_online: bool) -> "Iterator[DoctorContext]":
     """Everything that the checks judge, with the database open for reading meanwhile."""
     from spy32.markets import bundled_history
-    from spy32.ops.switches import halt_reason
+    from spy32.wiring.markets import event_calendar
 
-    resolved, error = _load_settings(app)
-    settings = resolved.settings if resolved is not None else Settings(mode=_typed_mode(app))
+    found = _attempt(app.load_settings)
+    error, resolved = (found, None) if isinstance(found, Spy32Error) else (None, found)
+    # The mode of the flag or the variable, where the settings cannot tell it.
+    word = app.flags.get("mode") or app.env.get("SPY32_MODE")
+    typed_mode = next((mode for mode in Mode if mode.value == word), Mode.PAPER)
+    settings = resolved.settings if resolved is not None else Settings(mode=typed_mode)
+    calendar = event_calendar(app.locations, settings.profiles["default"].underlying)
     now = Clockwork(settings.clock).now()
     home = _open_home(app.locations.database(settings.mode), settings.mode, now)
     try:
@@ -60,8 +67,8 @@ def doctor_context(app: "App", *, is_online: bool) -> "Iterator[DoctorContext]":
             machine=_machine(app, settings.mode, resolved, now),
             home=home,
             locks=app.locks,
-            halted=halt_reason(app.locations.halt),
-            calendar=_load_calendar(app, settings),
+            halted=app.halt_reason(),
+            calendar=_attempt(lambda: calendar(None)),
             last_dividend=bundled_history.dividends(now)[-1].ex_date,
             notifiers=_check_addresses(settings),
             answers=_ask_services(app) if is_online else Answers(reason="left out by --offline"),
@@ -71,17 +78,12 @@ def doctor_context(app: "App", *, is_online: bool) -> "Iterator[DoctorContext]":
             home.store.close()
 
 
-def _load_settings(app: "App") -> "tuple[Resolved | None, Spy32Error | None]":
+def _attempt(ask: "Callable[[], T]") -> "T | Spy32Error":
+    """The answer, or why there is none."""
     try:
-        return app.load_settings(), None
+        return ask()
     except Spy32Error as error:
-        return None, error
-
-
-def _typed_mode(app: "App") -> Mode:
-    """The mode of the flag or the variable, where the settings cannot tell it."""
-    word = app.flags.get("mode") or app.env.get("SPY32_MODE")
-    return next((mode for mode in Mode if mode.value == word), Mode.PAPER)
+        return error
 
 
 def _open_home(path: Path, mode: Mode, now: datetime) -> HomeStore:
@@ -100,53 +102,40 @@ def _open_home(path: Path, mode: Mode, now: datetime) -> HomeStore:
         return HomeStore(path=path, store=store, fault=error.message)
 
 
-def _load_calendar(app: "App", settings: Settings) -> "EventCalendar | Spy32Error":
-    from spy32.wiring.markets import event_calendar
-
-    try:
-        return event_calendar(app.locations, settings.profiles["default"].underlying)(None)
-    except BadSettings as error:
-        return error
-
-
 def _check_addresses(settings: Settings) -> "dict[str, Spy32Error | None]":
     """Label of each address -> why it cannot be used; nothing is sent."""
     from spy32.settings.notifiers import notify_addresses
     from spy32.wiring.notifiers import build_notifier
 
-    found: dict[str, Spy32Error | None] = {}
-    for address in notify_addresses(settings.notify.addresses):
-        try:
-            build_notifier(address)
-        except Spy32Error as error:
-            found[address.label] = error
-        else:
-            found[address.label] = None
-    return found
+    addresses = notify_addresses(settings.notify.addresses)
+    answers = {address.label: _attempt(partial(build_notifier, address)) for address in addresses}
+    return {label: answer if isinstance(answer, Spy32Error) else None for label, answer in answers.items()}
 
 
 # The machine.
 
 
 def _machine(app: "App", mode: Mode, resolved: "Resolved | None", now: datetime) -> Machine:
-    data = app.locations.data
-    program = program_arguments(sys.argv[0], sys.executable, shutil.which)
+    data, env, commands = app.locations.data, app.env, find_start_commands(app)
+    # Of settings that cannot be read every file may hold a secret.
+    files = (app.locations.config, app.locations.dotenv) if resolved is None else map(Path, resolved.secret_files)
+    units = Path(env.get("XDG_CONFIG_HOME") or Path(env.get("HOME", "/")) / ".config") / "systemd" / "user"
     return Machine(
-        python=".".join(str(part) for part in sys.version_info[:3]),
+        python=python_version(),
         packages=tuple(_packages()),
         user=app.user,
-        access_fault=_access_fault(app, mode),
-        secrets_fault=_secrets_fault(app, resolved),
+        access_fault=others_access(app.own_paths(mode), os.getuid()),
+        secrets_fault=next(filter(None, map(open_secrets, files)), None),
         read_only=next((folder for folder in (data, app.locations.state) if not _is_writable(folder)), None),
         free_bytes=_free_bytes(data),
         file_system=_file_system(data),
-        zone=machine_zone(app.env.get("TZ")),
+        zone=machine_zone(env.get("TZ")),
         clock_changes=_clock_changes(now.year),
-        crontab=_read_crontab(),
-        cron_lines=crontab_lines(start_commands(program, home=app.locations.home, mode=app.flags.get("mode"))),
-        program=Path(program[0]),
+        crontab=read_installed_crontab(),
+        cron_lines=crontab_lines(commands),
+        program=Path(commands["analyze"][0]),
         is_cron_running=_is_cron_running(),
-        timers=_timers(app.env),
+        timers=tuple(sorted(path.name for path in units.glob("spy32*.timer"))),
         lingers=(LINGERING / app.user).exists(),
     )
 
@@ -161,26 +150,8 @@ def _packages() -> Iterator[Package]:
         name = re.match(r"[\w.-]+", requirement)
         if ";" in requirement or name is None:
             continue
-        try:
-            installed = metadata.version(name[0])
-        except metadata.PackageNotFoundError:
-            installed = None
-        yield Package(name=name[0], needs=requirement.removeprefix(name[0]).strip(), installed=installed)
-
-
-def _access_fault(app: "App", mode: Mode) -> AccessFault | None:
-    own_paths = app.own_paths(mode)
-    parents = sorted(parent_folders(own_paths) - set(own_paths))
-    return others_access(path_access(own_paths), path_access(parents), os.getuid())
-
-
-def _secrets_fault(app: "App", resolved: "Resolved | None") -> AccessFault | None:
-    """Of settings that cannot be read every file may hold a secret."""
-    places = (app.locations.config, app.locations.dotenv)
-    faults = (
-        open_secrets(path, mode_bits(path), resolved is None or str(path) in resolved.secret_files) for path in places
-    )
-    return next((fault for fault in faults if fault is not None), None)
+        needs = requirement.removeprefix(name[0]).strip()
+        yield Package(name=name[0], needs=needs, installed=installed_version(name[0]))
 
 
 def _existing(folder: Path) -> Path:
@@ -193,10 +164,9 @@ def _is_writable(folder: Path) -> bool:
 
 
 def _free_bytes(folder: Path) -> int | None:
-    try:
+    with suppress(OSError):
         return shutil.disk_usage(_existing(folder)).free
-    except OSError:
-        return None
+    return None
 
 
 def _file_system(folder: Path) -> str:
@@ -217,35 +187,13 @@ def _clock_changes(year: int) -> tuple[date, ...]:
     return tuple(day for day, before, now in zip(days[1:], noons, noons[1:], strict=False) if before != now)
 
 
-def _read_crontab() -> str | StoreError | None:
-    """This user's crontab, empty when there is none; why it cannot be read; None without cron."""
-    from spy32.ops.crontab import read_crontab
-
-    try:
-        return read_crontab().decode(errors="replace")
-    except ServiceGone:
-        return None
-    except StoreError as error:
-        return error
-
-
 def _is_cron_running() -> bool | None:
+    """None where the processes cannot be listed."""
     names: set[str] = set()
-    try:
-        processes = [path for path in PROCESSES.iterdir() if path.name.isdecimal()]
-    except OSError:
-        return None
-    for process in processes:
-        try:
-            names.add((process / "comm").read_text(errors="replace").strip())
-        except OSError:  # it has ended meanwhile
-            continue
+    for path in PROCESSES.glob("[0-9]*/comm"):
+        with suppress(OSError):  # it has ended meanwhile
+            names.add(path.read_text(errors="replace").strip())
     return bool(names & CRON_PROGRAMS) if names else None
-
-
-def _timers(env: Mapping[str, str]) -> tuple[str, ...]:
-    base = Path(env.get("XDG_CONFIG_HOME") or Path(env.get("HOME", "/")) / ".config")
-    return tuple(sorted(path.name for path in (base / "systemd" / "user").glob("spy32*.timer")))
 
 
 # The services.
@@ -253,19 +201,23 @@ def _timers(env: Mapping[str, str]) -> tuple[str, ...]:
 
 def _ask_services(app: "App") -> Answers:
     """The answers to read-only questions, asked all at once, with at most one log-in."""
-    try:
-        settings = app.settings
-    except Spy32Error:
+    settings = _attempt(lambda: app.settings)
+    if isinstance(settings, Spy32Error):
         return Answers(reason=NO_SECRETS_USED)
-    quick = replace(settings, market=replace(settings.market, source_seconds=ONLINE_SECONDS))
     from spy32.wiring.tastytrade import TastytradeConnection
 
+    quick = replace(settings, market=replace(settings.market, source_seconds=ONLINE_SECONDS))
     connection = TastytradeConnection(quick, app.clock, app.warn, refused=app.refusal_path)
     probes: dict[str, Callable[[], Any]] = {}
     if quick.tastytrade.client_secret is not None and quick.tastytrade.refresh_token is not None:
         probes["broker"] = lambda: _ask_broker(connection)
-    if quick.analyst.name == "grok" and quick.xai.api_key is not None:
-        probes["models"] = lambda: _ask_models(app, quick)
+    key = quick.xai.api_key
+    if quick.analyst.name == "grok" and key is not None:
+        from spy32.clients.xai import XaiClient
+
+        probes["models"] = lambda: XaiClient(build_http("xAI", quick.xai.url, app.clock), key).list_models(
+            ONLINE_SECONDS
+        )
     markets = _market_probes(app, quick, connection)
     found = ask_all({**probes, **markets}, ONLINE_SECONDS)
     return Answers(
@@ -285,9 +237,7 @@ def ask_all(probes: Mapping[str, Callable[[], Any]], seconds: float) -> dict[str
 
     def ask(name: str, probe: Callable[[], Any]) -> None:
         try:
-            results[name] = probe()
-        except Spy32Error as error:
-            results[name] = error
+            results[name] = _attempt(probe)
         except BaseException as bug:  # noqa: BLE001 - raised again in the thread that waits
             bugs.append(bug)
 
@@ -304,20 +254,11 @@ def ask_all(probes: Mapping[str, Callable[[], Any]], seconds: float) -> dict[str
 
 
 def _ask_broker(connection: "TastytradeConnection") -> BrokerAnswer:
-    mode = connection.settings.mode
-    broker = connection.broker(lambda: connection.account(connection.settings.tastytrade.account))
+    settings = connection.settings
+    broker = connection.broker(lambda: connection.account(settings.tastytrade.account))
     account = broker.facts()
-    orders = () if mode is Mode.PAPER else broker.todays_orders()
+    orders = () if settings.mode is Mode.PAPER else broker.todays_orders()
     return BrokerAnswer(account=account, clock_ahead=broker.clock_ahead(), orders=orders)
-
-
-def _ask_models(app: "App", settings: Settings) -> frozenset[str]:
-    from spy32.clients.http import HttpClient
-    from spy32.clients.xai import XaiClient
-    from spy32.settings.checks import xai_key
-
-    http = HttpClient(service="xAI", base=settings.xai.url, clock=app.clock, sleep=time.sleep, monotonic=time.monotonic)
-    return XaiClient(http, xai_key(settings)).list_models(ONLINE_SECONDS)
 
 
 def _market_probes(app: "App", settings: Settings, connection: "TastytradeConnection") -> dict[str, Callable[[], Any]]:
@@ -325,12 +266,8 @@ def _market_probes(app: "App", settings: Settings, connection: "TastytradeConnec
     from spy32.wiring.markets import NO_CHAIN, MarketRegistry
 
     registry, order = MarketRegistry(settings, app.clock, connection), settings.market
-    probes: dict[str, Callable[[], Any]] = {}
-    for name in dict.fromkeys((*order.chain, *order.history, *order.vix)):
-        if is_recorded_source(name) or name in NO_CHAIN:
-            continue
-        try:
-            probes[name] = registry.get_market(name).volatility
-        except BadSettings:  # it is not set up, which `config.credentials` judges
-            continue
-    return probes
+    names = dict.fromkeys((*order.chain, *order.history, *order.vix))
+    live = [name for name in names if not is_recorded_source(name) and name not in NO_CHAIN]
+    markets = {name: _attempt(partial(registry.get_market, name)) for name in live}
+    # `config.credentials` judges what is not set up.
+    return {name: market.volatility for name, market in markets.items() if not isinstance(market, Spy32Error)}

@@ -1,14 +1,11 @@
-"""Writes secrets to the `.env` file: atomically, and readable by its owner only from the first byte on."""
+"""Writes secrets to the `.env` file."""
 
-import os
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
-from spy32.errors import CannotCreate
 from spy32.settings.keys import ENVIRONMENT
-from spy32.settings.lines import assigned_name
-from spy32.wiring.process import read_text
+from spy32.settings.resolve import assigned_name
+from spy32.wiring.process import read_text, write_file
 
 
 def save_secrets(path: Path, values: Mapping[str, str]) -> None:
@@ -16,24 +13,7 @@ def save_secrets(path: Path, values: Mapping[str, str]) -> None:
 
     A line that sets the same key under its other name goes, since it might win over the new one.
     """
-    text = set_dotenv_values(read_text(path) or "", values)
-    target = path.resolve()  # a link stays a link
-    temporary = target.with_name(f"{target.name}.{os.getpid()}.new")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(target)
-        except OSError:
-            with suppress(OSError):
-                temporary.unlink()
-            raise
-    except OSError as error:
-        raise CannotCreate(f"{path} cannot be written: {error.strerror}") from None
+    write_file(path, set_dotenv_values(read_text(path) or "", values))
 
 
 def set_dotenv_values(text: str, values: Mapping[str, str]) -> str:

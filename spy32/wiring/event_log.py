@@ -40,7 +40,7 @@ class EventLog:
     def begin_run(self, run_id: int) -> None:
         """What follows belongs to this run."""
         self.run_id = run_id
-        self._write("run", "info", "")
+        self.write("run", "")
 
     def write_step(self, step: "Step") -> None:
         """How a step of the run ended."""
@@ -48,15 +48,7 @@ class EventLog:
 
         mild = (StepState.REFUSED, StepState.DEGRADED)
         level = "error" if step.state is StepState.FAILED else "warning" if step.state in mild else "info"
-        self._write("step", level, step.detail, step=step.name, ms=step.ms)
-
-    def write_progress(self, line: str) -> None:
-        """What a terminal shows while a command works."""
-        self._write("progress", "info", line)
-
-    def write_warning(self, line: str) -> None:
-        """A line on stderr that ended nothing."""
-        self._write("warning", "warning", line)
+        self.write("step", step.detail, level=level, step=step.name, ms=step.ms)
 
     def write_end(self, code: int, message: str, *, has_changed_store: bool) -> None:
         """The end of the command. A start that did nothing, a look that went well, and a mistyped one leave no line."""
@@ -64,13 +56,19 @@ class EventLog:
             return
         is_mild = code in MILD_CODES or code > SIGNALLED
         level = "info" if code == ExitCode.OK else "warning" if is_mild else "error"
-        self._write("ended", level, message, ms=round((time.monotonic() - self._started) * 1000), code=code)
+        self.write("ended", message, level=level, ms=round((time.monotonic() - self._started) * 1000), code=code)
 
-    def _write(
-        self, event: str, level: str, message: str, *, step: str | None = None, ms: int | None = None,
+    def write(
+        self,
+        event: str,
+        message: str,
+        *,
+        level: str = "info",
+        step: str | None = None,
+        ms: int | None = None,
         code: int | None = None,
-    ) -> None:  # fmt: skip
-        """Append an entry, secrets hidden. It never raises for a file that cannot be written."""
+    ) -> None:
+        """Append an entry of this `LogEvent`, secrets hidden. It never raises for a file that cannot be written."""
         from spy32.ops.logs import Level, LogEntry, LogEvent, append_entry, hide_secrets
         from spy32.settings.describe import secret_texts
 

@@ -9,22 +9,20 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spy32.domain.market import RECORDED, RawDocument, SourceAttempt, is_recorded_source
+from spy32.domain.events import EventCalendar, ScheduledEvent
+from spy32.domain.market import RECORDED, Dividend, RawDocument, SourceAttempt, is_recorded_source
+from spy32.domain.proposals import Proposal
 from spy32.domain.spreads import Mode
 from spy32.errors import BadSettings, BadUsage, Unavailable, Unusable
 from spy32.sessions import market_date
 from spy32.settings import Locations, Settings
-from spy32.wiring.registry import find_registered
 
 if TYPE_CHECKING:
-    from spy32.domain.events import EventCalendar, ScheduledEvent
-    from spy32.domain.market import Dividend
-    from spy32.domain.proposals import Proposal
     from spy32.markets.recorded import MarkMarket, RecordedMarket
     from spy32.options.history import DailyHistory
     from spy32.pipeline.sources import Sources
     from spy32.ports import Market
-    from spy32.settings.resolve import Source
+    from spy32.settings.keys import Source
     from spy32.store import Store
     from spy32.wiring.tastytrade import TastytradeConnection
 
@@ -56,7 +54,7 @@ def load_later_market(name: str, mode: Mode, proposals: "Iterable[Proposal]") ->
     return market
 
 
-def find_marked_market(store: "Store", proposal: "Proposal") -> "MarkMarket | None":
+def find_marked_market(store: "Store", proposal: Proposal) -> "MarkMarket | None":
     """The newest mark of the proposal's trade as a market, when the trade was marked by a later recorded market."""
     from spy32.markets.recorded import MarkMarket
 
@@ -67,7 +65,7 @@ def find_marked_market(store: "Store", proposal: "Proposal") -> "MarkMarket | No
     return MarkMarket(mark)
 
 
-def can_manage(market: "RecordedMarket", proposal: "Proposal") -> bool:
+def can_manage(market: "RecordedMarket", proposal: Proposal) -> bool:
     """Whether a trade of this proposal may be managed on another recorded market."""
     return proposal.is_recorded and proposal.underlying == market.underlying
 
@@ -88,22 +86,25 @@ class MarketRegistry:
         from spy32.pipeline.sources import Sources
 
         order = self.settings.market
-        if requested is not None:
-            self.get_market(requested)
-        unavailable = tuple(attempt for name in order.chain if (attempt := self._unavailable_source(name)) is not None)
+        asked = None if requested is None else self.get_market(requested)
         chain = self._get_markets("chain", order.chain)
-        if not chain and requested is None:
+        found = {name: self._find_market(name) for name in order.chain}
+        unavailable = tuple(
+            SourceAttempt(datum="chain", source=name, ok=False, detail=f"not set up: {error.message}")
+            for name, error in found.items()
+            if isinstance(error, BadSettings)
+        )
+        if not chain and asked is None:
             raise BadSettings(f"market.chain has no source that can be asked: {unavailable[0].detail}")
-        broker = self._get_markets("chain", ("tastytrade", *(name for name in order.history if name == "yahoo")))
         return Sources(
-            chain=(self.get_market(requested),) if requested is not None else chain,
+            chain=chain if asked is None else (asked,),
             checks=chain,
             history=self.history_sources,
             vix=self.vix_sources,
             dividends=self._get_markets("dividends", order.dividends),
             rate=self.history_sources,
-            broker=broker,
-            unavailable=unavailable if requested is None else (),
+            broker=self._get_markets("chain", ("tastytrade", *(name for name in order.history if name == "yahoo"))),
+            unavailable=unavailable if asked is None else (),
         )
 
     @property
@@ -128,10 +129,8 @@ class MarketRegistry:
         if self.settings.mode is Mode.LIVE:
             return self.get_market("tastytrade")
         names = [name for name in dict.fromkeys((first, *self.settings.market.chain)) if not is_recorded_source(name)]
-        return FallbackMarket(
-            [self.get_market(name) for name in names if self._unavailable_source(name) is None]
-            or [self.get_market(first)]
-        )
+        markets = [market for name in names if not isinstance(market := self._find_market(name), BadSettings)]
+        return FallbackMarket(markets or [self.get_market(first)])
 
     def find_dividends(self, market: "Market | None", ticker: str) -> "tuple[Dividend, ...] | None":
         """Past and coming ex-dates: a recorded market's own, else by all sources of the settings; None if unknown."""
@@ -149,33 +148,22 @@ class MarketRegistry:
     def get_market(self, name: str) -> "Market":
         """The source `name`; `BadSettings` when it cannot be asked at all."""
         if name not in self._markets:
-            self._markets[name] = find_registered(MARKETS, name, "market source")(self)
+            self._markets[name] = MARKETS[name](self)
         return self._markets[name]
 
     def _get_markets(self, kind: str, names: Sequence[str]) -> "tuple[Market, ...]":
         for name in names:
             if is_recorded_source(name):
                 raise BadSettings(f"market.{kind} holds {name} beside live sources; a recorded market stands alone")
-        return tuple(self.get_market(name) for name in names if self._unavailable_source(name) is None)
+        markets = map(self._find_market, names)
+        return tuple(market for market in markets if not isinstance(market, BadSettings))
 
-    def _unavailable_source(self, name: str) -> SourceAttempt | None:
-        """Why the source cannot be asked, if so: only tastytrade needs credentials, and its sandbox has no quotes."""
-        from spy32.settings.checks import broker_secrets
-
-        if name != "tastytrade":
-            return None
+    def _find_market(self, name: str) -> "Market | BadSettings":
+        """The source, or why it cannot be asked: only tastytrade needs credentials, and its sandbox has no quotes."""
         try:
-            broker_secrets(self.settings)
+            return self.get_market(name)
         except BadSettings as error:
-            return SourceAttempt(datum="chain", source=name, ok=False, detail=f"not set up: {error.message}")
-        if self.settings.mode is Mode.SANDBOX:
-            return SourceAttempt(datum="chain", source=name, ok=False, detail=f"not set up: {NO_SANDBOX_QUOTES}")
-        return None
-
-    @property
-    def seconds(self) -> float:
-        """Longest time for one question."""
-        return float(self.settings.market.source_seconds)
+            return error
 
     def document_recorder(self, source: str) -> Callable[[str, bytes], None]:
         def record(name: str, body: bytes) -> None:
@@ -185,18 +173,11 @@ class MarketRegistry:
 
 
 def _build_cboe(registry: MarketRegistry) -> "Market":
-    from spy32.clients.http import HttpClient
     from spy32.markets.cboe import CboeMarket
+    from spy32.wiring.process import build_http
 
-    http = HttpClient(
-        service="Cboe",
-        base=registry.settings.cboe.url,
-        clock=registry.clock,
-        sleep=time.sleep,
-        monotonic=time.monotonic,
-        keep=registry.document_recorder("cboe"),
-    )
-    return CboeMarket(http, clock=registry.clock, seconds=registry.seconds)
+    http = build_http("Cboe", registry.settings.cboe.url, registry.clock, registry.document_recorder("cboe"))
+    return CboeMarket(http, clock=registry.clock, seconds=registry.settings.market.source_seconds)
 
 
 def _build_yahoo(registry: MarketRegistry) -> "Market":
@@ -206,7 +187,7 @@ def _build_yahoo(registry: MarketRegistry) -> "Market":
         address=registry.settings.yahoo.url,
         clock=registry.clock,
         monotonic=time.monotonic,
-        seconds=registry.seconds,
+        seconds=registry.settings.market.source_seconds,
         keep=registry.document_recorder("yahoo"),
     )
 
@@ -227,7 +208,7 @@ def _build_tastytrade(registry: MarketRegistry) -> "Market":
     if registry.settings.mode is Mode.SANDBOX:
         raise BadSettings(NO_SANDBOX_QUOTES)
     rest = registry.tastytrade.rest(registry.document_recorder("tastytrade"))
-    return TastytradeMarket(rest, clock=registry.clock, seconds=registry.seconds)
+    return TastytradeMarket(rest, clock=registry.clock, seconds=registry.settings.market.source_seconds)
 
 
 MARKETS: "Mapping[str, Callable[[MarketRegistry], Market]]" = {

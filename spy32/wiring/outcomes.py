@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import TYPE_CHECKING
 
+from spy32.domain.market import DailyBar, MarketSnapshot
 from spy32.errors import Spy32Error
+from spy32.settings import Settings
 
 if TYPE_CHECKING:
-    from spy32.domain.market import DailyBar, MarketSnapshot
     from spy32.options.surface import Smile
     from spy32.ports import Clock
     from spy32.review.outcomes import CloseSources, OutcomeContext
-    from spy32.settings import Settings
     from spy32.store import Store
     from spy32.wiring.base import AppBase
     from spy32.wiring.markets import MarketRegistry
@@ -48,7 +48,7 @@ def build_outcome_context(app: "AppBase", store: "Store", registry: "MarketRegis
     )
 
 
-def find_smile(snapshot: "MarketSnapshot", settings: "Settings") -> "Smile | None":
+def find_smile(snapshot: MarketSnapshot, settings: Settings) -> "Smile | None":
     """The smile that a run saw; None when a quality gate stops its chain."""
     from spy32.pipeline.collect import inspect_snapshot
 

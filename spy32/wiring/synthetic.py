@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spy32.domain.market import SYNTHETIC
+from spy32.domain.proposals import Proposal
 from spy32.domain.runs import Run
 from spy32.domain.spreads import Mode
 from spy32.errors import NotFilled, Refused
@@ -29,7 +30,6 @@ from spy32.wiring.markets import MarketRegistry
 from spy32.wiring.outcomes import build_outcome_context
 
 if TYPE_CHECKING:
-    from spy32.domain.proposals import Proposal
     from spy32.pipeline.context import RunContext
     from spy32.ports import Market
     from spy32.trading.context import TradingContext
@@ -150,7 +150,7 @@ class SyntheticYear:
                 self.report_unopened(proposal, error)
         return result.run
 
-    def report_unopened(self, proposal: "Proposal", error: NotFilled | Refused) -> None:
+    def report_unopened(self, proposal: Proposal, error: NotFilled | Refused) -> None:
         """A proposal that became no trade, which is a good ending too."""
         self.app.warn(f"P{proposal.id} was not opened: {error.message}")
 

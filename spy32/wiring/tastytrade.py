@@ -1,6 +1,5 @@
 """tastytrade in this process: one log-in for market data and orders."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -55,11 +54,6 @@ class TastytradeConnection:
         is_silent = self.settings.mode is Mode.SANDBOX or version == "none"
         return RestClient(self._http(keep), self.session, version="" if is_silent else version)
 
-    @property
-    def seconds(self) -> float:
-        """Longest time for one question."""
-        return float(self.settings.market.source_seconds)
-
     @cached_property
     def account_rest(self) -> "RestClient":
         return self.rest()
@@ -68,7 +62,7 @@ class TastytradeConnection:
         """The number of the account: `wanted`, or the only open one. Never a guess."""
         from spy32.brokers.tastytrade import choose_account
 
-        return choose_account(self.account_rest, number, self.seconds)
+        return choose_account(self.account_rest, number, self.settings.market.source_seconds)
 
     def broker(self, find_number: Callable[[], str]) -> "TastytradeBroker":
         """The broker of the account that `find_number` names at the first question."""
@@ -78,18 +72,11 @@ class TastytradeConnection:
             lambda: (self.account_rest, find_number()),
             mode=self.settings.mode,
             clock=self.clock,
-            seconds=self.seconds,
+            seconds=self.settings.market.source_seconds,
         )
 
     def _http(self, keep: DocumentSink | None) -> "HttpClient":
-        from spy32.clients.http import HttpClient
         from spy32.settings.addresses import tastytrade_address
+        from spy32.wiring.process import build_http
 
-        return HttpClient(
-            service="tastytrade",
-            base=tastytrade_address(self.settings),
-            clock=self.clock,
-            sleep=time.sleep,
-            monotonic=time.monotonic,
-            keep=keep,
-        )
+        return build_http("tastytrade", tastytrade_address(self.settings), self.clock, keep)

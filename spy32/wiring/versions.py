@@ -1,9 +1,11 @@
-"""The versions that matter when something is reported, and where this start would work."""
+"""What the report of a defect needs: the versions that matter, where this start would work, and the traceback."""
 
+import os
 import sqlite3
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from urllib.parse import quote
@@ -22,7 +24,7 @@ def describe_versions(home: str | None, mode: str | None) -> Iterator[str]:
     yield f"python {'.'.join(map(str, sys.version_info[:3]))} ({sys.executable})"
     yield f"sqlite {sqlite3.sqlite_version}"
     for package in PACKAGES:
-        yield f"{package} {_installed_version(package)}"
+        yield f"{package} {installed_version(package) or 'not installed'}"
     yield f"store layout {VERSION}"
     try:
         app = AppBase.create(home=home, mode=mode, verbosity=-1)
@@ -33,11 +35,12 @@ def describe_versions(home: str | None, mode: str | None) -> Iterator[str]:
         yield f"settings: {error.message}"
 
 
-def _installed_version(package: str) -> str:
+def installed_version(package: str) -> str | None:
+    """The version of a package; None when it is not installed."""
     try:
         return version(package)
     except PackageNotFoundError:
-        return "not installed"
+        return None
 
 
 def _describe_layout(path: Path) -> str:
@@ -51,3 +54,20 @@ def _describe_layout(path: Path) -> str:
             return f"layout {schema_version(db)}"
     except sqlite3.Error as error:
         return f"unreadable ({error})"
+
+
+def log_traceback(bug: BaseException, home: str | None) -> str:
+    """Keep the traceback where it can be found; says where, or that it could not."""
+    import traceback
+
+    from spy32.ops.logs import hide_secrets, write_report
+    from spy32.settings.describe import secret_texts
+
+    stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}"
+    with suppress(Exception):
+        app, settings = AppBase.create(home=home, mode=None, verbosity=-1), None
+        with suppress(Spy32Error):  # settings that are wrong have been told
+            settings = app.load_settings().settings
+        text = hide_secrets("".join(traceback.format_exception(bug)), secret_texts(os.environ, settings))
+        return f"report {write_report(app.locations.logs, stamp, text)}"
+    return "the report could not be written"

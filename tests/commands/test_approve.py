@@ -14,6 +14,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from spy32.cli import AnsweringCommand
 from spy32.commands import approve as command
 from spy32.commands.common import parse_price
 from spy32.commands.dialogue import ApprovalDialogue
@@ -44,6 +45,7 @@ class FakeApp:
         self.settings = Settings(mode=mode)
         self.is_interactive = is_interactive
         self.user = "anna"
+        self.wants_json = False
         self.out, self.err = PlainConsole(StringIO()), PlainConsole(StringIO())
 
     def check_store_exists(self) -> None:
@@ -66,7 +68,7 @@ class FakeApp:
 
 
 program = typer.Typer()
-program.command()(command.approve)
+program.command(cls=AnsweringCommand)(command.approve)
 
 
 def run(app: FakeApp, *words: str) -> str:

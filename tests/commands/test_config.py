@@ -27,6 +27,7 @@ class ConfigApp:
 
     def __init__(self, home: Path, *, width: int = 80, is_terminal: bool = False, **env: str) -> None:
         self.locations = locations({}, str(home))
+        self.wants_json = False
         self.resolved_settings = resolve({}, env, None, None)
         self.out = Console(file=StringIO(), width=width, force_terminal=is_terminal, no_color=True, highlight=False)
 
@@ -68,7 +69,8 @@ def test_on_a_terminal_a_table_cuts_nothing(tmp_path, width):
 
 def test_json_is_one_document(tmp_path):
     desk = ConfigApp(tmp_path, **ENV)
-    config.show(desk.ctx, json=True)
+    desk.wants_json = True
+    config.show(desk.ctx)
     found = json.loads(desk.said)
     assert (found["schema"], found["version"]) == ("spy32.config", 1)
     by_key = {row.pop("key"): row for row in found["settings"]}
@@ -81,7 +83,8 @@ def test_json_is_one_document(tmp_path):
 @pytest.mark.parametrize(("json_wanted", "is_terminal"), [(False, False), (False, True), (True, False)])
 def test_a_planted_secret_is_in_no_output(tmp_path, json_wanted, is_terminal):
     desk = ConfigApp(tmp_path, is_terminal=is_terminal, **ENV)
-    config.show(desk.ctx, json=json_wanted)
+    desk.wants_json = json_wanted
+    config.show(desk.ctx)
     assert "PLANTED" not in desk.said
     assert "5WX0" not in desk.said
 

@@ -14,6 +14,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from spy32.cli import AnsweringCommand
 from spy32.commands import manage as command
 from spy32.console import PlainConsole
 from spy32.domain.proposals import ExitReason, Proposal
@@ -237,7 +238,7 @@ def test_a_scheduled_start_without_a_database_makes_none(tmp_path: Path, monkeyp
 
 
 program = typer.Typer()
-program.command()(command.manage)
+program.command(cls=AnsweringCommand)(command.manage)
 
 
 @dataclass
@@ -246,6 +247,7 @@ class FakeApp:
 
     desk: TradingDesk
     has_store: bool = True
+    wants_json: bool = False
     warned: list[str] = field(default_factory=list)
     sends: int = 0
     """How often the notices were sent."""

@@ -11,6 +11,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from spy32.cli import AnsweringCommand
 from spy32.commands import positions as positions_command
 from spy32.commands import reconcile as reconcile_command
 from spy32.console import PlainConsole
@@ -33,8 +34,8 @@ from tests.support.stores import move_trade, profit_targets
 from tests.support.trading import TradingDesk
 
 program = typer.Typer()
-program.command()(reconcile_command.reconcile)
-program.command()(positions_command.positions)
+program.command(cls=AnsweringCommand)(reconcile_command.reconcile)
+program.command(cls=AnsweringCommand)(positions_command.positions)
 
 
 class FakeApp:
@@ -43,6 +44,7 @@ class FakeApp:
     def __init__(self, desk: TradingDesk, *, is_interactive: bool = False) -> None:
         self.desk = desk
         self.is_interactive = is_interactive
+        self.wants_json = False
         self.out = PlainConsole(StringIO())
 
     def open_for_reading(self) -> Store:

@@ -11,7 +11,6 @@ from spy32.domain.spreads import Mode
 from spy32.settings import Settings
 from spy32.settings.addresses import foreign_tastytrade, foreign_xai
 from spy32.settings.model import Tastytrade, Xai
-from spy32.settings.paths import Access, others_access
 from tests.servers.web import StandIn
 from tests.support.live_home import LiveHome, live_home
 from tests.support.live_monday import live_monday
@@ -105,25 +104,6 @@ def test_a_folder_above_the_home_or_above_what_it_links_to_counts(place: tuple[L
         done = home.spy32("status")
         assert (done.returncode, f"chmod go-w {folder}" in done.stderr) == (77, True), done.stderr
         folder.chmod(bits)
-
-
-OURS, THEIRS, ROOTS = 1000, 1001, 0
-
-
-@pytest.mark.parametrize(
-    ("access", "parent", "words"),
-    [
-        (Access(bits=0o700, owner=OURS), Access(bits=0o755, owner=ROOTS), None),
-        (Access(bits=0o700, owner=OURS), Access(bits=0o777, owner=ROOTS, is_sticky=True), None),
-        (Access(bits=0o777, owner=OURS, is_sticky=True), Access(bits=0o755, owner=ROOTS), "chmod go-w /h/spy32"),
-        (Access(bits=0o700, owner=THEIRS), Access(bits=0o755, owner=ROOTS), "sudo chown 1000 /h/spy32"),
-        (Access(bits=0o700, owner=OURS), Access(bits=0o700, owner=THEIRS), "sudo chown 1000 /h"),
-        (Access(bits=0o700, owner=OURS), Access(bits=0o775, owner=OURS), "chmod go-w /h"),
-    ],
-)
-def test_owners_and_sticky_folders_are_judged(access: Access, parent: Access, words: str | None) -> None:
-    found = others_access({Path("/h/spy32"): access}, {Path("/h"): parent}, OURS)
-    assert (found.remedy if found is not None else None) == words
 
 
 def test_an_open_home_can_still_be_halted(place: tuple[LiveHome, StandIn]) -> None:

@@ -10,6 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from spy32.analysts import prompt
+from spy32.cli import AnsweringCommand
 from spy32.commands import prompts
 from spy32.domain.answer_role import AnswerRole
 from spy32.domain.model_calls import ModelCall, ModelRequest
@@ -22,9 +23,9 @@ from tests.support.schemas import check as fits_schema
 
 FULL, SHORT = tuple(prompt.LAYOUTS)[-2:]
 GROUP = typer.Typer()
-GROUP.command("list")(prompts.versions)
-GROUP.command("show")(prompts.show)
-GROUP.command("compare")(prompts.compare)
+GROUP.command("list", cls=AnsweringCommand)(prompts.versions)
+GROUP.command("show", cls=AnsweringCommand)(prompts.show)
+GROUP.command("compare", cls=AnsweringCommand)(prompts.compare)
 
 
 class Reading:

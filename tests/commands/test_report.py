@@ -142,7 +142,7 @@ def test_a_folder_that_takes_no_file_is_one_clear_line(
     monkeypatch.setattr("spy32.records.connection.os.open", refuse)
     found = spy32(home, "--html", str(tmp_path / "page.html"))
     assert found.exit_code == ExitCode.CANNOT_CREATE
-    assert found.stderr == f"spy32: {tmp_path}/page.html cannot be made: Read-only file system\n"
+    assert found.stderr == f"spy32: {tmp_path}/page.html cannot be written: Read-only file system\n"
 
 
 def test_a_path_that_cannot_be_written_is_one_clear_line_and_loses_nothing(home: Path, tmp_path: Path) -> None:

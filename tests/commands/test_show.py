@@ -20,7 +20,7 @@ from spy32.domain.spreads import Mode
 from spy32.errors import BadUsage
 from spy32.lifecycle import ProposalState
 from spy32.settings import Settings
-from spy32.settings.deciding import decision_settings
+from spy32.settings.profiles import decision_settings
 from tests.support import builders as b
 from tests.support import run_views, stores
 from tests.support.reader import ReadingApp, ask, code
@@ -335,10 +335,11 @@ from pathlib import Path
 from tests.support.reader import ReadingApp
 from spy32.commands.show import show
 desk = ReadingApp(Path(sys.argv[1]))
+desk.wants_json = len(sys.argv) > 3
 for name in [name for name in sys.modules if name.split(".")[0] in {"numpy", "pandas", "holidays", "rich", "requests"}]:
     del sys.modules[name]
 flags = dict.fromkeys(("history", "candidates", "rejected", "quality", "raw", "full", "explain", "csv"), False)
-show(desk.ctx, sys.argv[2], limit=None, since=None, **flags, json=len(sys.argv) > 3)
+show(desk.ctx, sys.argv[2], limit=None, since=None, **flags)
 assert "0.58" in desk.said
 print(sorted({name.split(".")[0] for name in sys.modules} & {"numpy", "pandas", "holidays", "rich", "requests"}))
 """

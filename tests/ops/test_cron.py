@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from spy32.cli import app as spy32_app
-from spy32.commands import schedule as commands
 from spy32.errors import BadSettings
 from spy32.ops.cron import (
     SCHEDULED,
@@ -447,14 +446,6 @@ def test_check_warns_when_open_trades_are_not_managed(invoke: Any, line: str, wa
     done = invoke("schedule", "check", "--crontab", "-", input=text)
     assert done.exit_code == 0
     assert warning in done.stdout
-
-
-def test_a_crontab_program_that_fails_is_no_crontab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fake = tmp_path / "crontab"
-    fake.write_text("#!/bin/sh\necho 'no crontab for someone' >&2\nexit 1\n")
-    fake.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert commands._installed_crontab() == ("", None)
 
 
 def test_a_crontab_that_is_refused_is_said_to_be_unread_not_to_be_empty(

@@ -23,7 +23,7 @@ from spy32.ops.doctor import CHECKS, GROUPS, ONLINE_GROUPS, run_checks, select_c
 from spy32.ops.doctor.base import Answers, BrokerAnswer, CheckStatus, HomeStore, Package, group_of
 from spy32.ops.switches import pause
 from spy32.rules.schedule import RUN_LOCK
-from spy32.settings.layers import Source
+from spy32.settings.keys import Source
 from spy32.settings.model import Environment
 from spy32.settings.notifiers import PING_LABEL
 from spy32.settings.paths import AccessFault

@@ -16,7 +16,7 @@ from spy32.domain.spreads import Mode
 from spy32.errors import BadSettings, BadUsage, Refused, StoreError
 from spy32.records import run_views
 from spy32.settings import Settings
-from spy32.settings.deciding import decision_settings
+from spy32.settings.profiles import decision_settings
 from spy32.store import Store
 from tests.support import builders
 from tests.support.builders import NOW, TODAY, later

@@ -12,6 +12,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from spy32.cli import AnsweringCommand
 from spy32.commands import audit, db
 from spy32.domain.spreads import Mode
 from spy32.errors import BadSettings, BadUsage, CannotCreate, Refused, Spy32Error, StoreError, Unavailable
@@ -275,10 +276,10 @@ def run(home: Path, *words: str) -> Result:
         ctx.obj = App(flags={"mode": mode}, env=env, locations=locations(env, None))
         ctx.call_on_close(ctx.obj.close)
 
-    app.command()(db.check)
-    app.command()(db.backup)
-    app.command()(db.restore)
-    app.command()(audit.verify)
+    app.command(cls=AnsweringCommand)(db.check)
+    app.command(cls=AnsweringCommand)(db.backup)
+    app.command(cls=AnsweringCommand)(db.restore)
+    app.command(cls=AnsweringCommand)(audit.verify)
     return runner.invoke(app, list(words))
 
 

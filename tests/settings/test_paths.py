@@ -1,4 +1,4 @@
-"""Where things are, and file modes."""
+"""Where things are."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 
 from spy32.domain.spreads import Mode
 from spy32.errors import BadSettings
-from spy32.settings.paths import locations, loose_permissions
+from spy32.settings.paths import locations
 
 HOME = {"HOME": "/home/anna"}
 
@@ -62,22 +62,3 @@ def test_the_working_directory_plays_no_part(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "config.toml").write_text("")
     assert locations(HOME, None) == before
-
-
-FILE = Path("/desk/my .env")
-
-
-@pytest.mark.parametrize("bits", [0o640, 0o604, 0o660, 0o644, 0o610, 0o601])
-def test_an_open_file_of_secrets_warns_on_paper_and_is_refused_live(bits):
-    for mode in (Mode.PAPER, Mode.SANDBOX):
-        warning = loose_permissions(FILE, bits, True, mode)
-        assert warning is not None
-        assert warning.endswith("chmod 600 '/desk/my .env'")
-    with pytest.raises(BadSettings, match="chmod 600"):
-        loose_permissions(FILE, bits, True, Mode.LIVE)
-
-
-@pytest.mark.parametrize(("bits", "has_secrets"), [(0o600, True), (0o400, True), (0o644, False), (None, True)])
-def test_a_closed_file_and_one_without_secrets_are_fine(bits, has_secrets):
-    for mode in Mode:
-        assert loose_permissions(FILE, bits, has_secrets, mode) is None

@@ -16,8 +16,7 @@ from spy32.domain.spreads import Mode, Strategy
 from spy32.errors import BadSettings
 from spy32.settings import Environment, Settings
 from spy32.settings.keys import ENVIRONMENT, KEYS, VENDOR
-from spy32.settings.lines import toml_lines
-from spy32.settings.resolve import Resolved, SettingsFile, resolve
+from spy32.settings.resolve import Resolved, SettingsFile, resolve, toml_lines
 
 LOCAL = "http://127.0.0.1:8080"
 

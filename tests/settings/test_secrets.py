@@ -59,14 +59,8 @@ def everything_about(error: BaseException) -> str:
 
 
 def everything_of(found: Resolved) -> str:
-    return "\n".join(
-        [
-            repr(found),
-            str(found.settings),
-            repr(rows(found)),
-            json.dumps(to_document(CONFIG, ShownSettings(settings=tuple(rows(found))))),
-        ]
-    )
+    document = to_document(CONFIG, ShownSettings(settings=rows(found)))
+    return "\n".join([repr(found), str(found.settings), repr(rows(found)), json.dumps(document)])
 
 
 def dotenv(text: str) -> SettingsFile:

@@ -14,7 +14,7 @@ from spy32.errors import Unavailable
 from spy32.markets import bundled_history
 from spy32.review.outcomes import CloseSources, OutcomeContext
 from spy32.settings import Settings
-from spy32.settings.deciding import decision_settings
+from spy32.settings.profiles import decision_settings
 from spy32.store import Store
 from spy32.wiring.outcomes import find_smile
 from tests.support import builders, stores

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from typer.testing import CliRunner
 
+from spy32.cli import AnsweringCommand
 from spy32.commands.show import show
 from spy32.commands.status import status
 from spy32.console import PlainConsole
@@ -87,6 +88,7 @@ class ReadingApp:
         self.locks = HeldLocks(*held)
         self.now = now
         self.stop: str | None = None
+        self.wants_json = False
         self.open: list[Store] = []
         self.out: Console | PlainConsole = PlainConsole(StringIO()) if width is None else screen(width)
 
@@ -103,7 +105,10 @@ class ReadingApp:
     def halt_reason(self) -> str | None:
         return self.stop
 
-    def open_for_reading(self) -> Store:
+    def find_damage(self, error: Exception) -> None:
+        """No damage has a remedy here: the store raises the damage itself."""
+
+    def open_for_reading(self, *, lapses: bool = True) -> Store:
         if not connection.was_created(self.database):
             raise BadUsage("nothing here yet; `spy32 analyze` makes the first run")
         self.open.append(Store.open(self.database, mode=Mode.PAPER, account=None, at=self.now, read_only=True))
@@ -123,8 +128,8 @@ class ReadingApp:
 
 
 reading = typer.Typer()
-reading.command()(show)
-reading.command()(status)
+reading.command(cls=AnsweringCommand)(show)
+reading.command(cls=AnsweringCommand)(status)
 
 
 def ask(desk: ReadingApp, *words: str) -> str:

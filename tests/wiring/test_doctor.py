@@ -8,6 +8,7 @@ import pytest
 
 from spy32.errors import NotPermitted, Spy32Error, StoreError, Unavailable
 from spy32.wiring import App, doctor
+from spy32.wiring.cron import read_installed_crontab
 from spy32.wiring.doctor import ask_all, doctor_context
 from tests.support.crontab_program import fake_crontab
 from tests.support.timeouts import NEVER
@@ -65,15 +66,15 @@ def test_a_crontab_is_read_and_none_is_empty(tmp_path: Path, monkeypatch: pytest
     for script, text in (("echo '0 1 * * * true'", "0 1 * * * true\n"), ("echo no crontab >&2; exit 1", "")):
         program.write_text(f"#!/bin/sh\n{script}\n")
         program.chmod(0o755)
-        assert doctor._read_crontab() == text
+        assert read_installed_crontab() == text
     monkeypatch.setenv("PATH", "/nonexistent")
-    assert doctor._read_crontab() is None
+    assert read_installed_crontab() is None
 
 
 def test_a_crontab_that_is_refused_is_not_an_empty_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake_crontab(tmp_path, before_list="echo 'You (anna) are not allowed to use this program' >&2; exit 1")
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    refused = doctor._read_crontab()
+    refused = read_installed_crontab()
     assert isinstance(refused, StoreError)
     assert "You (anna) are not allowed" in refused.message
 

@@ -41,7 +41,7 @@ def test_a_look_that_goes_well_and_a_mistyped_command_leave_nothing(log: EventLo
 
 def test_a_change_and_a_warning_are_followed_by_their_end(log: EventLog, tmp_path: Path) -> None:
     log.write_end(0, "", has_changed_store=True)
-    log.write_warning("look with xai-planted")
+    log.write("warning", "look with xai-planted", level="warning")
     log.write_end(0, "", has_changed_store=False)
     assert [(entry.event, entry.level, entry.message) for entry in written(tmp_path)] == [
         ("ended", "info", ""), ("warning", "warning", "look with ****"), ("ended", "info", ""),

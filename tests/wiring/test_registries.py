@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from spy32.cli import app as spy32_app
 from spy32.domain.market import Dividend
 from spy32.domain.spreads import Mode
-from spy32.errors import BadSettings, Spy32Error, Unavailable
+from spy32.errors import BadSettings, Unavailable
 from spy32.markets.base import BaseMarket
 from spy32.pipeline.context import RULE_ANALYSTS
 from spy32.settings import Settings
@@ -20,7 +20,6 @@ from spy32.settings.services import ANALYSTS as NAMED_ANALYSTS
 from spy32.wiring import ANALYSTS, BROKERS, App
 from spy32.wiring.analysts import RULES
 from spy32.wiring.markets import MARKETS, chain_source_names
-from spy32.wiring.registry import find_registered
 
 
 @pytest.fixture
@@ -49,7 +48,7 @@ def test_the_help_names_every_analyst() -> None:
 
 @pytest.mark.parametrize("name", ["nasdaq", "", "Cboe", "recorded"])
 def test_no_other_source_is_built_for_an_unknown_name(app: App, name: str) -> None:
-    with pytest.raises(LookupError, match=r"no market source is called .*; there are tastytrade, cboe, yahoo, table"):
+    with pytest.raises(LookupError):
         app.market_registry.get_market(name)
 
 
@@ -83,17 +82,11 @@ def test_a_rule_answers_to_its_name(app: App, name: str) -> None:
 
 
 def test_no_other_analyst_stands_in_for_an_unknown_one(app: App) -> None:
-    with pytest.raises(LookupError, match="no rule is called 'grok'"):
+    with pytest.raises(LookupError, match="'grok'"):
         app.rule("grok", Settings())
-    with pytest.raises(LookupError, match="no analyst is called 'claude'"):
+    with pytest.raises(LookupError, match="'claude'"):
         app.analyst("claude", Settings(), app.store(), 1, 0, 0.0)
     app.close()
-
-
-def test_an_unknown_name_is_a_defect_and_not_a_wrong_word() -> None:
-    with pytest.raises(LookupError) as caught:
-        find_registered({"a": 1}, "b", "thing")
-    assert not isinstance(caught.value, Spy32Error)
 
 
 # Ex-dates for `manage`.

@@ -13,7 +13,7 @@ from spy32.errors import Spy32Error, StoreError
 from spy32.ops.cron import MachineZone
 from spy32.ports import Locks
 from spy32.settings import Locations, Settings
-from spy32.settings.layers import Source
+from spy32.settings.keys import Source
 from spy32.settings.paths import AccessFault
 from spy32.store import Store
 
