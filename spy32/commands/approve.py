@@ -22,7 +22,6 @@ from spy32.errors import BadUsage
 if TYPE_CHECKING:
     from spy32.store import Store
     from spy32.trading.context import TradingContext
-    from spy32.trading.review import Review
 
 HASH_DIGITS = 8
 """How much of the hash a person, or a script, repeats."""
@@ -137,14 +136,20 @@ def _run_dialogue(app: App, selection: Selection, *, note: str) -> None:
     from spy32.commands.dialogue import ApprovalDialogue
     from spy32.commands.screen import WordScreen, build_input, screen_of
     from spy32.render.output import write_text
+    from spy32.trading.approve import check_overridable, load_pending_proposal
+    from spy32.trading.review import review_proposal, review_run
 
     console = app.err if app.wants_json else app.out
-    first = _first_review(selection)
+    context = selection.trading_context
+    if selection.proposal is not None:
+        load_pending_proposal(context, selection.proposal_id)
+        first = review_proposal(context, selection.proposal_id)
+    else:
+        first = review_run(context, selection.run_id)
+        check_overridable(context, first.run)
     with build_input(console) as terminal:
         screen = screen_of(console, terminal)
-        dialogue = ApprovalDialogue(
-            context=selection.trading_context, screen=screen, by=app.user, review=first, note=note
-        )
+        dialogue = ApprovalDialogue(context=context, screen=screen, by=app.user, review=first, note=note)
         dialogue.run()
     if isinstance(screen, WordScreen) and not screen.answers and not app.is_interactive:
         raise BadUsage(NOBODY)
@@ -153,19 +158,7 @@ def _run_dialogue(app: App, selection: Selection, *, note: str) -> None:
     has_answer = app.wants_json and selection.proposal is not None
     decided_id = dialogue.decided_id or (selection.proposal_id if has_answer else None)
     if decided_id is not None:
-        _print_decision(app, selection.trading_context, decided_id)
-
-
-def _first_review(selection: Selection) -> "Review":
-    from spy32.trading.approve import check_overridable, load_pending_proposal
-    from spy32.trading.review import review_proposal, review_run
-
-    if selection.proposal is not None:
-        load_pending_proposal(selection.trading_context, selection.proposal_id)
-        return review_proposal(selection.trading_context, selection.proposal_id)
-    current_review = review_run(selection.trading_context, selection.run_id)
-    check_overridable(selection.trading_context, current_review.run)
-    return current_review
+        _print_decision(app, context, decided_id)
 
 
 def _print_decision(app: App, context: "TradingContext", proposal_id: int) -> None:

@@ -36,7 +36,9 @@ def login(ctx: typer.Context) -> None:
     from spy32.wiring.dotenv import save_secrets
 
     app = get_app(ctx)
-    _check_environment(app)
+    for name in (SECRET, TOKEN, f"SPY32_{SECRET}", f"SPY32_{TOKEN}"):
+        if app.env.get(name):
+            raise BadSettings(f"{name} is set in the environment and would win over .env; unset it, then log in")
     path = app.locations.dotenv
     if not app.is_interactive:
         example = f"{SECRET}=... and {TOKEN}=..."
@@ -76,13 +78,6 @@ def status(ctx: typer.Context) -> None:
             app.warn(log_in.trouble)
     if log_in.code:
         raise typer.Exit(log_in.code)
-
-
-def _check_environment(app: App) -> None:
-    """`BadSettings` while the environment says something that would win over what is stored."""
-    for name in (SECRET, TOKEN, f"SPY32_{SECRET}", f"SPY32_{TOKEN}"):
-        if app.env.get(name):
-            raise BadSettings(f"{name} is set in the environment and would win over .env; unset it, then log in")
 
 
 def _print_instructions(app: App) -> None:

@@ -46,8 +46,20 @@ def status(
 
         if acknowledge(app.store(), ack.upper(), app.user, app.clock()) == 0:
             raise BadUsage(f"nothing of {ack} waits to be acknowledged; `spy32 status` lists what does")
-    current_status = _load_status_for_monitor(app) if check else _load_status(app)
-    error = _attention_error(current_status) if check and current_status.attention else None
+    error: Spy32Error | None = None
+    try:
+        current_status = _load_status(app)
+    except StoreError as trouble:
+        if not check:
+            raise
+        # For a monitor a damaged store is one more thing that a person must look at.
+        raise AttentionRequired((app.find_damage(trouble) or trouble).message) from None
+    if check and current_status.attention:
+        from spy32.render.formatting import single_line
+
+        reasons = "; ".join(single_line(reason) for reason in current_status.attention)
+        # An order whose outcome is unknown has a code of its own, as everywhere.
+        error = Unresolved(reasons) if current_status.unknown_orders else AttentionRequired(reasons)
     if app.wants_json:
         from spy32.render.home_documents import STATUS
 
@@ -106,20 +118,3 @@ def _load_status(app: App, *, lapses: bool = True) -> "Status":
     except BadUsage:  # there is none yet
         store = None
     return load_status(context, store)
-
-
-def _load_status_for_monitor(app: App) -> "Status":
-    """For a monitor a damaged store is one more thing that a person must look at."""
-    try:
-        return _load_status(app)
-    except StoreError as error:
-        told = app.find_damage(error) or error
-        raise AttentionRequired(told.message) from None
-
-
-def _attention_error(current_status: "Status") -> Spy32Error:
-    """Every reason in one line. An order whose outcome is unknown has a code of its own, as everywhere."""
-    from spy32.render.formatting import single_line
-
-    reasons = "; ".join(single_line(reason) for reason in current_status.attention)
-    return Unresolved(reasons) if current_status.unknown_orders else AttentionRequired(reasons)

@@ -87,24 +87,18 @@ class StatusWatch:
         if self._run_page is not None:
             self._run_page = None if key in self._choices() else self._run_page
             return
-        acts: Mapping[str, Callable[[], str]] = {"p": self._pause, "r": self._resume, "s": self._show}
-        if key not in self._choices() or key not in acts:
+        if key not in self._choices():
             return
         try:
-            self._message = acts[key]()
+            if key == "p":
+                self._message = hold_runs(self._app, f"by {self._app.user} in the watch")
+            elif key == "r":
+                is_wanted = self._screen.confirm("lift the pause and the halt?")
+                self._message = lift_switches(self._app) if is_wanted else "nothing was lifted"
+            elif key == "s":
+                self._run_page = latest_run_page(self._app, self._app.open_for_reading(lapses=False))
             self._status = self._read()
         except Spy32Error as error:
             self._message = error.message
         finally:
             self._app.close()
-
-    def _pause(self) -> str:
-        return hold_runs(self._app, f"by {self._app.user} in the watch")
-
-    def _resume(self) -> str:
-        is_wanted = self._screen.confirm("lift the pause and the halt?")
-        return lift_switches(self._app) if is_wanted else "nothing was lifted"
-
-    def _show(self) -> str:
-        self._run_page = latest_run_page(self._app, self._app.open_for_reading(lapses=False))
-        return ""

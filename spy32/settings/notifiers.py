@@ -30,14 +30,10 @@ class NotifyAddress:
 
 def notify_addresses(entries: Iterable[Secret]) -> tuple[NotifyAddress, ...]:
     """The addresses of `notify.addresses`, whose form has been checked when it was read."""
-    return tuple(_parse_entry(entry.reveal()) for entry in entries)
-
-
-def _parse_entry(text: str) -> NotifyAddress:
-    head, _, url = text.partition("=")
-    label, _, classes = head.partition("/")
-    return NotifyAddress(
-        label=label,
-        classes=frozenset(EventClass(name) for name in (classes or EventClass.ALWAYS).split("+")),
-        url=Secret(url),
-    )
+    found = []
+    for entry in entries:
+        head, _, url = entry.reveal().partition("=")
+        label, _, names = head.partition("/")
+        classes = frozenset(EventClass(name) for name in (names or EventClass.ALWAYS).split("+"))
+        found.append(NotifyAddress(label=label, classes=classes, url=Secret(url)))
+    return tuple(found)
