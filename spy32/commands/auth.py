@@ -94,7 +94,7 @@ def _ask_account(connection: "TastytradeConnection") -> str:
     """The account number; empty when the person leaves it for later."""
     number = _ask_hidden("account number (Enter alone leaves it open)", "tastytrade.account").reveal()
     try:
-        return connection.account(number) if number else ""
+        return "" if number == "" else connection.account(number)
     except BadSettings as error:
         raise BadSettings(f"{error.message}; nothing was stored") from None
 

@@ -201,7 +201,7 @@ class ApprovalDialogue:
     def _change_quantity(self, argument: str) -> None:
         review = self._judge_shown()
         typed = self._ask_change(argument, "How many contracts")
-        if not typed:
+        if typed is None:
             return
         if not (typed.isascii() and typed.isdigit() and len(typed) <= 4):
             raise BadUsage(f"{typed!r} is not a number of contracts")
@@ -213,15 +213,17 @@ class ApprovalDialogue:
         is_debit = high < 0
         question = f"Which ceiling ({-high} to {-low})" if is_debit else f"Which floor ({low} to {high})"
         typed = self._ask_change(argument, question)
-        if typed:
+        if typed is not None:
             price = parse_price(typed)
             self._base = self._shown = desk.change_floor(self._context, review, -price if is_debit else price)
 
-    def _ask_change(self, argument: str, question: str) -> str:
-        """What was typed behind the key, or is typed now; empty for no change."""
+    def _ask_change(self, argument: str, question: str) -> str | None:
+        """What was typed behind the key, or is typed now; None for no change."""
         typed = argument or self._screen.ask(question)
-        self._message = "" if typed else "nothing was changed"
-        return typed
+        if typed:
+            return typed
+        self._message = "nothing was changed"
+        return None
 
     def _show_refusal(self, error: Spy32Error) -> None:
         """Show why it was refused, and the proposal as another window left it; `Refused` when that one decided."""
