@@ -15,8 +15,7 @@ from spy32.domain.orders import Trade
 from spy32.domain.outcomes import DailyClose
 from spy32.domain.report import Attribution, AttributionParts
 from spy32.domain.results import CashFlow, CashFlowKind
-from spy32.domain.run_view import MarketSummary
-from spy32.domain.spreads import CENT, MULTIPLIER, Candidate
+from spy32.domain.spreads import CENT, MULTIPLIER
 from spy32.domain.units import Price, sum_amounts
 from spy32.domain.value import value
 from spy32.options.attribution import LegColumns, MarketStates, change_parts
@@ -71,11 +70,16 @@ def _read_trade(store: Store, trade: Trade, prices: Mapping[str, Mapping[date, f
     proposal, rate = store.proposals.get(trade.proposal_id), store.decisions.rate(trade.run_id)
     market = store.decisions.market(trade.run_id)
     candidate = store.decisions.candidate(trade.run_id, proposal.candidate_id)
+    opening = MarketPoint(at=trade.opened_at)
+    if market is not None and candidate is not None:
+        # The quotes of the run that the trade was chosen from.
+        quotes = {symbol: view.quote for symbol, view in candidate.views.items()}
+        opening = MarketPoint(at=market.as_of, spot=market.spot, mids=_mids([leg.symbol for leg in trade.legs], quotes))
     return split_trade(
         trade,
         store.results.cash_flows(trade),
         store.marks.select_sessions(trade.id),
-        opening=_opening_point(trade, market, candidate),
+        opening=opening,
         closes=prices.get(proposal.underlying, {}),
         rate=rate if rate is not None else MarketSources().rate,
     )
@@ -125,7 +129,10 @@ def _attribution(trade_id: int, before: _Level, after: _Level, changes: Sequence
 def _levels(
     trade: Trade, flows: Sequence[CashFlow], marks: Sequence[Mark], opening: MarketPoint, closes: Mapping[date, float]
 ) -> list[_Level]:
-    """Return the opening, each mark, and the end if there was one. A mark on the day of the end is the end's."""
+    """Return the opening, each mark, and the end if there was one. A mark on the day of the end is the end's.
+
+    A settlement is at the official close.
+    """
     levels = [_Level(day=market_date(trade.opened_at), point=opening)]
     symbols = [leg.symbol for leg in trade.legs]
     # A recorded market may date a mark before the fill.
@@ -137,10 +144,13 @@ def _levels(
     if trade.closed_at is not None:
         points = [pair for pair in points if market_date(pair[0].at) <= market_date(trade.closed_at)]
         at = _end_time(trade, flows, trade.closed_at)
-        marked = points.pop()[0] if points and market_date(points[-1][0].at) == market_date(at) else None
+        is_marked = bool(points) and market_date(points[-1][0].at) == market_date(at)
+        last = points.pop()[0] if is_marked else MarketPoint(at=at)
+        if _is_settled(flows):
+            last = MarketPoint(at=at, spot=closes.get(market_date(at), last.spot))
     levels += [_level(point, [flow for flow in flows if flow.at <= point.at], mid) for point, mid in points]
     if trade.closed_at is not None:
-        end = _level(_end_point(at, marked, closes.get(market_date(at)), is_settled=_is_settled(flows)), flows, None)
+        end = _level(last, flows, None)
         result = _round_cents(trade.result) if trade.result is not None else end.profit
         levels.append(replace(end, day=market_date(trade.closed_at), profit=result))
     return levels
@@ -176,27 +186,12 @@ def _slippage(flow: CashFlow) -> Decimal:
     return flow.mid * MULTIPLIER * flow.spreads - flow.amount if flow.mid is not None and flow.spreads else Decimal(0)
 
 
-def _opening_point(trade: Trade, market: MarketSummary | None, candidate: Candidate | None) -> MarketPoint:
-    """Return the quotes of the run that the trade was chosen from; of an unknown one only the time."""
-    if market is None or candidate is None:
-        return MarketPoint(at=trade.opened_at)
-    quotes = {symbol: view.quote for symbol, view in candidate.views.items()}
-    return MarketPoint(at=market.as_of, spot=market.spot, mids=_mids([leg.symbol for leg in trade.legs], quotes))
-
-
 def _mids(symbols: Sequence[str], quotes: Mapping[str, OptionQuote | LegMark]) -> tuple[float, ...]:
     found = (quotes.get(symbol) for symbol in symbols)
     return tuple(
         (quote.bid + quote.ask) / 2 if quote is not None and quote.bid is not None and quote.ask is not None else nan
         for quote in found
     )
-
-
-def _end_point(at: datetime, marked: MarketPoint | None, close: float | None, *, is_settled: bool) -> MarketPoint:
-    """Return the market of the end: of a close that of the mark of its day, of a settlement the official close."""
-    if is_settled:
-        return MarketPoint(at=at, spot=close if close is not None else marked.spot if marked is not None else nan)
-    return marked if marked is not None else MarketPoint(at=at)
 
 
 def _round_cents(amount: Decimal) -> Decimal:
