@@ -1,6 +1,6 @@
 """The report: what came of trades and decisions. Every figure of its screens and its HTML page is a field here."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field, fields
 from datetime import date, datetime
 from decimal import Decimal
@@ -131,10 +131,9 @@ class AttributionParts:
     """Fees and slippage of fills."""
 
     @classmethod
-    def add_up(cls, parts: Iterable["AttributionParts"]) -> "AttributionParts":
+    def add_up(cls, parts: Sequence["AttributionParts"]) -> "AttributionParts":
         """Return each part of several changes together."""
-        amounts = zip(*(each.amounts.values() for each in parts), strict=True)
-        return cls(**{item.name: sum_amounts(column) for item, column in zip(fields(cls), amounts, strict=True)})
+        return cls(**{item.name: sum_amounts(getattr(each, item.name) for each in parts) for item in fields(cls)})
 
     @property
     def amounts(self) -> dict[str, Dollars]:

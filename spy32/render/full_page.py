@@ -81,7 +81,7 @@ def _attribution(intervals: Sequence[Attribution]) -> Grid:
     """A line a session; of several intervals the last one is their sum."""
     rows = [(f"{calendar_day(each.start)} to {calendar_day(each.end)}", each.parts) for each in intervals]
     if len(rows) > 1:
-        rows.append(("in all", AttributionParts.add_up(parts for _, parts in rows)))
+        rows.append(("in all", AttributionParts.add_up([parts for _, parts in rows])))
 
     def dollars(part: str) -> Cell:
         return lambda row: f"{getattr(row[1], part):+,.2f}"

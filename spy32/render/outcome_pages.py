@@ -11,10 +11,7 @@ OUTCOMES = Part(OutcomeRefresh, called="spy32.outcomes")
 
 def refresh_page(found: OutcomeRefresh) -> Page:
     """What became known, and what is still open and why."""
-    items = [pair("new", f"{format_count(len(found.changed), 'run')}{_names(found.changed)}")]
+    names = ", ".join(f"R{number}" for number in found.changed)
+    items = [pair("new", f"{format_count(len(found.changed), 'run')}{f': {names}' if names else ''}")]
     items += [pair(f"R{run.run_id}", f"open: {single_line(run.reason)}") for run in found.pending]
     return Page(parts=(Pairs(items=tuple(items)),))
-
-
-def _names(runs: tuple[int, ...]) -> str:
-    return f": {', '.join(f'R{number}' for number in runs)}" if runs else ""

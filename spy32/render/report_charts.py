@@ -34,6 +34,7 @@ SLIPPAGE_STEP = 5.0
 """Dollars of a bar: half a cent a share of ten contracts."""
 SMALLEST_EVIDENCE = 1e-6
 """Below, the logarithmic picture has no room."""
+percent = "{:.0%}".format
 
 
 class Figure(NamedTuple):
@@ -52,10 +53,6 @@ def axis_dollars(amount: float) -> str:
     """A round amount beside an axis, where five digits have no room."""
     sign = "-" if amount < 0 else "+" if amount > 0 else ""
     return f"{sign}$" + (f"{abs(amount) / 1000:,g}k" if abs(amount) >= 10_000 else f"{abs(amount):,g}")
-
-
-def percent(share: float) -> str:
-    return f"{share:.0%}"
 
 
 def _sign_class(amount: float | Decimal) -> str:

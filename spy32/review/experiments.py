@@ -1,7 +1,7 @@
 """The state of registered experiments, from the choices and outcomes on record alone."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from itertools import groupby
 from math import nan
@@ -15,7 +15,7 @@ from spy32.domain.report import Bounds, ExperimentPoint, ExperimentState
 from spy32.domain.value import value
 from spy32.review import betting
 from spy32.review.bounds import mean_bounds
-from spy32.sessions import market_date
+from spy32.sessions import market_date, week_start
 
 if TYPE_CHECKING:
     from spy32.store import Store
@@ -25,7 +25,6 @@ MAX_NEEDED = 800
 EFFECT_WORDS = f"{betting.EFFECT} standard deviations"
 LAG = 6
 """Weeks after its last run in which an experiment still waits for outcomes; the longest trades last 40 days."""
-VIRTUAL = frozenset(Reference)
 
 
 @value
@@ -61,8 +60,8 @@ def pairs(
 
     `find_outcomes` gives those of a run's menu.
     """
-    terms, start = experiment.terms, _monday(experiment.at)
-    names = {terms.champion, terms.challenger} - VIRTUAL
+    terms, start = experiment.terms, week_start(market_date(experiment.at))
+    names = {terms.champion, terms.challenger} - set(Reference)
     seen: set[int] = set()
     for run_id, answers in groupby(sorted(choices, key=lambda each: each.run_id), lambda each: each.run_id):
         by_name = {each.chooser: each for each in answers}
@@ -76,11 +75,6 @@ def pairs(
             if pair is not None:
                 seen.add(week)
                 yield pair
-
-
-def _monday(at: datetime) -> date:
-    day = market_date(at)
-    return day - timedelta(days=day.weekday())
 
 
 def _pair(
@@ -102,17 +96,15 @@ def _pair(
     else:
         difference = _result_difference(terms, pick, other, found)
     day = market_date(challenger.at)
-    known = [_known_day(terms, found[each]) for each in (pick, other) if each in found]
+    ends = [found[each] for each in (pick, other) if each in found]
+    is_plan = terms.metric is PairMetric.PLAN
+    known = [each.plan.day if is_plan and each.plan is not None else each.expiration for each in ends]
     return Pair(
         week=week,
         known=day if difference is None else max(known, default=day),
         difference=None if difference is None else min(max(difference, -1.0), 1.0),
         is_same=not is_of_pick and pick == other,
     )
-
-
-def _known_day(terms: ExperimentTerms, outcome: Outcome) -> date:
-    return outcome.plan.day if terms.metric is PairMetric.PLAN and outcome.plan is not None else outcome.expiration
 
 
 def _result_difference(
@@ -191,7 +183,6 @@ class _Tally:
         for each in self.known:
             self.differences[each.week] = each.difference
         self.is_enough = self.count >= betting.MIN_OUTCOMES
-        self.mean = float(np.nanmean(self.differences)) if self.is_enough else nan
         self.deviation = float(betting.deviations(self.differences[None, :])[0])
         sides = np.array([self.differences, -self.differences])
         self.evidence: tuple[float, float] = tuple(betting.evidence(sides, self.terms.streams).tolist())
@@ -242,7 +233,7 @@ class _Tally:
         if claims.is_alike[0]:
             return f"no difference of {EFFECT_WORDS} or more{bounds}"
         known = f"{self.count} outcome{'' if self.count == 1 else 's'}"
-        weeks = (market_date(now) - _monday(self.experiment.at)).days // 7
+        weeks = (market_date(now) - week_start(market_date(self.experiment.at))).days // 7
         is_over = weeks >= terms.weeks + LAG or (weeks >= terms.weeks and self.count == len(self.pairs))
         if self.experiment.ended_at is not None or is_over:
             return f"ended undecided, {known}{bounds}"
@@ -252,16 +243,16 @@ class _Tally:
 
     def _undecided_words(self) -> str:
         """Return who is ahead, which says nothing yet, or that the two differ by too little for results to tell."""
-        is_score = self.terms.metric is PairMetric.SCORE
+        is_score, mean = self.terms.metric is PairMetric.SCORE, float(np.nanmean(self.differences))
         if self.deviation == 0 or self._needed_outcomes(self.deviation) > MAX_NEEDED:
             unit = "" if is_score else " of the maximum loss"
             return (
                 f"too alike for results to tell: {self.count} outcomes differ by {self.deviation:.2f}{unit}; the same "
                 f"choice in {self.same} of {len(self.pairs)}; compare agreement, scores and cost"
             )
-        size = f"{abs(self.mean):.3f}" if is_score else f"{abs(self.mean):.1%} of max loss"
-        leader = self.terms.challenger if self.mean > 0 else self.terms.champion
-        lead = f"{leader} ahead by {size}" if self.mean else "neither is ahead"
+        size = f"{abs(mean):.3f}" if is_score else f"{abs(mean):.1%} of max loss"
+        leader = self.terms.challenger if mean > 0 else self.terms.champion
+        lead = f"{leader} ahead by {size}" if mean else "neither is ahead"
         return f"undecided: {lead} after {self.count} weeks; about {self.needed} needed to see {EFFECT_WORDS}"
 
     def _path(self) -> tuple[ExperimentPoint, ...]:

@@ -8,13 +8,10 @@ from spy32.domain.proposals import Decision
 from spy32.domain.report import ModelUse
 from spy32.records.report import Request, StatedAnswer
 
-RULES = "rules"
-"""The analyst whose choice is the fixed rule's."""
-
 
 def model_use(answers: Sequence[StatedAnswer], requests: Sequence[Request]) -> tuple[ModelUse, ...]:
     """Return what is on record of each model and prompt that was asked, in the order first asked."""
-    rule = {each.run_id: each.candidate_id for each in answers if each.analyst == RULES}
+    rule = {each.run_id: each.candidate_id for each in answers if each.analyst == "rules"}
     named: dict[str, tuple[list[StatedAnswer], list[Request]]] = {}
     for answer in answers:
         if answer.prompt is not None:

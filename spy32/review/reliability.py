@@ -13,7 +13,6 @@ from spy32.records.report import StatedAnswer, StatedCandidate
 from spy32.review.bounds import share_bounds, week_numbers, weekly_means
 from spy32.review.scores import brier_parts, isotonic_fit
 
-EVENT = "expires worthless"
 MAX_STEPS = 10
 """Steps of the line: each holds at least so large a part of the outcomes, since CORP ends with steps of one or two."""
 MIN_STEP = 10
@@ -51,7 +50,7 @@ def _reliability(source: str, cases: Sequence[Case], streams: int) -> Reliabilit
     assert share is not None
     return Reliability(
         source=source,
-        event=EVENT,
+        event="expires worthless",
         count=len(cases),
         weeks=len(set(weeks.tolist())),
         brier=parts.brier,

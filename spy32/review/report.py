@@ -150,7 +150,7 @@ class _ReportBuilder:
             sharpe=sharpe_ratio(np.array([float((row.trade.result or 0) / row.trade.max_loss) for row in self._ended])),
             ladder=ladder,
             open_max_loss=sum_amounts(step.max_loss for step in ladder),
-            attribution_sum=AttributionParts.add_up(each.parts for each in intervals) if intervals else None,
+            attribution_sum=AttributionParts.add_up([each.parts for each in intervals]) if intervals else None,
             run_outcomes=run_outcomes,
             account=account,
             account_return=float(path[-1].realized / account) if path and account else None,
@@ -162,8 +162,10 @@ class _ReportBuilder:
     def _outcome_counts(self) -> tuple[dict[str, int], int]:
         """Return the candidates by what is known of their expiration, and how many have no outcome yet."""
         menus = self._rows.menus()
-        kinds = {menu.is_recorded for menu in menus}
-        last = {each: self._store.outcomes.last_session(self._now, is_recorded=each) for each in kinds}
+        last = {
+            each: self._store.outcomes.last_session(self._now, is_recorded=each)
+            for each in {menu.is_recorded for menu in menus}
+        }
         counts = {"known": sum(menu.known for menu in menus), "open": 0, "missing": 0}
         for menu in menus:
             is_over = last_trading_day(menu.expiration) <= last[menu.is_recorded]

@@ -20,7 +20,6 @@ from spy32.rules.results import days_held
 from spy32.rules.settlement import settled_amount
 from spy32.sessions import market_date
 
-UNKNOWN = "not known"
 DELTA_EDGES = tuple(step / 20 for step in range(21))
 VIX_EDGES = (15, 20, 30)
 """Percent: calm, usual (the median since 1990 is near 18), raised, and a crisis."""
@@ -79,7 +78,7 @@ Group = tuple[float, str]
 
 
 def _named(name: str | None) -> Group:
-    return (0, name) if name is not None else (inf, UNKNOWN)
+    return (0, name) if name is not None else (inf, "not known")
 
 
 def _band(number: float | None, edges: Sequence[float], form: str = "g") -> Group:

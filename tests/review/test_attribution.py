@@ -96,7 +96,7 @@ def test_the_parts_sum_to_the_result_to_the_cent_whatever_happens(
     assert len(rows) == len(prices) + 1
     assert sum(row.parts.total for row in rows) == D(result).scaleb(-2)
     assert [row.start for row in rows[1:]] == [row.end for row in rows[:-1]]
-    total = AttributionParts.add_up(row.parts for row in rows)
+    total = AttributionParts.add_up([row.parts for row in rows])
     assert total.total == D(result).scaleb(-2)
     assert all(amount == sum(row.parts.amounts[name] for row in rows) for name, amount in total.amounts.items())
 
