@@ -82,12 +82,12 @@ def print_brief(app: App) -> None:
 def _print_status(app: App, current_status: "Status") -> None:
     """One screen of a terminal; everything as lines elsewhere."""
     from spy32.render.output import is_full_terminal, print_fitting_page
-    from spy32.render.status import dashboard_pages, status_page
+    from spy32.render.status import dashboard_pages
 
     if is_full_terminal(app.out):
         print_fitting_page(app.out, dashboard_pages(current_status))
     else:
-        print_page(app, status_page(current_status))
+        print_page(app, next(dashboard_pages(current_status)))
 
 
 def _read_only_status(app: App) -> "Status":

@@ -80,7 +80,6 @@ BANNERS: Mapping[Mode, str] = {
 
 ENDED = (TradeState.CLOSED, TradeState.EXPIRED)
 """States of a trade of which nothing is held."""
-RUN_AGAIN = ("spy32 analyze --force (a new run; sends nothing)",)
 
 
 def format_outcome(run: "Run | RunSummary") -> str:
@@ -167,7 +166,8 @@ def proposal_command(proposal: "Proposal") -> str | None:
 def _proposal_commands(proposal: "Proposal", view: "RunView", now: datetime) -> tuple[str, ...]:
     if is_proposal_expired(proposal, now) or proposal.state in (ProposalState.LAPSED, ProposalState.DECLINED):
         is_opening = proposal.kind is ProposalKind.OPEN
-        return RUN_AGAIN if is_opening else (f"spy32 manage T{proposal.trade_id} (judges its exits again)",)
+        again = f"spy32 manage T{proposal.trade_id} (judges its exits again)"
+        return ("spy32 analyze --force (a new run; sends nothing)" if is_opening else again,)
     if proposal.state is ProposalState.SENT:
         return (f"spy32 reconcile, or spy32 cancel P{proposal.id}",)
     if (command := proposal_command(proposal)) is not None:

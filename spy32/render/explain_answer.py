@@ -96,8 +96,8 @@ def _evidence(path: str, view: "RunView") -> str:
     """`put 621/616 short delta = 0.201`: what was cited, with what the menu or the market line holds there."""
     place: object = None
     match path.split("."):
-        case ["menu", entry, *names] if names and view.menu is not None:
-            place = view.menu.find(entry)
+        case ["menu", entry, *names] if names:
+            place = find_candidate(view.menu, entry)
         case ["market", *names] if names:
             place = view.market
         case ["volatility", "vix"]:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from spy32.domain.events import EventKind, ScheduledEvent
 from spy32.domain.market import Right
+from spy32.domain.option_class import settles_in_cash
 from spy32.domain.proposals import ExitPlan, Proposal, ProposalKind, ProposalTerms, spread_description
 from spy32.domain.spreads import CENT, MULTIPLIER, Candidate, ExitAuthority, Leg, max_width
 from spy32.render.formatting import (
     DAYS,
     UNKNOWN,
     calendar_day,
-    describe_assignment,
     format_both_zones,
     format_count,
     format_credit,
@@ -204,10 +204,15 @@ def closing_result_words(result: ProposalTerms) -> str:
 
 def surrounding_items(result: ProposalTerms, around: Surroundings) -> list[Fact]:
     """The market, what may happen before the exit of an opening, and the book, a line each."""
+    trades = format_known(lambda count: format_count(count, "trade"), around.open_trades, UNKNOWN)
+    risk, room = format_known(format_dollars, around.open_risk, UNKNOWN), UNKNOWN
+    if around.open_limit is not None and around.open_risk is not None:
+        room = format_dollars(max(around.open_limit - around.open_risk, Decimal(0)))
+    book = f"{'before this trade: ' * around.is_past}{trades}, {risk} at risk · room {room}"
     return [
         ("Market", market_words(around)),
         ("Events", _events(result, around.briefing, around.now)),
-        ("Book", f"{book_words(around)} · BP effect {format_dollars(result.max_loss)}"),
+        ("Book", f"{book} · BP effect {format_dollars(result.max_loss)}"),
     ]
 
 
@@ -259,15 +264,6 @@ def _is_out(event: ScheduledEvent, now: datetime | None) -> bool:
 def _event_name(kind: str) -> str:
     """`CPI` and `FOMC`, but `jobs`."""
     return kind.upper() if kind in (EventKind.CPI, EventKind.FOMC) else humanise(kind)
-
-
-def book_words(around: Surroundings) -> str:
-    trades = format_known(lambda count: format_count(count, "trade"), around.open_trades, UNKNOWN)
-    risk = format_known(format_dollars, around.open_risk, UNKNOWN)
-    room = UNKNOWN
-    if around.open_limit is not None and around.open_risk is not None:
-        room = format_dollars(max(around.open_limit - around.open_risk, Decimal(0)))
-    return f"{'before this trade: ' * around.is_past}{trades}, {risk} at risk · room {room}"
 
 
 def exit_words(plan: ExitPlan, opening: "ProposalTerms | Trade", costs: Decimal | None = None) -> str:
@@ -325,14 +321,18 @@ def order_state_words(order: "Order") -> str:
 
 def order_pairs(result: ProposalTerms, *, more: Iterable[Fact] = ()) -> Pairs:
     """The price plan, and what the proposal is bound to."""
-    plan = result.plan
+    plan, assigned = result.plan, ""
+    if result.kind is ProposalKind.OPEN:
+        stock = f"{format_dollars(result.assignment_value)} of stock"
+        is_in_cash = settles_in_cash(result.underlying)
+        assigned = "cash for what they are in the money; no stock" if is_in_cash else stock
     prices = f"{format_price(abs(plan.start))} to {format_price(abs(plan.limit))}, {format_price(plan.tick)}"
     walk = f"every {plan.step_seconds} s, never beyond; cancelled after {plan.deadline_seconds} s"
     items = [
         *(("leg", f"{leg.action.value} {leg.quantity * result.quantity} x {leg.symbol}") for leg in result.legs),
         *more,
         ("price plan", f"{prices} {walk}"),
-        ("if assigned", describe_assignment(result) if result.kind is ProposalKind.OPEN else ""),
+        ("if assigned", assigned),
         ("account", f"{mask_account(result.account)}, {result.mode}"),
         ("chosen by", f"{result.chosen_by} from quotes of {format_both_zones(result.quoted_at)}"),
         ("lapses", format_both_zones(result.lapses_at)),

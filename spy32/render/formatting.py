@@ -5,15 +5,12 @@ from datetime import date, datetime, timedelta, tzinfo
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TypeVar
 
-from spy32.domain.option_class import settles_in_cash
-from spy32.domain.proposals import ProposalTerms
 from spy32.domain.sanitize import one_line, strip_controls
 from spy32.domain.spreads import CENT, Candidate, Leg
 from spy32.sessions import NEW_YORK
 
 T = TypeVar("T")
 UNKNOWN = "n/a"
-TEN_THOUSANDTH = Decimal("0.0001")
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 clean, single_line = strip_controls, one_line
@@ -66,7 +63,7 @@ def _exact(amount: Decimal | float) -> Decimal:
 
 def format_price(amount: Decimal | float) -> str:
     """Dollars per share: two decimals at least, four at most (an average of fills may have more)."""
-    exact = _exact(amount).quantize(TEN_THOUSANDTH).normalize() + 0
+    exact = _exact(amount).quantize(Decimal("0.0001")).normalize() + 0
     return format(exact.quantize(CENT) if exact == exact.quantize(CENT) else exact, "f")
 
 
@@ -117,13 +114,6 @@ def format_debit(debit: Decimal) -> str:
 def ticks_as_usd(ticks: int) -> str:
     """Dollars of xAI's own unit, of which 10^10 make one (docs.x.ai, usage.cost_in_usd_ticks); exact."""
     return format(Decimal(ticks).scaleb(-10), "f")
-
-
-def describe_assignment(proposal: ProposalTerms) -> str:
-    """What an assignment of the short legs would bring into the account."""
-    if settles_in_cash(proposal.underlying):
-        return "cash for what they are in the money; no stock"
-    return f"{format_dollars(proposal.assignment_value)} of stock"
 
 
 def ticks_as_dollars(ticks: int) -> str:

@@ -86,10 +86,8 @@ def _attribution(intervals: Sequence[Attribution]) -> Grid:
     def dollars(part: str) -> Cell:
         return lambda row: f"{getattr(row[1], part):+,.2f}"
 
-    columns: Columns = {
-        "interval": lambda row: row[0], "time>": dollars("time"), "spot>": dollars("spot"), "vol>": dollars("vol"),
-        "smile>": dollars("smile"), "rest>": dollars("rest"), "fees>": dollars("fees"), "total>": dollars("total"),
-    }  # fmt: skip
+    parts = ("time", "spot", "vol", "smile", "rest", "fees", "total")
+    columns: Columns = {"interval": lambda row: row[0], **{f"{part}>": dollars(part) for part in parts}}
     return noun_grid("attribution", "Where the result came from, dollars; fees with slippage", rows, columns)
 
 

@@ -132,11 +132,6 @@ def days_words(dte: int) -> str:
     return f"{dte} DTE" if dte >= 0 else "EXPIRED, not settled"
 
 
-def result_of(item: "OpenTrade") -> str:
-    """What closing at the newest mark would earn, in the fewest words."""
-    return UNMARKED if item.mark is None else result_words(item.mark, item.trade)
-
-
 def standing_words(item: "OpenTrade") -> tuple[str, ...]:
     """The newest mark, and the next exit or the close that there is."""
     mark, close = item.mark, item.close

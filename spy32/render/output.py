@@ -30,15 +30,13 @@ def print_lines(console: "AnyConsole", lines: Iterable[str]) -> None:
 
 def print_wrapped(console: "AnyConsole", lines: Iterable[str]) -> None:
     """Lines that a terminal shows folded at blanks, what is folded further in; elsewhere they are as they are."""
-    if not is_full_terminal(console):
-        print_lines(console, lines)
-        return
-    from spy32.render.tables import wrap_text
+    if is_full_terminal(console):
+        from textwrap import fill
 
-    for line in lines:
-        indent = " " * (len(line) - len(line.lstrip()))
-        first, *rest = wrap_text(console, line.lstrip(), max(console.width - len(indent) - 4, 20))
-        print_lines(console, [f"{indent}{first}", *(f"{indent}    {more}" for more in rest)])
+        width = max(console.width, 20)
+        indents = ((line, " " * (len(line) - len(line.lstrip()) + 4)) for line in lines)
+        lines = [fill(line, width, subsequent_indent=more, break_on_hyphens=False) for line, more in indents]
+    print_lines(console, lines)
 
 
 def print_page(console: "AnyConsole", page: Page) -> None:

@@ -49,6 +49,7 @@ from spy32.render.formatting import (
     format_credit,
     format_dollars,
     format_gain,
+    format_known,
     format_legs,
     format_price,
     humanise,
@@ -66,7 +67,7 @@ from spy32.render.marks import (
     result_words,
     strike_words,
 )
-from spy32.render.page import Fact, Facts, Page, Part, Picture, Prose, pairs
+from spy32.render.page import Facts, Page, Part, Picture, Prose, pairs
 from spy32.sessions import market_date
 
 REASONS, ORDERS, CLOSES = 2, 3, 3
@@ -214,16 +215,12 @@ def trade_parts(result: Proposal, view: RunView, *, now: datetime) -> list[Part]
         surroundings = [*surrounding_items(result, around), *plan]
     else:
         today = market_date(result.quoted_at)
-        facts, surroundings = closing_facts(result, view.trade), _closing_surroundings(result, view)
+        # The market by the mark that the close was priced by.
+        mark = next((mark for mark in reversed(view.marks) if mark.as_of <= result.quoted_at), None)
+        words = format_known(lambda mark: f"{result.underlying} {format_price(mark.spot)} · {strike_words(mark)}", mark)
+        facts, surroundings = closing_facts(result, view.trade), [("Market", words), *plan_items(result)]
     details = (("Legs", legs_words(result.legs, result.quantity)), ("State", state, "strong"))
     return [Prose(dated_sentence(result, today), "strong"), *filled, facts, pairs((*surroundings, *details))]
-
-
-def _closing_surroundings(close: Proposal, view: RunView) -> list[Fact]:
-    """The market by the mark that the close was priced by, and the exit plan."""
-    mark = next((mark for mark in reversed(view.marks) if mark.as_of <= close.quoted_at), None)
-    words = f"{close.underlying} {format_price(mark.spot)} · {strike_words(mark)}" if mark is not None else ""
-    return [("Market", words), *plan_items(close)]
 
 
 def _summary(view: RunView, now: datetime) -> Facts:

@@ -43,7 +43,7 @@ from spy32.render.formatting import (
 from spy32.render.manage_pages import closing_items, exit_parts
 from spy32.render.menu_pages import menu_note, whole_menu_grid
 from spy32.render.outlook import has_plan, number_items
-from spy32.render.page import Columns, Grid, Item, Page, Pairs, Part, Prose, at_path, noun_grid, pair, pairs
+from spy32.render.page import Columns, Grid, Item, Page, Pairs, Part, Prose, at_path, noun_grid, pairs
 from spy32.sessions import NEW_YORK, market_date
 
 if TYPE_CHECKING:
@@ -152,12 +152,12 @@ def change_words(review: "Review") -> str:
 
 def warnings(review: "Review") -> tuple[Item, ...]:
     """Refusals first, then what must be looked at, a line each; what is left out is one key away, and counted."""
-    messages = [pair("Refused", item.message, "bad") for item in review.findings if item.blocks]
-    messages += [pair("Note", item.message, "warn") for item in review.findings if not item.blocks]
+    messages = [("Refused", item.message, "bad") for item in review.findings if item.blocks]
+    messages += [("Note", item.message, "warn") for item in review.findings if not item.blocks]
     answer = review.view.recommendation
     if answer is not None:
-        messages += [pair("Vetoed", veto, "bad") for veto in answer.vetoes]
-        messages += [pair("Look at", mark, "warn") for mark in answer.marks]
+        messages += [("Vetoed", veto, "bad") for veto in answer.vetoes]
+        messages += [("Look at", mark, "warn") for mark in answer.marks]
     left = len(messages) - WARNINGS
     counted = f" (and {left} more: w)" if left > 0 else ""
     last = len(messages[:WARNINGS]) - 1

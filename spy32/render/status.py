@@ -21,7 +21,7 @@ from spy32.render.formatting import (
     ticks_as_dollars,
 )
 from spy32.render.logs import entry_words
-from spy32.render.marks import held_words, open_trade_items, result_of, total_words
+from spy32.render.marks import UNMARKED, held_words, open_trade_items, result_words, total_words
 from spy32.render.page import Fact, Facts, Page, Pairs, pairs
 from spy32.sessions import NEW_YORK, market_date
 
@@ -29,15 +29,13 @@ LISTED = 3
 """Entries of a list on the smallest screen; the rest is counted. Two lists of three leave room for five open trades."""
 
 
-def status_page(status: Status) -> Page:
-    """Everything."""
-    return next(dashboard_pages(status))
-
-
 def dashboard_pages(status: Status) -> Iterator[Page]:
-    """One screen, at decreasing heights: the log goes before anything else is shortened."""
+    """Everything, and then one screen at decreasing heights: the log goes before anything else is shortened."""
     whole = [_overview_part(status, home=True), *_person_parts(status), _trades_part(status)]
-    held = ((trade.id, f"{held_words(trade)} · {result_of(trade)}") for trade in status.trades)
+    held = (
+        (trade.id, f"{held_words(trade)} · {UNMARKED if trade.mark is None else result_words(trade.mark, trade.trade)}")
+        for trade in status.trades
+    )
     following = _next_commands(status)
     layouts: tuple[tuple[list[Pairs], tuple[str, ...]], ...] = (
         ([*whole, pairs(map(_failure_item, status.failures), "failure", "Recent failures")], following),

@@ -42,12 +42,8 @@ class RichBuilder:
         return Text(words, style=self.style(tone), overflow="fold")
 
     def wrap(self, text: str, width: int) -> list[str]:
-        return wrap_text(self.console, text, width)
-
-
-def wrap_text(console: "Console", text: str, width: int) -> list[str]:
-    """Lines of at most `width` cells, broken at blanks; a longer word is broken where it must."""
-    return [line.plain.rstrip() for line in Text(text).wrap(console, width, overflow="fold")]
+        """Lines of at most `width` cells, broken at blanks; a longer word is broken where it must."""
+        return [line.plain.rstrip() for line in Text(text).wrap(self.console, width, overflow="fold")]
 
 
 def draw_page(console: "Console", page: Page) -> str:
