@@ -173,14 +173,14 @@ def _number(read: Callable[[Candidate], float | None], digits: int) -> CellReade
 def _outlook(path: str, digits: int) -> CellReader:
     """The figure at a path of attributes of the outlook."""
 
-    def read(candidate: Candidate) -> float | None:
+    def read_figure(candidate: Candidate) -> float | None:
         found: Any = candidate.outlook
         for name in path.split("."):
             found = None if found is None else getattr(found, name)
         figure: float | None = found
         return figure
 
-    return _number(read, digits)
+    return _number(read_figure, digits)
 
 
 def _least_count(place: int, name: str) -> CellReader:

@@ -65,9 +65,11 @@ def report(
         print_document(app, REPORT, found)
     elif csv:
         from spy32.domain.report import GroupResult, ReportTrade
-        from spy32.render.csvs import to_csv
+        from spy32.render.csvs import csv_table
 
-        write_text(app, to_csv(ReportTrade, found.trades) if by is None else to_csv(GroupResult, found.groups[by]))
+        write_text(
+            app, csv_table(ReportTrade, found.trades) if by is None else csv_table(GroupResult, found.groups[by])
+        )
     elif html is None:
         _print_report(app, found, by or Property.EXIT, more=more)
 

@@ -94,9 +94,9 @@ def _print_history(app: App, *, limit: int, since: "date | None", form: str) -> 
         print_document(app, HISTORY, History(runs=tuple(rows)))
     elif form == "csv":
         from spy32.domain.runs import RunSummary
-        from spy32.render.csvs import to_csv
+        from spy32.render.csvs import csv_table
 
-        write_text(app, to_csv(RunSummary, rows))
+        write_text(app, csv_table(RunSummary, rows))
     else:
         from spy32.render.menu_pages import history_page
 
@@ -112,11 +112,11 @@ def _print_run(app: App, store: "Store", view: "RunView", lists: tuple[str, ...]
         emit(app.out, run_document(view, raw=raw, rejected="rejected" in lists))
     elif form == "csv":
         from spy32.domain.spreads import RejectedSpread
-        from spy32.render.csvs import candidates_csv, to_csv
+        from spy32.render.csvs import candidates_csv, csv_table
         from spy32.render.explain import chosen_candidate_id
 
         if lists[0] == "rejected":
-            text = to_csv(RejectedSpread, view.menu.dropped if view.menu is not None else ())
+            text = csv_table(RejectedSpread, view.menu.dropped if view.menu is not None else ())
         else:
             text = candidates_csv(view.menu, chosen_candidate_id(view))
         write_text(app, text)

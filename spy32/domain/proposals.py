@@ -1,13 +1,12 @@
-"""Decisions: the analyst's recommendation, the risk decision, price and exit plans, the proposal, the approval."""
+"""Decisions: the analyst's recommendation, price and exit plans, the proposal, the approval."""
 
 from collections.abc import Mapping
 from dataclasses import field, fields, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from spy32.domain.exposure import Exposure
 from spy32.domain.market import Right, is_recorded_source
-from spy32.domain.spreads import MULTIPLIER, Account, ExitAuthority, Leg, Mode, Strategy, value_bounds
+from spy32.domain.spreads import MULTIPLIER, ExitAuthority, Leg, Mode, Strategy, value_bounds
 from spy32.domain.units import Dollars, Price, ProposalId, QuotedPrice, RunId, TradeId
 from spy32.domain.value import value
 from spy32.errors import ExitCode
@@ -110,73 +109,6 @@ class Recommendation:
     def __post_init__(self) -> None:
         if (self.decision is Decision.TRADE) != (self.candidate_id is not None):
             raise ValueError("a recommendation names a candidate exactly when it says trade")
-
-
-@value
-class Finding:
-    """The finding of one rule. With `blocks` it refuses the trade; without, it is a note for the reviewer."""
-
-    rule: str
-    message: str
-    figure: str = ""
-    limit: str = ""
-    blocks: bool = True
-
-
-def violation(rule: str, message: str, figure: object, limit: object = "") -> Finding:
-    """Return the finding of a rule that refuses the trade."""
-    return Finding(rule=rule, message=message, figure=str(figure), limit=str(limit))
-
-
-def remark(rule: str, message: str, figure: object, limit: object = "") -> Finding:
-    """Return the finding of a rule that is a note for the reviewer."""
-    return Finding(rule=rule, message=message, figure=str(figure), limit=str(limit), blocks=False)
-
-
-def blocking_reasons(findings: tuple[Finding, ...]) -> tuple[str, ...]:
-    """Return the messages of the findings that refuse the trade, each once."""
-    return tuple(dict.fromkeys(finding.message for finding in findings if finding.blocks))
-
-
-@value
-class Sizing:
-    """The position size. `bounds` gives, per limit, the contracts that it allows; `binding` names the smallest."""
-
-    quantity: int
-    bounds: Mapping[str, int]
-    """Contracts that each bound would allow."""
-    binding: str
-    """The bound that decides."""
-    halved: bool
-    account_needed: Dollars | None
-    """When quantity is 0: the net liquidation value that would allow one contract."""
-    swing_loss: Dollars
-    """One-sigma daily loss of a contract, dollars."""
-    swing_budget: Dollars
-    """Allowed one-sigma daily loss, dollars."""
-
-
-@value
-class RiskDecision:
-    """The vet step's decision on a candidate: accepted with a quantity, or refused with all reasons."""
-
-    quantity: int
-    findings: tuple[Finding, ...]
-    sizing: Sizing | None
-    account: Account | None = None
-    """The account, exposure and time behind the decision, stored so that a replay can repeat it."""
-    exposure: Exposure | None = None
-    at: datetime | None = None
-
-    @property
-    def is_accepted(self) -> bool:
-        """Whether at least one contract is allowed and no finding blocks."""
-        return self.quantity > 0 and not self.reasons
-
-    @property
-    def reasons(self) -> tuple[str, ...]:
-        """The messages of the blocking findings."""
-        return blocking_reasons(self.findings)
 
 
 @value

@@ -5,10 +5,11 @@ from dataclasses import field
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
+from spy32.domain.findings import RiskDecision
 from spy32.domain.market import QualityReport
 from spy32.domain.marks import Mark
 from spy32.domain.orders import Fill, Order, Trade
-from spy32.domain.proposals import Approval, Proposal, Recommendation, RiskDecision
+from spy32.domain.proposals import Approval, Proposal, Recommendation
 from spy32.domain.runs import Run
 from spy32.domain.spreads import Menu
 from spy32.domain.units import ModelDollars, QuotedPrice

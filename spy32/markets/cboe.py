@@ -63,7 +63,7 @@ class CboeMarket(BaseMarket):
 
     def expirations(self, underlying: str) -> tuple[date, ...]:
         """Every expiration of a standard contract from today on."""
-        return self._listed(self._find_chain(underlying, ()))
+        return self._listed_days(self._find_chain(underlying, ()))
 
     def chain(self, underlying: str, expirations: Sequence[date]) -> Chain:
         """The contracts of these expirations, of every root."""
@@ -93,9 +93,9 @@ class CboeMarket(BaseMarket):
 
     def _find_chain(self, underlying: str, wanted: Sequence[date]) -> Chain:
         fetch = partial(self._fetch_chain, underlying, self._deadline())
-        return find_listing(SOURCE, underlying, wanted, fetch, self._listed, oldest=CHAIN_MAX_AGE)
+        return find_listing(SOURCE, underlying, wanted, fetch, self._listed_days, oldest=CHAIN_MAX_AGE)
 
-    def _listed(self, chain: Chain) -> tuple[date, ...]:
+    def _listed_days(self, chain: Chain) -> tuple[date, ...]:
         today, roots = self._today, option_roots(chain.underlying)
         days = {quote.expiration for quote in chain.quotes if quote.root in roots}
         return tuple(sorted(day for day in days if day >= today))

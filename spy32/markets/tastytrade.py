@@ -60,7 +60,7 @@ class TastytradeMarket(BaseMarket):
 
     def expirations(self, underlying: str) -> tuple[date, ...]:
         """Every expiration of a standard contract that is not past."""
-        return self._listed(self._find_listing(underlying, (), self._deadline()))
+        return self._listed_days(self._find_listing(underlying, (), self._deadline()))
 
     def chain(self, underlying: str, expirations: Sequence[date]) -> Chain:
         """The quotes around the money; of three expirations the outer two only as far as parity needs."""
@@ -171,7 +171,7 @@ class TastytradeMarket(BaseMarket):
             raise Unavailable(f"tastytrade gave no whole answer within {self._seconds:.0f} s")
         return remaining
 
-    def _listed(self, listing: NestedChain) -> tuple[date, ...]:
+    def _listed_days(self, listing: NestedChain) -> tuple[date, ...]:
         today = self._today
         return tuple(day for day in listing.expirations if day >= today)
 
@@ -183,7 +183,7 @@ class TastytradeMarket(BaseMarket):
         def fetch(oldest: float) -> NestedChain:
             return self._listings.get(underlying, ask, oldest=oldest, seconds=self._remaining_seconds(deadline))
 
-        return find_listing(self.name, underlying, wanted, fetch, self._listed, oldest=CACHE_SECONDS)
+        return find_listing(self.name, underlying, wanted, fetch, self._listed_days, oldest=CACHE_SECONDS)
 
     def _fetch_batches(
         self, name: str, underlying: str, symbols: Sequence[str], deadline: float

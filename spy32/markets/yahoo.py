@@ -42,7 +42,7 @@ MIN_IV = 0.001
 Row = Mapping[str, Any]
 
 
-def _bounded(ask: "Callable[Concatenate[YahooMarket, P], T]") -> "Callable[Concatenate[YahooMarket, P], T]":
+def _limit_time(ask: "Callable[Concatenate[YahooMarket, P], T]") -> "Callable[Concatenate[YahooMarket, P], T]":
     """A question as a whole, within the seconds of the market."""
 
     @wraps(ask)
@@ -81,12 +81,12 @@ class YahooMarket(BaseMarket):
         arguments: Any = self._made
         return YahooClient(**arguments)
 
-    @_bounded
+    @_limit_time
     def expirations(self, underlying: str) -> tuple[date, ...]:
         """The listed expirations from today on. An empty list is asked for once more."""
         return self._find_expirations(underlying)
 
-    @_bounded
+    @_limit_time
     def chain(self, underlying: str, expirations: Sequence[date]) -> Chain:
         """The quotes of these expirations, a request each; spot and instant are those of the oldest document."""
         if not expirations:
@@ -96,24 +96,24 @@ class YahooMarket(BaseMarket):
         oldest = min(parts, key=lambda part: part.as_of)
         return replace(oldest, quotes=tuple(quote for part in parts for quote in part.quotes))
 
-    @_bounded
+    @_limit_time
     def history(self, underlying: str, since: date) -> tuple[DailyBar, ...]:
         """Daily bars from `since` on, oldest first; today's is the day so far while the session is open."""
         return parse_bars(self._fetch_history(underlying, since), since)
 
-    @_bounded
+    @_limit_time
     def volatility(self) -> dict[str, Metric]:
         """The VIX family at its last price."""
         return collect_metrics(self.name, "percent", VIX_SYMBOLS, self._fetch_level)
 
-    @_bounded
+    @_limit_time
     def volatility_history(self, since: date) -> tuple[tuple[date, float], ...]:
         """VIX closes from `since` on, oldest first, without a session that has not ended."""
         bars = parse_bars(self._fetch_history("VIX", since), since)
         ends = ((bar, session(bar.day)) for bar in bars)
         return tuple((bar.day, bar.close) for bar, end in ends if end is None or self._clock() >= end.option_close)
 
-    @_bounded
+    @_limit_time
     def rate(self) -> Metric:
         """The continuous short rate, from the discount of the 13-week bill."""
         level = self._fetch_level(BILL_SYMBOL)
@@ -122,19 +122,19 @@ class YahooMarket(BaseMarket):
         source = f"13-week bill discount, {self.name}"
         return replace(level, value=continuous_bill_rate(level.value), unit="fraction", source=source)
 
-    @_bounded
+    @_limit_time
     def dividends(self, underlying: str) -> tuple[Dividend, ...]:
         """The ex-dates of the last year up to today. Yahoo names no coming one: the shipped table has those."""
         first = self._today - DIVIDEND_LOOKBACK
         paid = parse_dividends(self._fetch_history(underlying, first))
         return tuple(item for item in paid if first < item.ex_date <= self._today)
 
-    @_bounded
+    @_limit_time
     def moves(self, tickers: Sequence[str]) -> dict[str, Metric]:
         """Last close against the one before, a fraction; in session the last one is the price of the moment."""
         return collect_metrics(self.name, "fraction", {ticker: ticker for ticker in tickers}, self._fetch_move)
 
-    @_bounded
+    @_limit_time
     def earnings(self, underlying: str) -> tuple[ScheduledEvent, ...] | None:
         """Coming earnings, both ends when Yahoo gives a range; () for what is no company, None when none is known."""
         if underlying not in self._kinds:

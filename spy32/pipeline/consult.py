@@ -1,7 +1,8 @@
 """The consult step: the analyst chooses a candidate of the menu or abstains. Shadow analysts answer for the record."""
 
 from spy32.domain.answer_role import AnswerRole
-from spy32.domain.proposals import Decision, Recommendation, RiskDecision
+from spy32.domain.findings import RiskDecision
+from spy32.domain.proposals import Decision, Recommendation
 from spy32.domain.runs import Cause, Outcome, StepState
 from spy32.domain.spreads import Account, Menu
 from spy32.errors import HOPELESS, ExitCode

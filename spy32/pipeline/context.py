@@ -6,8 +6,8 @@ from typing import Generic, TypeVar
 
 from spy32.domain.briefing import Briefing
 from spy32.domain.events import EventCalendar, ScheduledEvent
+from spy32.domain.findings import RiskDecision
 from spy32.domain.market import Chain, MarketSnapshot, QualityReport, RawDocument
-from spy32.domain.proposals import RiskDecision
 from spy32.domain.runs import Cause, Outcome, Step, StepState
 from spy32.domain.spreads import Account, Candidate
 from spy32.domain.value import value

@@ -2,9 +2,10 @@
 
 from dataclasses import replace as changed
 
+from spy32.domain.findings import Finding, RiskDecision
 from spy32.domain.market import MarketSnapshot
 from spy32.domain.orders import OrderKind
-from spy32.domain.proposals import Finding, Proposal, ProposalTerms, Recommendation, RiskDecision
+from spy32.domain.proposals import Proposal, ProposalTerms, Recommendation
 from spy32.domain.runs import Cause, Run
 from spy32.domain.spreads import Candidate
 from spy32.pipeline.context import CheckedMarket, RunContext, RunEnd, StepResult

@@ -10,8 +10,9 @@ from typing import Any
 from spy32.domain.answer_role import AnswerRole
 from spy32.domain.briefing import Briefing
 from spy32.domain.codec import encode
+from spy32.domain.findings import Finding, RiskDecision
 from spy32.domain.market import MarketSnapshot
-from spy32.domain.proposals import Decision, Finding, Recommendation, RiskDecision
+from spy32.domain.proposals import Decision, Recommendation
 from spy32.domain.spreads import Account, ExpectedValue, Greeks, Menu
 from spy32.domain.value import value
 from spy32.errors import BadUsage

@@ -2,7 +2,7 @@
 
 import random
 
-from spy32.domain.proposals import Finding
+from spy32.domain.findings import Finding
 from spy32.domain.runs import Cause
 from spy32.domain.spreads import Account, Menu, Strategy
 from spy32.pipeline.context import CheckedMarket, HistoryLookup, RunContext, RunEnd, StepResult

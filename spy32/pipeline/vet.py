@@ -2,8 +2,9 @@
 
 from dataclasses import replace as changed
 
+from spy32.domain.findings import Finding, RiskDecision
 from spy32.domain.market import MarketSnapshot
-from spy32.domain.proposals import Finding, Recommendation, RiskDecision
+from spy32.domain.proposals import Recommendation
 from spy32.domain.runs import Cause
 from spy32.domain.spreads import Candidate, Menu
 from spy32.errors import Spy32Error, Unavailable, Unusable

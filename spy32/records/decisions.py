@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from spy32.domain.answer_role import AnswerRole
 from spy32.domain.codec import canonical_json, encode
+from spy32.domain.findings import RiskDecision
 from spy32.domain.market import MarketSnapshot, QualityReport, RawDocument
-from spy32.domain.proposals import Recommendation, RiskDecision
+from spy32.domain.proposals import Recommendation
 from spy32.domain.run_view import DocumentSummary, MarketSummary
 from spy32.domain.spreads import Candidate, Menu, RejectedSpread
 from spy32.domain.value import value

@@ -20,10 +20,10 @@ class Runs(Records):
     def get(self, run_id: int) -> Run:
         """Return the run with its steps."""
         with self._core.read_transaction():
-            return self._with_steps(self._core.get_row("run", run_id))
+            return self._decode_run(self._core.get_row("run", run_id))
 
     def latest(self) -> Run | None:
-        return self._core.find(self._with_steps, "select * from run order by id desc limit 1")
+        return self._core.find(self._decode_run, "select * from run order by id desc limit 1")
 
     def select_by_slot(self, profile: str, slot: date, *, is_recorded: bool = False) -> tuple[Run, ...]:
         """Return every run of a slot, oldest first.
@@ -31,15 +31,15 @@ class Runs(Records):
         A run on a recorded market counts only for a start on a recorded market; a live one counts for both.
         """
         query = "select * from run where profile = ? and slot = ? and (? or recorded is null) order by id"
-        return self._core.select(self._with_steps, query, profile, slot, is_recorded)
+        return self._core.select(self._decode_run, query, profile, slot, is_recorded)
 
     def select_decided(self, profile: str, count: int, *, is_recorded: bool) -> tuple[Run, ...]:
         """Return the newest runs with a decision, newest first, on recorded or on live markets."""
         query = """select * from run where profile = ? and outcome in ('proposed', 'no_trade')
             and ifnull(recorded, 0) = ? order by id desc limit ?"""
-        return self._core.select(self._with_steps, query, profile, is_recorded, count)
+        return self._core.select(self._decode_run, query, profile, is_recorded, count)
 
-    def _with_steps(self, row: sqlite3.Row) -> Run:
+    def _decode_run(self, row: sqlite3.Row) -> Run:
         steps = self._core.select(_step, "select * from step where run_id = ? order by id", row["id"])
         return decode_row(Run, row, "run", trigger=row["started_by"], steps=steps)
 

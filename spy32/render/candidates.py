@@ -22,7 +22,7 @@ from spy32.render.formatting import (
     signed_delta,
     single_line,
 )
-from spy32.render.page import Grid, at_path, grid_columns, noun_grid
+from spy32.render.page import Grid, grid_columns, noun_grid, read_path
 
 if TYPE_CHECKING:
     from spy32.domain.outcomes import Outcome
@@ -98,14 +98,14 @@ def pick_words(outcomes: "Mapping[str, Outcome]", picked: str | None, *, is_over
     """
     known = [each.expiry_share for each in outcomes.values() if each.expiry_share is not None]
     pick = outcomes.get(picked) if picked is not None else None
-    planned = at_path(pick, "plan.result")
+    planned = read_path(pick, "plan.result")
     plan = format_known(lambda gain: f", {format_gain(gain)} by plan", planned)
     if not known:
         reasons = [each.pending for each in outcomes.values() if each.pending is not None]
         is_told = planned is not None or (is_over and len(reasons) > 0)
         return f"open{plan}: {''.join(reasons[:1])}" if is_told else ""
     held = f"{came_to_words(pick)} a contract held" if pick is not None else "zero without a trade"
-    own = format_known(" {:+.3f},".format, at_path(pick, "expiry_share"))
+    own = format_known(" {:+.3f},".format, read_path(pick, "expiry_share"))
     return f"{held}{plan}; of max loss{own} menu's mean {sum(known) / len(known):+.3f} of {len(known)}"
 
 
@@ -114,7 +114,7 @@ def _largest_profit(entry: Candidate, credit: Decimal) -> Decimal:
 
 
 def _outlook_fact(path: str, form: Callable[[Any], str]) -> Callable[[Candidate], str]:
-    return lambda entry: format_known(form, at_path(entry.outlook, path))
+    return lambda entry: format_known(form, read_path(entry.outlook, path))
 
 
 OUTLOOK_FACTS: Mapping[str, Callable[[Candidate], str]] = {

@@ -80,10 +80,10 @@ TABLES = {MenuRow: CANDIDATE, GroupResult: GROUP}
 def candidates_csv(menu: Menu | None, chosen: str | None) -> str:
     entries = () if menu is None else menu.candidates
     rows = (MenuRow(candidate=published_candidate(entry), is_chosen=entry.id == chosen) for entry in entries)
-    return to_csv(MenuRow, rows)
+    return csv_table(MenuRow, rows)
 
 
-def to_csv(noun: type, rows: Iterable[Any]) -> str:
+def csv_table(noun: type, rows: Iterable[Any]) -> str:
     """A row a noun, under the keys of its part."""
     part, text = TABLES.get(noun) or Part.by_noun[noun], StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -4,24 +4,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any
 
+from spy32.domain.findings import Finding, RiskDecision, Sizing
 from spy32.domain.market import Gate, Metric, QualityReport
 from spy32.domain.marks import LegMark, Mark
 from spy32.domain.model_calls import ModelCall, ModelResponse, ResponseCheck, UsageSummary
 from spy32.domain.orders import Fill, Order, Trade
 from spy32.domain.outcomes import Outcome, PlanOutcome
 from spy32.domain.outlook import Estimate, TradingCost
-from spy32.domain.proposals import (
-    Approval,
-    Citation,
-    ExitPlan,
-    Finding,
-    NumberCheck,
-    PricePlan,
-    Proposal,
-    Recommendation,
-    RiskDecision,
-    Sizing,
-)
+from spy32.domain.proposals import Approval, Citation, ExitPlan, NumberCheck, PricePlan, Proposal, Recommendation
 from spy32.domain.results import ResultTotals
 from spy32.domain.run_view import DocumentSummary, MarketSummary, RunView
 from spy32.domain.runs import Run, RunSummary, Step
@@ -30,7 +20,7 @@ from spy32.domain.units import JsonText, OrderId, ProposalId, RunId, TradeId, Us
 from spy32.domain.value import value
 from spy32.render.encoder import Key, Part
 from spy32.render.formatting import mask_account
-from spy32.render.page import at_path
+from spy32.render.page import read_path
 from spy32.render.raw_texts import StoredAnswer
 from spy32.rules.results import days_held
 
@@ -156,7 +146,7 @@ ESTIMATES = {
 
 
 def _read_forecasts(entry: Candidate, forecasts: Mapping[str, str], path: str) -> dict[str, Any]:
-    return {name: at_path(entry, f"outlook.{forecast}.{path}") for name, forecast in forecasts.items()}
+    return {name: read_path(entry, f"outlook.{forecast}.{path}") for name, forecast in forecasts.items()}
 
 
 def published_candidate(entry: Candidate) -> Candidate:
@@ -166,22 +156,22 @@ def published_candidate(entry: Candidate) -> Candidate:
         return entry
     means = _read_forecasts(entry, ESTIMATES, "ev.mean")
     ev = ExpectedValue(history_expiry=means["expiry"], history_plan=means["plan"])
-    pop = at_path(entry, "outlook.expiry.history.probabilities.profit")
+    pop = read_path(entry, "outlook.expiry.history.probabilities.profit")
     return replace(entry, pop_market=entry.p_profit, pop_history=pop, ev=ev)
 
 
 def _probability(name: str, what: str) -> Key:
-    def read(entry: MenuEntry) -> LawProbabilities:
+    def read_laws(entry: MenuEntry) -> LawProbabilities:
         return LawProbabilities(**_read_forecasts(entry.candidate, LAWS, f"probabilities.{name}"))
 
-    return Key(LawProbabilities, read, f"Probability that {what}.")
+    return Key(LawProbabilities, read_laws, f"Probability that {what}.")
 
 
 def _estimates(name: str, description: str = "") -> Key:
-    def read(entry: MenuEntry) -> HistoryEstimates:
+    def read_estimates(entry: MenuEntry) -> HistoryEstimates:
         return HistoryEstimates(**_read_forecasts(entry.candidate, ESTIMATES, name))
 
-    return Key(HistoryEstimates, read, description)
+    return Key(HistoryEstimates, read_estimates, description)
 
 
 Part(

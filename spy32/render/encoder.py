@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, cast
 
 from spy32.domain.units import Unit
 from spy32.render.formatting import format_cents, format_price, format_strike, ticks_as_usd
-from spy32.render.page import at_path
+from spy32.render.page import read_path
 
 Document = dict[str, Any]
 
@@ -73,7 +73,7 @@ class Part:
 
     def write(self, value: Any) -> Document:
         return {
-            name: shape.write(key.source(value) if callable(key.source) else at_path(value, key.source or name))
+            name: shape.write(key.source(value) if callable(key.source) else read_path(value, key.source or name))
             for (name, shape), key in zip(self.fields.items(), self.keys.values(), strict=True)
         }
 

@@ -4,7 +4,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from spy32.domain.answer_role import AnswerRole
-from spy32.domain.proposals import Decision, Finding, Recommendation
+from spy32.domain.findings import Finding
+from spy32.domain.proposals import Decision, Recommendation
 from spy32.render.candidates import (
     CANDIDATE_FACTS,
     choice_words,

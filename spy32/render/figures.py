@@ -29,7 +29,7 @@ from spy32.render.formatting import (
     signed_delta,
 )
 from spy32.render.outlook import has_plan, market_odds_words, odds_items
-from spy32.render.page import Fact, Pairs, at_path, pairs
+from spy32.render.page import Fact, Pairs, pairs, read_path
 from spy32.sessions import NEW_YORK
 
 if TYPE_CHECKING:
@@ -71,11 +71,11 @@ def run_surroundings(view: "RunView") -> Surroundings:
     return Surroundings(
         market=market,
         briefing=view.briefing,
-        now=at_path(market, "as_of"),
-        spot=at_path(market, "spot"),
-        net_liquidation=at_path(account, "net_liquidation"),
-        open_trades=at_path(exposure, "open_trades"),
-        open_risk=at_path(exposure, "open_risk"),
+        now=read_path(market, "as_of"),
+        spot=read_path(market, "spot"),
+        net_liquidation=read_path(account, "net_liquidation"),
+        open_trades=read_path(exposure, "open_trades"),
+        open_risk=read_path(exposure, "open_risk"),
         open_limit=open_limit,
         is_past=view.trade is not None,
     )
@@ -166,7 +166,7 @@ def account_share(amount: Decimal, around: Surroundings) -> str:
 
 def breakeven_words(result: ProposalTerms, around: Surroundings) -> str:
     """With the distance in per cent and in expected moves; of two in moves only, so that the payoff has its room."""
-    move, spot = at_path(around.market, "expected_move"), around.spot
+    move, spot = read_path(around.market, "expected_move"), around.spot
     points = result.breakevens
     if not points:
         return "none"
@@ -185,7 +185,7 @@ def closing_facts(result: ProposalTerms, trade: "Trade | None") -> Pairs:
         released = format_dollars(trade.max_loss * result.quantity / trade.quantity)
         items += [
             ("Closes", f"T{trade.id}, opened for {format_credit(trade.credit)}"),
-            ("Reason", at_path(result.reason, "words") or ""),
+            ("Reason", read_path(result.reason, "words") or ""),
             ("Result", closing_result_words(result)),
             ("BP effect", f"{released} released"),
         ]
@@ -224,7 +224,7 @@ def is_covering_exits(result: ProposalTerms) -> bool:
 def plan_items(result: ProposalTerms, entry: Candidate | None = None) -> list[Fact]:
     """The exit plan, and that the approval of an opening covers its closes when it does."""
     covers = [("Covers", COVERS_EXITS, "warn")] if is_covering_exits(result) else []
-    return [("Exit", exit_words(result.exit, result, at_path(entry, "costs_round_trip"))), *covers]
+    return [("Exit", exit_words(result.exit, result, read_path(entry, "costs_round_trip"))), *covers]
 
 
 def market_words(around: Surroundings) -> str:
@@ -234,7 +234,7 @@ def market_words(around: Surroundings) -> str:
     vix = format_known("{:.2f}".format, line.vix, UNKNOWN)
     move = format_known("±{:.2f}".format, line.expected_move, UNKNOWN)
     figures = around.briefing.figures if around.briefing is not None else {}
-    rank = format_known(format_percent, at_path(figures.get("market.iv_rank"), "value"), UNKNOWN)
+    rank = format_known(format_percent, read_path(figures.get("market.iv_rank"), "value"), UNKNOWN)
     spot = format_price(around.spot if around.spot is not None else line.spot)
     return f"{line.underlying} {spot} · VIX {vix} · IV rank {rank} · expected move {move}"
 

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from spy32.domain.findings import RiskDecision
 from spy32.domain.market import QualityReport
 from spy32.domain.orders import Order
-from spy32.domain.proposals import Approval, Proposal, RiskDecision
+from spy32.domain.proposals import Approval, Proposal
 from spy32.domain.report import Attribution, AttributionParts
 from spy32.domain.run_view import MarketSummary, RunView
 from spy32.domain.runs import Run
@@ -25,7 +26,7 @@ from spy32.render.formatting import (
     humanise,
     single_line,
 )
-from spy32.render.page import Cell, Columns, Fact, Facts, Grid, Lines, Page, Part, at_path, noun_grid, pairs
+from spy32.render.page import Cell, Columns, Fact, Facts, Grid, Lines, Page, Part, noun_grid, pairs, read_path
 from spy32.render.pages import loud_gates, run_page, trade_page
 
 
@@ -52,7 +53,7 @@ def full_page(
         pairs(_check_items(view.ruling), "check", "Checks"),
         *choice_parts(view),
         pairs(_market_items(view.market, view.quality), "market", "Market"),
-        pairs((("note", note) for note in at_path(view.menu, "notes") or ()), "menu", "Menu"),
+        pairs((("note", note) for note in read_path(view.menu, "notes") or ()), "menu", "Menu"),
     ]
     if view.run.steps:
         columns: Columns = {

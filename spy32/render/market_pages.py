@@ -17,7 +17,7 @@ from spy32.render.formatting import (
     format_price,
     single_line,
 )
-from spy32.render.page import Columns, Fact, Facts, Grid, Page, Part, Picture, at_path, noun_grid, pairs
+from spy32.render.page import Columns, Fact, Facts, Grid, Page, Part, Picture, noun_grid, pairs, read_path
 from spy32.sessions import market_date
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def build_market_page(briefing: Briefing, snapshot: MarketSnapshot, smile: "Smil
     """What is seen, in groups; what is missing, and why; what is scheduled; who was asked."""
     chain = snapshot.chain
     delay = f", delayed by {format_age(timedelta(seconds=chain.delay_seconds))}" if chain.delay_seconds else ""
-    spot = at_path(briefing.figures.get("market.spot"), "value")
+    spot = read_path(briefing.figures.get("market.spot"), "value")
     overview = (
         ("looked at", format_both_zones(briefing.as_of)),
         ("quotes of", f"{format_both_zones(chain.as_of)}, from {chain.source}{delay}"),
@@ -168,7 +168,7 @@ def _pictures(briefing: Briefing, snapshot: MarketSnapshot, smile: "Smile | None
     from spy32.rules.daily_bars import finished_sessions
 
     figures, bars = briefing.figures, finished_sessions(snapshot).bars
-    spot, move = (at_path(figures.get(f"market.{name}"), "value") for name in ("spot", "expected_move"))
+    spot, move = (read_path(figures.get(f"market.{name}"), "value") for name in ("spot", "expected_move"))
     cone = charts.ExpectedMoveCone(market_date(briefing.as_of), briefing.target, move)
     pictures: dict[str, Callable[[int, bool], list[str]]] = {
         f"Smile of {briefing.target}": partial(charts.smile_chart, smile, spot),
@@ -227,7 +227,7 @@ def build_expirations_page(found: "Expirations") -> Page:
         ("target", f"{target_dte} days, at most {tolerance} off"),
         ("listed", format_count(len(rows), "expiration")),
         # On a narrow screen the column of notes goes; the choice is explained here in any case.
-        ("why", at_path(taken, "note") or ""),
+        ("why", read_path(taken, "note") or ""),
         ("source", found.source),
     )
     grid = noun_grid("expiration", "Expirations", rows, columns)._replace(marked=place)

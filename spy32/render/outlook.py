@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from spy32.domain.market import Right
 from spy32.domain.spreads import Candidate
 from spy32.render.formatting import format_chance, format_gain, format_known, format_percent, format_whole
-from spy32.render.page import Fact, Facts, at_path
+from spy32.render.page import Fact, Facts, read_path
 from spy32.track_record import find_track_record
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _record_row(entry: Candidate) -> "TrackRecord | None":
 
 
 def _record_rows(entry: Candidate) -> "tuple[TrackRecord, ...]":
-    days, spread = at_path(entry.outlook, "days"), entry.spread
+    days, spread = read_path(entry.outlook, "days"), entry.spread
     if days is None:
         return ()
     today = spread.expiration - timedelta(days=days)
@@ -148,7 +148,7 @@ def _chances(name: str, horizon: str) -> "Callable[[Outlook], str]":
     """`options 80% · history 86% · without its rise 82%` over one horizon; what is not known is left out."""
 
     def words(outlook: "Outlook") -> str:
-        found = {source: at_path(outlook, f"{horizon}.{law}.probabilities.{name}") for source, law in SOURCES}
+        found = {source: read_path(outlook, f"{horizon}.{law}.probabilities.{name}") for source, law in SOURCES}
         return " · ".join(f"{source} {format_chance(each)}" for source, each in found.items() if each is not None)
 
     return words
@@ -159,7 +159,7 @@ def _estimates(name: str, horizon: str) -> "Callable[[Outlook], str]":
 
     def words(outlook: "Outlook") -> str:
         laws = {"": "history", "without its rise ": "no_drift"}
-        found = {source: at_path(outlook, f"{horizon}.{law}.{name}") for source, law in laws.items()}
+        found = {source: read_path(outlook, f"{horizon}.{law}.{name}") for source, law in laws.items()}
         return " · ".join(f"{source}{estimate_words(each)}" for source, each in found.items() if each is not None)
 
     return words

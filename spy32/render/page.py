@@ -98,11 +98,11 @@ def noun_grid(
 
 
 def _cell_text(noun: Any, cell: Cell) -> str:
-    found = cell(noun) if callable(cell) else at_path(noun, cell)
+    found = cell(noun) if callable(cell) else read_path(noun, cell)
     return "" if found is None else join_lines(str(found))
 
 
-def at_path(noun: Any, path: str) -> Any:
+def read_path(noun: Any, path: str) -> Any:
     """What is at a path of attributes, such as `plan.history.ev`; None where one of them is None."""
     for name in path.split("."):
         noun = None if noun is None else getattr(noun, name)

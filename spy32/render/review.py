@@ -43,7 +43,7 @@ from spy32.render.formatting import (
 from spy32.render.manage_pages import closing_items, exit_parts
 from spy32.render.menu_pages import menu_note, whole_menu_grid
 from spy32.render.outlook import has_plan, number_items
-from spy32.render.page import Columns, Grid, Item, Page, Pairs, Part, Prose, at_path, noun_grid, pairs
+from spy32.render.page import Columns, Grid, Item, Page, Pairs, Part, Prose, noun_grid, pairs, read_path
 from spy32.sessions import NEW_YORK, market_date
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def warnings(review: "Review") -> tuple[Item, ...]:
 
 def nearby_rows(review: "Review", entries: Sequence[Candidate], rows: int) -> Grid:
     """The selected row with its neighbours, the choice and the fixed rule's pick; numbered as in the whole menu."""
-    selected = at_path(review.proposal, "candidate_id")
+    selected = read_path(review.proposal, "candidate_id")
     at = next((place for place, entry in enumerate(entries) if entry.id == selected), 0)
     named = (selected, *_takers(review).values())
     wanted = {place for place, entry in enumerate(entries) if entry.id in named}
@@ -187,7 +187,7 @@ def nearby_rows(review: "Review", entries: Sequence[Candidate], rows: int) -> Gr
 def _takers(review: "Review") -> Mapping[str, str | None]:
     """The candidates that the analyst and the fixed rule take."""
     answers = {"chosen": review.view.recommendation, "rule": review.rule_pick}
-    return {name: at_path(answer, "candidate_id") for name, answer in answers.items()}
+    return {name: read_path(answer, "candidate_id") for name, answer in answers.items()}
 
 
 def _who(review: "Review", entry: Candidate) -> str:
@@ -198,7 +198,7 @@ def menu_page(review: "Review") -> Page:
     """Every candidate with every column; the selected one is marked."""
     entries = sorted_menu(review.menu.candidates)
     grid = whole_menu_grid(
-        entries, at_path(review.proposal, "candidate_id"), {"who": lambda entry: _who(review, entry)}
+        entries, read_path(review.proposal, "candidate_id"), {"who": lambda entry: _who(review, entry)}
     )
     return _named_page(review, "menu", [grid, Prose(f"{menu_note(entries)} A number or the arrows select.", "dim")])
 
@@ -222,7 +222,7 @@ def _chooser(review: "Review", result: "ProposalTerms") -> str:
     if result.chosen_by != "person":
         return f"{single_line(result.chosen_by)}{entry}"
     answer = review.view.recommendation
-    replaced = review.menu.find(at_path(answer, "candidate_id"))
+    replaced = review.menu.find(read_path(answer, "candidate_id"))
     reason = f"instead of {spread_words(replaced)}" if replaced is not None else "over an abstention"
     return f"a person{entry}, {reason}"
 

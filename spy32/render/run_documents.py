@@ -3,9 +3,10 @@
 from typing import TYPE_CHECKING
 
 from spy32.domain.answer_role import AnswerRole
+from spy32.domain.findings import RiskDecision
 from spy32.domain.market import QualityReport
 from spy32.domain.model_calls import ModelCall
-from spy32.domain.proposals import Approval, Proposal, Recommendation, RiskDecision
+from spy32.domain.proposals import Approval, Proposal, Recommendation
 from spy32.domain.run_view import DocumentSummary, MarketSummary, RunView
 from spy32.domain.runs import Run, RunSummary
 from spy32.domain.spreads import Menu

@@ -77,29 +77,29 @@ Group = tuple[float, str]
 """The place and the name of a group: bands go from low to high, others by their size, and what is not known is last."""
 
 
-def _named(name: str | None) -> Group:
+def _name_group(name: str | None) -> Group:
     return (0, name) if name is not None else (inf, "not known")
 
 
 def _band(number: float | None, edges: Sequence[float], form: str = "g") -> Group:
     """Return the band between two edges, of which the lower one belongs to it."""
     if number is None:
-        return _named(None)
+        return _name_group(None)
     place = bisect_right(edges, number + 1e-9)
     low, high = (f"{edge:{form}}" for edge in (edges[max(place - 1, 0)], edges[min(place, len(edges) - 1)]))
     return place, f"below {high}" if place == 0 else f"{low} and more" if place == len(edges) else f"{low} to {high}"
 
 
 PROPERTIES: Mapping[str, Callable[[TradeRow], Group]] = {
-    "exit": lambda row: _named(row.trade.exit_reason),
-    "side": lambda row: _named(SIDES[Strategy(row.origin.strategy)]),
+    "exit": lambda row: _name_group(row.trade.exit_reason),
+    "side": lambda row: _name_group(SIDES[Strategy(row.origin.strategy)]),
     "delta": lambda row: _band(row.origin.short_delta, DELTA_EDGES, ".2f"),
     "vix": lambda row: _band(row.origin.vix, VIX_EDGES),
     "dte": lambda row: _band(row.origin.dte, DTE_EDGES),
-    "analyst": lambda row: _named(row.origin.analyst),
-    "prompt": lambda row: _named(row.origin.prompt or "none"),
-    "profile": lambda row: _named(row.origin.profile),
-    "weekday": lambda row: _named(f"{row.shown.opened:%A}"),
+    "analyst": lambda row: _name_group(row.origin.analyst),
+    "prompt": lambda row: _name_group(row.origin.prompt or "none"),
+    "profile": lambda row: _name_group(row.origin.profile),
+    "weekday": lambda row: _name_group(f"{row.shown.opened:%A}"),
 }
 
 

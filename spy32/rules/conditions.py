@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
+from spy32.domain.findings import Finding, remark, violation
 from spy32.domain.market import MarketSnapshot, Right
 from spy32.domain.option_class import settles_in_cash
-from spy32.domain.proposals import Finding, remark, violation
 from spy32.domain.spreads import Candidate
 from spy32.rules import plan
 from spy32.sessions import CLOSE, clock_time, closure_reason, market_date, new_york_instant, new_york_time, session

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import TypeVar
 
+from spy32.domain.findings import Finding, violation
 from spy32.domain.orders import DryRun
-from spy32.domain.proposals import Finding, ProposalKind, ProposalTerms, violation
+from spy32.domain.proposals import ProposalKind, ProposalTerms
 from spy32.domain.spreads import CENT, MULTIPLIER, Leg, Mode, value_bounds
 from spy32.rules.pricing import closing_costs, opening_costs
 from spy32.settings import Settings

@@ -10,17 +10,10 @@ from decimal import Decimal
 from math import isnan
 
 from spy32.domain.exposure import Exposure
+from spy32.domain.findings import Finding, RiskDecision, violation
 from spy32.domain.market import MarketSnapshot
 from spy32.domain.orders import BrokerOrder, Order
-from spy32.domain.proposals import (
-    CLOCK_TOLERANCE,
-    Finding,
-    ProposalKind,
-    ProposalTerms,
-    Recommendation,
-    RiskDecision,
-    violation,
-)
+from spy32.domain.proposals import CLOCK_TOLERANCE, ProposalKind, ProposalTerms, Recommendation
 from spy32.domain.spreads import Account, Candidate, Leg, Mode, Position
 from spy32.lifecycle import FINAL
 from spy32.rules import conditions

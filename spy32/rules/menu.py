@@ -7,8 +7,8 @@ from decimal import Decimal
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Protocol
 
+from spy32.domain.findings import Finding
 from spy32.domain.market import Chain, Right
-from spy32.domain.proposals import Finding
 from spy32.domain.spreads import Candidate, LegView, Menu, RejectedSpread, Strategy
 from spy32.domain.value import value
 from spy32.rules.candidates import MenuTerms, PricedSpread, TradableLeg, build_candidate, first_violation

@@ -8,9 +8,10 @@ from decimal import Decimal
 from typing import Any
 
 from spy32.domain.codec import digest
+from spy32.domain.findings import RiskDecision
 from spy32.domain.market import RECORDED, MarketSnapshot, is_recorded_source
 from spy32.domain.orders import OrderKind
-from spy32.domain.proposals import ExitPlan, PricePlan, ProposalKind, ProposalTerms, RiskDecision
+from spy32.domain.proposals import ExitPlan, PricePlan, ProposalKind, ProposalTerms
 from spy32.domain.runs import Run
 from spy32.domain.spreads import (
     MULTIPLIER,

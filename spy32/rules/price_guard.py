@@ -5,8 +5,9 @@ from dataclasses import replace
 from datetime import datetime
 from math import isfinite, isnan, nan
 
+from spy32.domain.findings import Finding, remark, violation
 from spy32.domain.market import LegQuotes
-from spy32.domain.proposals import Approval, Finding, Proposal, ProposalKind, remark, violation
+from spy32.domain.proposals import Approval, Proposal, ProposalKind
 from spy32.domain.spreads import Mode
 from spy32.rules import pricing
 from spy32.settings import Settings

@@ -9,9 +9,10 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from math import exp, isfinite, isnan
 from typing import TYPE_CHECKING
 
+from spy32.domain.findings import Finding, violation
 from spy32.domain.market import LegQuotes, OptionQuote, Right
 from spy32.domain.option_class import NICKEL, class_of_root
-from spy32.domain.proposals import Finding, PricePlan, violation
+from spy32.domain.proposals import PricePlan
 from spy32.domain.spreads import CENT, MULTIPLIER, ZERO, Candidate, Greeks, Leg
 from spy32.domain.value import value
 from spy32.sessions import years_to_expiration

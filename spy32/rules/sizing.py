@@ -6,8 +6,8 @@ from functools import partial
 from math import isfinite, sqrt
 
 from spy32.domain.exposure import Exposure
+from spy32.domain.findings import Finding, Sizing, remark, violation
 from spy32.domain.market import MarketSnapshot
-from spy32.domain.proposals import Finding, Sizing, remark, violation
 from spy32.domain.spreads import CENT, MULTIPLIER, ZERO, Account, Candidate
 from spy32.domain.value import value
 from spy32.settings import Settings

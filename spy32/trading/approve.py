@@ -7,17 +7,16 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from spy32.domain.findings import Finding, RiskDecision
 from spy32.domain.market import MarketSnapshot
 from spy32.domain.orders import OrderKind
 from spy32.domain.proposals import (
     Approval,
     ApprovalTerms,
     Draft,
-    Finding,
     Proposal,
     ProposalKind,
     ProposalTerms,
-    RiskDecision,
     spread_description,
 )
 from spy32.domain.runs import Cause, Outcome, Run

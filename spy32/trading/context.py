@@ -4,8 +4,9 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from spy32.domain.exposure import Exposure
+from spy32.domain.findings import Finding, blocking_reasons
 from spy32.domain.market import Dividend
-from spy32.domain.proposals import Approval, Finding, Proposal, blocking_reasons
+from spy32.domain.proposals import Approval, Proposal
 from spy32.domain.spreads import Account
 from spy32.domain.value import value
 from spy32.errors import NotPermitted, Refused

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from spy32.domain.findings import Finding, blocking_reasons
 from spy32.domain.market import LegQuotes
 from spy32.domain.orders import BrokerOrder, DryRun, Order, limit_text
-from spy32.domain.proposals import Approval, Finding, Proposal, blocking_reasons
+from spy32.domain.proposals import Approval, Proposal
 from spy32.domain.spreads import Mode
 from spy32.domain.value import value
 from spy32.errors import (

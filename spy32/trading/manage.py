@@ -100,11 +100,11 @@ def judge_trade(context: TradingContext, trade_id: int) -> ManagedTrade:
         # What an assigned trade holds and risks, and the ticket that ends it.
         position = context.store.adoptions.position(trade.id)
         dividends = context.dividends(opening.underlying) if position.shares_held < 0 else None
-        return state.with_warnings(*assignment_notes(position, market_date(context.clock()), dividends))
+        return state.add_warnings(*assignment_notes(position, market_date(context.clock()), dividends))
     if trade.state not in OPEN_STATES:
         return state
     if has_expired_leg(trade.legs, context.clock()):
-        return state.with_warnings(f"T{trade.id} trades no more: no close, it waits for its settlement")
+        return state.add_warnings(f"T{trade.id} trades no more: no close, it waits for its settlement")
     quotes, warnings = _fetch_quotes(context, trade, opening)
     mark: Mark | None = None
     marks: tuple[Mark, ...] = ()
@@ -127,7 +127,7 @@ def judge_trade(context: TradingContext, trade_id: int) -> ManagedTrade:
     )
     unjudged = [check.message for check in checks if check.is_unknown and check.day is not None]
     state = replace(state, mark=mark, checks=checks, needs_person=bool(unjudged))
-    return state.with_warnings(*warnings, *exercise_notes, *unjudged)
+    return state.add_warnings(*warnings, *exercise_notes, *unjudged)
 
 
 def _judge(context: TradingContext, trade_id: int) -> ManagedTrade:
@@ -158,7 +158,7 @@ def _tell_unmarked(context: TradingContext, state: ManagedTrade) -> ManagedTrade
         return state
     message = f"T{trade.id} has had no usable mark since {since}, so no price decides its exits"
     is_new = context.store.attention.raise_change(f"T{trade.id}", UNMARKED, message, now)
-    return replace(state.with_warnings(message), needs_person=state.needs_person or is_new)
+    return replace(state.add_warnings(message), needs_person=state.needs_person or is_new)
 
 
 def _fetch_quotes(context: TradingContext, trade: Trade, opening: Proposal) -> tuple[LegQuotes | None, tuple[str, ...]]:
@@ -205,7 +205,7 @@ def _end_abandoned(context: TradingContext, state: ManagedTrade, close: Proposal
         return state
     name = f"P{close.id}, whose process has ended,"
     note = f"{name} is past its deadline: what worked of it is cancelled" if is_ended else f"{name} works without steps"
-    return replace(_reload(context, state, close).with_warnings(note), needs_person=True)
+    return replace(_reload(context, state, close).add_warnings(note), needs_person=True)
 
 
 def _reload(context: TradingContext, state: ManagedTrade, close: Proposal) -> ManagedTrade:
@@ -219,14 +219,14 @@ def _make_close(context: TradingContext, state: ManagedTrade, due: ExitCheck) ->
     try:
         close = _propose(context, state, due.reason)
     except (Refused, Unavailable) as error:
-        return state.with_warnings(f"{due.message}, and {error.message}")
+        return state.add_warnings(f"{due.message}, and {error.message}")
     if close is None:
         note = "a person declined this close today; it is proposed again with the next session"
-        return state.with_warnings(f"{due.message}: {note}")
+        return state.add_warnings(f"{due.message}: {note}")
     is_new = waiting is None or waiting.id != close.id
     state = replace(state, proposal=close, is_new_close=is_new)
     if waiting is not None and is_new and waiting.reason is ExitReason.PERSON:
-        state = state.with_warnings(f"P{waiting.id}, a person's draft, gave way: {due.message}")
+        state = state.add_warnings(f"P{waiting.id}, a person's draft, gave way: {due.message}")
     if close.state is ProposalState.APPROVED and not is_by_plan(context, state.opening, close):
         return state
     is_plan_close = is_covered(context, state.opening, close, state.trade.width)
@@ -236,10 +236,10 @@ def _make_close(context: TradingContext, state: ManagedTrade, due: ExitCheck) ->
             text = trade_notices.exit_due_notice(state.trade, close, due.message)
             context.store.notices.add(text, context.clock(), run_id=close.run_id)
         note = f"paused: P{close.id} waits for a person, or until `spy32 resume`"
-        return state.with_warnings(note) if is_plan_close else state
+        return state.add_warnings(note) if is_plan_close else state
     absences = check_absences(context, close)
     if absences:
-        return replace(state.with_warnings(*(finding.message for finding in absences)), needs_person=True)
+        return replace(state.add_warnings(*(finding.message for finding in absences)), needs_person=True)
     return _send_by_plan(context, state, close, note=due.message)
 
 

@@ -41,7 +41,7 @@ class ManagedTrade:
     error: Spy32Error | None = None
     """Why this trade could not be managed to the end."""
 
-    def with_warnings(self, *warnings: str) -> "ManagedTrade":
+    def add_warnings(self, *warnings: str) -> "ManagedTrade":
         return replace(self, warnings=(*self.warnings, *warnings))
 
     @property

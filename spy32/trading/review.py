@@ -8,16 +8,9 @@ from typing import TYPE_CHECKING
 
 from spy32.domain.book import BookPosition, proposed_position
 from spy32.domain.exposure import Exposure
+from spy32.domain.findings import Finding, Sizing
 from spy32.domain.orders import Trade
-from spy32.domain.proposals import (
-    Draft,
-    Finding,
-    Proposal,
-    ProposalKind,
-    ProposalTerms,
-    Recommendation,
-    Sizing,
-)
+from spy32.domain.proposals import Draft, Proposal, ProposalKind, ProposalTerms, Recommendation
 from spy32.domain.run_view import MarketSummary, RunView
 from spy32.domain.runs import Run
 from spy32.domain.spreads import CENT, MULTIPLIER, Account, Candidate, Leg, Menu, Spread

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from spy32.domain.proposals import Finding
+from spy32.domain.findings import Finding
 from spy32.domain.runs import Outcome, Trigger
 from spy32.domain.spreads import Mode
 from spy32.lifecycle import TradeState

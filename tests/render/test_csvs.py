@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from spy32.domain.proposals import ExitReason
 from spy32.domain.runs import Outcome, RunSummary
 from spy32.domain.spreads import RejectedSpread
-from spy32.render.csvs import FORMULA_STARTS, candidates_csv, to_csv
+from spy32.render.csvs import FORMULA_STARTS, candidates_csv, csv_table
 from spy32.render.run_documents import run_document
 from tests.support import builders as b
 from tests.support import run_views
@@ -30,7 +30,7 @@ def row(headline: str, cause: str | None = None) -> RunSummary:
 
 @given(st.text(), st.sampled_from(["", *FORMULA_STARTS, " =", "\x00=", "\n="]))
 def test_no_text_cell_starts_a_formula(text: str, start: str) -> None:
-    written = to_csv(RunSummary, [row(start + text, cause=start + text)])
+    written = csv_table(RunSummary, [row(start + text, cause=start + text)])
     cells = parsed(written)
     assert len(cells) == 1
     for cell in (cells[0]["headline"], cells[0]["cause"]):
@@ -39,7 +39,7 @@ def test_no_text_cell_starts_a_formula(text: str, start: str) -> None:
 
 
 def test_a_formula_is_disarmed_by_an_apostrophe() -> None:
-    assert parsed(to_csv(RunSummary, [row("=1+1")]))[0]["headline"] == "'=1+1"
+    assert parsed(csv_table(RunSummary, [row("=1+1")]))[0]["headline"] == "'=1+1"
 
 
 def test_negative_numbers_stay_numbers() -> None:
@@ -64,13 +64,13 @@ def test_the_menu_keeps_every_candidate_and_marks_the_choice() -> None:
 
 
 def test_what_is_not_there_is_an_empty_cell() -> None:
-    cells = parsed(to_csv(RunSummary, [row("x")]))[0]
+    cells = parsed(csv_table(RunSummary, [row("x")]))[0]
     assert (cells["proposal_id"], cells["trade_id"]) == ("", "")
 
 
 def test_the_history_has_the_result_as_a_number_and_the_exit_reason() -> None:
     ended = replace(row("x"), trade_id=4, result=Decimal("-237.04"), exit_reason=ExitReason.STOP)
-    first, second = parsed(to_csv(RunSummary, [ended, row("y")]))
+    first, second = parsed(csv_table(RunSummary, [ended, row("y")]))
     assert (first["result"], first["exit_reason"]) == ("-237.04", "stop")
     assert (second["result"], second["exit_reason"]) == ("", "")
     assert list(first)[:8] == [
@@ -79,7 +79,7 @@ def test_the_history_has_the_result_as_a_number_and_the_exit_reason() -> None:
 
 
 def test_rejected_spreads_have_rule_figure_and_limit() -> None:
-    rows = parsed(to_csv(RejectedSpread, run_views.proposed().menu.dropped))
+    rows = parsed(csv_table(RejectedSpread, run_views.proposed().menu.dropped))
     assert rows[0] == {
         "strategy": "put_credit_spread", "short_strike": "600", "long_strike": "598",
         "rule": "credit_to_width", "figure": "0.06", "limit": "0.10",
@@ -88,4 +88,4 @@ def test_rejected_spreads_have_rule_figure_and_limit() -> None:
 
 def test_a_run_without_a_menu_has_only_the_heading() -> None:
     menu = run_views.EVERY["skipped"].menu
-    assert to_csv(RejectedSpread, ()).count("\n") == candidates_csv(menu, None).count("\n") == 1
+    assert csv_table(RejectedSpread, ()).count("\n") == candidates_csv(menu, None).count("\n") == 1

@@ -13,8 +13,9 @@ from rich.cells import cell_len
 
 from spy32 import track_record
 from spy32.domain.events import EventKind, ScheduledEvent
+from spy32.domain.findings import Finding
 from spy32.domain.outlook import Outlook
-from spy32.domain.proposals import Citation, Decision, Finding, Proposal, Recommendation
+from spy32.domain.proposals import Citation, Decision, Proposal, Recommendation
 from spy32.domain.spreads import Candidate, ExitAuthority, Mode
 from spy32.render.candidates import sorted_menu, spread_words
 from spy32.render.output import print_page

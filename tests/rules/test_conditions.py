@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spy32.domain.findings import Finding
 from spy32.domain.market import Dividend
-from spy32.domain.proposals import Finding
 from spy32.rules import conditions
 from spy32.settings import Settings
 from tests.support import builders

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spy32.domain.findings import Finding
 from spy32.domain.market import LegQuotes, OptionQuote
-from spy32.domain.proposals import Approval, Finding, Proposal
+from spy32.domain.proposals import Approval, Proposal
 from spy32.domain.spreads import Mode
 from spy32.rules import price_guard, pricing
 from spy32.settings import Settings

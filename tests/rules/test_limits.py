@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spy32.domain.exposure import Exposure
+from spy32.domain.findings import Finding
 from spy32.domain.orders import BrokerOrder
-from spy32.domain.proposals import Finding, Proposal, ProposalKind
+from spy32.domain.proposals import Proposal, ProposalKind
 from spy32.domain.spreads import Mode, Position
 from spy32.lifecycle import FINAL, OrderState
 from spy32.rules import limits

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spy32.domain.exposure import Exposure
+from spy32.domain.findings import Sizing
 from spy32.domain.market import Right
-from spy32.domain.proposals import Sizing
 from spy32.domain.spreads import Candidate, Strategy
 from spy32.rules import menu as menu_rules
 from spy32.rules import sizing

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from spy32.domain.answer_role import AnswerRole
 from spy32.domain.exposure import Exposure
+from spy32.domain.findings import RiskDecision
 from spy32.domain.market import MarketSnapshot
-from spy32.domain.proposals import Decision, Proposal, Recommendation, RiskDecision
+from spy32.domain.proposals import Decision, Proposal, Recommendation
 from spy32.domain.runs import Outcome, Run
 from spy32.domain.spreads import Account, Mode
 from spy32.rules import conditions, limits, plan, references, sizing

@@ -18,6 +18,7 @@ from spy32.domain.briefing import Briefing
 from spy32.domain.codec import canonical_json, digest
 from spy32.domain.events import EventKind, ScheduledEvent
 from spy32.domain.experiments import Experiment, ExperimentTerms, PairMetric
+from spy32.domain.findings import Finding, RiskDecision, Sizing
 from spy32.domain.market import (
     Chain,
     DailyBar,
@@ -40,14 +41,11 @@ from spy32.domain.proposals import (
     Decision,
     ExitPlan,
     ExitReason,
-    Finding,
     PricePlan,
     Proposal,
     ProposalKind,
     ProposalTerms,
     Recommendation,
-    RiskDecision,
-    Sizing,
 )
 from spy32.domain.run_view import MarketSummary
 from spy32.domain.runs import Run, Step, StepState, Trigger
