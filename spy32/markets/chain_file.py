@@ -42,8 +42,11 @@ MAX_FILE_BYTES = 8 * MEGABYTE
 """Bytes, unpacked. All of SPX, the largest chain there is, has some three million."""
 MAX_ROWS = 50_000
 """Twice the contracts of SPX."""
+MAX_LINE_LENGTH = 4_000
+"""Characters; a row of this layout has about a hundred."""
 MAX_CELL_LENGTH = 41
 """Characters of a cell that a message holds."""
+OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 GZIP_MAGIC = b"\x1f\x8b"
 MAX_CONTRACTS_PER_EXPIRATION = 4_000
 """Contracts of one expiration; SPX has some two thousand. A gate that pairs strikes takes the square of it in time."""
@@ -138,6 +141,10 @@ def _parse_columns(text: str, name: str) -> tuple[Columns, list[int]]:
     lines = [line.removesuffix("\r") for line in text.split("\n")]
     heading = _split_line(lines[0])
     _check_heading(heading, name)
+    longest = max(range(len(lines)), key=lambda place: len(lines[place]))
+    if len(lines[longest]) > MAX_LINE_LENGTH:
+        figure = f"row {longest + 1} has {len(lines[longest]):,} characters; {MAX_LINE_LENGTH:,} are the most"
+        raise Unusable(f"{name} is not a chain file: {figure}")
     rows = [number for number, line in enumerate(lines, 1) if line and number > 1]
     if not rows:
         raise Unusable(f"{name} has no rows")
@@ -154,6 +161,9 @@ def _parse_columns(text: str, name: str) -> tuple[Columns, list[int]]:
 def _check_heading(heading: Sequence[str], name: str) -> None:
     """`Unusable` says what stands there instead of the columns."""
     missing = [column for column in REQUIRED_COLUMNS if column not in heading]
+    for sign, noun in OTHER_SEPARATORS.items():
+        if len(heading) == 1 and set(REQUIRED_COLUMNS) <= set(_split_line(heading[0], sign)):
+            raise Unusable(f"{name}: its columns are parted by {noun}; write commas, and decimals after a point")
     if len(missing) == len(REQUIRED_COLUMNS):
         raise Unusable(f"{name} is not a chain file: its first line has none of its columns. {LAYOUT}")
     if missing:
@@ -163,9 +173,9 @@ def _check_heading(heading: Sequence[str], name: str) -> None:
         raise Unusable(f"{name} has the column {_quote_cell(column)} twice")
 
 
-def _split_line(line: str) -> list[str]:
+def _split_line(line: str, sign: str = ",") -> list[str]:
     """Cells of a line. No cell of this layout needs quotes, so a quoted one is only unwrapped."""
-    cells = line.split(",")
+    cells = line.split(sign)
     return [cell.strip(' "') for cell in cells] if '"' in line or " " in line else cells
 
 

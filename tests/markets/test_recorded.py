@@ -242,6 +242,14 @@ def test_one_endless_line_is_refused_and_not_repeated(tmp_path: Path) -> None:
     assert len(refused.value.message) < 500
 
 
+def test_an_endless_cell_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    path = tmp_path / "ticker.csv"
+    path.write_text(heading_and(1).decode().replace(",SPY,", f",{'A' * 1_000_000},", 1))
+    with pytest.raises(Unusable, match=r"row 2 has 1,000,\d+ characters; 4,000 are the most") as refused:
+        RecordedMarket.load(path)
+    assert len(refused.value.message) < 500
+
+
 def test_a_long_cell_is_cut_in_the_message(tmp_path: Path) -> None:
     with pytest.raises(Unusable, match=r"row 2: root is 'A{40}…', not an option root"):
         market_of(tmp_path, with_one(0, root="A" * 3_000))
@@ -260,12 +268,12 @@ def test_a_pipe_a_device_and_a_folder_are_refused_at_once(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda text: text.replace(",", ";"), "A chain file has commas between its columns, decimals after a point"),
+        (lambda text: text.replace(",", ";"), "its columns are parted by semicolons; write commas"),
         (
             lambda text: text.replace(",", ";").replace(".", ","),
-            "A chain file has commas between its columns, decimals after a point",
+            "its columns are parted by semicolons; write commas, and decimals after a point",
         ),
-        (lambda text: text.replace(",", "\t"), "A chain file has commas between its columns"),
+        (lambda text: text.replace(",", "\t"), "its columns are parted by tabs"),
         (
             lambda text: text.replace(",600.0,", ',"600,0",'),
             "row 2: 10 cells under 9 columns; decimals come after a point, thousands are not parted",
@@ -306,14 +314,15 @@ FOREIGN = DATA / "foreign"
     [
         ("optionsdx.csv", "its first line has none of its columns"),
         ("cboe_by_curl.json", "its first line has none of its columns"),
-        ("semicolons.csv", "commas between its columns, decimals after a point"),
+        ("semicolons.csv", "its columns are parted by semicolons"),
     ],
 )
 def test_files_of_other_sources_are_refused_with_the_columns_that_are_wanted(name: str, words: str) -> None:
     with pytest.raises(Unusable) as refused:
         RecordedMarket.load(FOREIGN / name)
     assert words in refused.value.message
-    assert all(column in refused.value.message for column in chain_file.REQUIRED_COLUMNS)
+    if name != "semicolons.csv":
+        assert all(column in refused.value.message for column in chain_file.REQUIRED_COLUMNS)
 
 
 def test_the_docs_name_every_column_of_a_chain_file() -> None:
