@@ -20,6 +20,7 @@ from statistics import median
 
 from spy32.domain.proposals import Decision, Recommendation
 from spy32.domain.spreads import Candidate, Menu, Strategy
+from spy32.errors import ExitCode
 
 ABSTAIN = Decision.ABSTAIN.value
 CONFLICT = "conflicting_evidence"
@@ -94,6 +95,7 @@ def combine_samples(samples: Sequence[Recommendation], menu: Menu, quorum: float
     The words are those of the sample whose probability is nearest the median of the winner's samples; marks and
     vetoes are those of all samples whose votes made up its quorum, so that asking again never talks a veto away.
     """
+    samples = [_reject_off_menu(sample, menu) for sample in samples]
     counts = Counter(map(_vote, samples))
     votes = dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
     chosen = winner(votes, menu, quorum)
@@ -115,6 +117,20 @@ def combine_samples(samples: Sequence[Recommendation], menu: Menu, quorum: float
         votes=votes,
         marks=(*dict.fromkeys(mark for sample in carriers for mark in sample.marks), *split),
         vetoes=tuple(dict.fromkeys(veto for sample in carriers for veto in sample.vetoes)),
+    )
+
+
+def _reject_off_menu(sample: Recommendation, menu: Menu) -> Recommendation:
+    """The sample, turned into a failure when its id is not on the menu: that is no abstention."""
+    if sample.decision is not Decision.TRADE or menu.find(sample.candidate_id) is not None:
+        return sample
+    return replace(
+        sample,
+        decision=Decision.FAILED,
+        candidate_id=None,
+        reason="the id is not on this menu",
+        failure="off_menu",
+        exit_code=ExitCode.UNUSABLE,
     )
 
 

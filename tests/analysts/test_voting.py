@@ -177,6 +177,7 @@ def test_too_few_answers_are_a_failure_and_never_an_abstention() -> None:
     assert found.reason == "3 of 5 samples gave no answer that can be used; the first: because of failed"
 
 
-def test_an_id_that_is_not_on_the_menu_wins_nothing() -> None:
+def test_an_id_that_is_not_on_the_menu_is_a_failure_and_never_an_abstention() -> None:
     found = combine_samples([sample("ZZZZ"), sample("ZZZZ")], MENU, 0.6)
-    assert (found.decision, found.candidate_id, found.votes) == (Decision.ABSTAIN, None, {"ZZZZ": 2})
+    assert (found.decision, found.candidate_id, found.votes) == (Decision.FAILED, None, {"failed": 2})
+    assert (found.failure, found.exit_code) == ("off_menu", 65)
