@@ -36,6 +36,8 @@ SAID = ("symbol", "instrumentType", "regularMarketPrice", "regularMarketTime")
 DIVIDEND_LOOKBACK = timedelta(days=366)
 REQUIRED_COLUMNS = ("Open", "High", "Low", "Close", "Adj Close", "Volume", "Dividends")
 NEEDED_COLUMNS = ("contractSymbol", "contractSize", "lastTradeDate", "strike", "bid", "ask")
+MAX_NUMBER = 1e15
+"""Beyond any figure of a market. An integer of any size can be compared, but not turned into a float."""
 MIN_IV = 0.001
 """Yahoo writes 1e-05 where it could not compute a volatility."""
 
@@ -278,11 +280,11 @@ def parse_timestamp(message: Mapping[str, Any]) -> datetime:
 
 
 def _parse_number(row: Row, name: str) -> float | None:
-    """None for NaN; `Unusable` for text and infinity."""
+    """None for NaN; `Unusable` for text and for what is too large."""
     cell = row.get(name)
     if cell is None:
         return None
-    if isinstance(cell, bool) or not isinstance(cell, int | float) or math.isinf(cell):
+    if isinstance(cell, bool) or not isinstance(cell, int | float) or abs(cell) > MAX_NUMBER:
         raise Unusable(f"yahoo: {name!r} holds {quote_value(cell)}, not a number")
     return None if math.isnan(cell) else float(cell)
 

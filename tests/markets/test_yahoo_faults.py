@@ -81,6 +81,7 @@ OPTIONS_ONLY: list[tuple[str, Fault, str]] = [
     ("no quote", without("optionChain", "result", 0, "quote"), "answered for None"),
     ("no price", without("optionChain", "result", 0, "quote", "regularMarketPrice"), "regularMarketPrice"),
     ("no time", without("optionChain", "result", 0, "quote", "regularMarketTime"), "regularMarketTime of SPY is None"),
+    ("huge price", having(10**400, "optionChain", "result", 0, "quote", "regularMarketPrice"), "not a number"),
     ("price as text", having("645", "optionChain", "result", 0, "quote", "regularMarketPrice"), "'645', not a number"),
     ("puts renamed", without(*CONTRACTS, "puts"), "at the field 'puts'"),
     ("dates renamed", without("optionChain", "result", 0, "expirationDates"), "expirationDates"),
