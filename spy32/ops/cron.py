@@ -87,7 +87,9 @@ class CronJob:
 
     def starts(self, name: str) -> bool:
         """Return whether the job runs this command of spy32; a folder of that name is no command."""
-        return "spy32" in self.command and re.search(rf"(?<=\s){name}(?=\s|$)", self.command) is not None
+        return (
+            "spy32" in self.command and re.search(rf"(?<=[\s'\"]){name}(?=[\s'\";&|)<>]|$)", self.command) is not None
+        )
 
 
 @value

@@ -69,6 +69,21 @@ def test_the_example_holds_the_scheduled_run_and_the_check_that_cron_mails() -> 
     assert check.command == 'PATH="$HOME/.local/bin:$PATH" spy32 status --check'
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "spy32 'analyze' --scheduled", "bash -lc 'spy32 analyze'", 'sh -c "cd /x; spy32 analyze"',
+        "spy32 analyze; true", "(spy32 analyze)", "spy32 analyze>>log 2>&1",
+    ],
+)  # fmt: skip
+def test_a_command_is_found_in_every_shell_that_holds_it(command: str) -> None:
+    assert parse_job(f"0 10 * * 1 {command}").starts("analyze")
+
+
+def test_a_folder_of_that_name_is_no_command() -> None:
+    assert not parse_job("0 10 * * 1 cd /home/analyze/x; spy32 status").starts("analyze")
+
+
 @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Kolkata", "Australia/Sydney", "UTC"])
 def test_a_check_always_falls_between_the_run_and_the_end_of_its_session(zone: str) -> None:
     *_, check = parse_crontab(EXAMPLE).jobs
