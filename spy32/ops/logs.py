@@ -13,7 +13,7 @@ from enum import StrEnum
 from itertools import islice
 from pathlib import Path
 
-from spy32.domain.codec import decode, encode
+from spy32.domain.codec import decode, encode, field_types
 from spy32.domain.units import RunId
 from spy32.domain.value import value
 
@@ -160,7 +160,10 @@ def _parse_lines(lines: Iterable[str]) -> Iterator[LogEntry]:
         with suppress(ValueError, KeyError, TypeError, AttributeError):
             document = json.loads(line[start:])
             run = document["run"]
-            yield decode(LogEntry, document | {"run": None if run is None else int(run[1:])})
+            known = {name: document[name] for name in field_types(LogEntry)} | {
+                name: str(document[name]) for name in ("level", "event", "command", "message")
+            }
+            yield decode(LogEntry, known | {"run": None if run is None else int(run[1:])})
 
 
 def _remove_oldest(folder: Path, pattern: str, kept: int) -> None:

@@ -108,6 +108,15 @@ def test_a_line_that_a_full_disk_cut_off_costs_no_other(folder: Path) -> None:
     assert load_entries(folder, ALL, 10) == (ENTRY, quoting)
 
 
+def test_a_line_that_was_edited_is_read_as_text_and_one_of_a_newer_version_as_far_as_it_is_known(folder: Path) -> None:
+    append_entry(folder, ENTRY)
+    line = json.loads((folder / MONTH).read_text())
+    with (folder / MONTH).open("a") as log:
+        log.write(json.dumps({**line, "message": 5}) + "\n" + json.dumps({**line, "host": "desk"}) + "\n")
+        log.write(json.dumps({**line, "ms": "long"}) + "\n")
+    assert load_entries(folder, ALL, 10) == (ENTRY, replace(ENTRY, message="5"), ENTRY)
+
+
 @pytest.mark.parametrize("obstacle", ["a file", "a folder in its place", "a pipe", "a link", "no home"])
 def test_a_log_that_cannot_be_written_is_no_error(folder: Path, tmp_path: Path, obstacle: str) -> None:
     elsewhere = tmp_path / "elsewhere"
