@@ -37,6 +37,15 @@ def test_the_tests_mirror_the_rooms() -> None:
     assert folders - rooms == {"support", "servers", "contract"}
 
 
+def test_one_class_name_is_one_thing() -> None:
+    places: dict[str, list[str]] = {}
+    for name, path in modules().items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(name)
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
 @pytest.mark.slow
 def test_every_module_is_within_reach_of_a_test_that_is_not_slow() -> None:
     known = modules()

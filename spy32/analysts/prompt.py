@@ -154,7 +154,7 @@ CellReader = Callable[[Candidate, Briefing], str | None]
 """The text of a cell; None when the figure is missing."""
 
 
-class Column(NamedTuple):
+class PromptColumn(NamedTuple):
     """A column that a version may show. `note` says why a cell is missing."""
 
     unit: str
@@ -232,47 +232,47 @@ def _breakeven(candidate: Candidate, _briefing: Briefing) -> str:
 
 
 PROBABILITY, PER_SHARE, PER_CONTRACT = "probability", "dollars a share", "dollars a contract"
-OUTLOOK_COLUMNS: Mapping[str, Column] = {
-    "p_max_profit_history": Column(PROBABILITY, _outlook("expiry.history.probabilities.max_profit", 3)),
-    "p_profit_plan": Column(PROBABILITY, _outlook("chosen_plan.probabilities.profit", 3)),
-    "ev_plan": Column(PER_CONTRACT, _outlook("chosen_plan.ev.mean", 2)),
-    "ev_plan_low": Column(PER_CONTRACT, _outlook("chosen_plan.ev.low", 2)),
-    "ev_plan_high": Column(PER_CONTRACT, _outlook("chosen_plan.ev.high", 2)),
-    "ev_plan_no_drift": Column(PER_CONTRACT, _outlook("plan.no_drift.ev.mean", 2)),
-    "cost_of_trading": Column(PER_CONTRACT, _outlook("cost.total", 2)),
+OUTLOOK_COLUMNS: Mapping[str, PromptColumn] = {
+    "p_max_profit_history": PromptColumn(PROBABILITY, _outlook("expiry.history.probabilities.max_profit", 3)),
+    "p_profit_plan": PromptColumn(PROBABILITY, _outlook("chosen_plan.probabilities.profit", 3)),
+    "ev_plan": PromptColumn(PER_CONTRACT, _outlook("chosen_plan.ev.mean", 2)),
+    "ev_plan_low": PromptColumn(PER_CONTRACT, _outlook("chosen_plan.ev.low", 2)),
+    "ev_plan_high": PromptColumn(PER_CONTRACT, _outlook("chosen_plan.ev.high", 2)),
+    "ev_plan_no_drift": PromptColumn(PER_CONTRACT, _outlook("plan.no_drift.ev.mean", 2)),
+    "cost_of_trading": PromptColumn(PER_CONTRACT, _outlook("cost.total", 2)),
 }
 """Figures of the outlook, which gives the reason when they are missing."""
-POP = Column(PROBABILITY, _number(lambda c: c.pop_market, 3))
-COLUMNS: Mapping[str, Column] = {
-    "type": Column("", lambda c, _: format_strategy(c.spread.strategy)),
-    "short": Column("dollars", _strikes(1)),
-    "long": Column("dollars", _strikes(-1)),
-    "width": Column("points", lambda c, _: format_exact(c.spread.width)),
-    "bid": Column(PER_SHARE, lambda c, _: format_amount(c.natural)),
-    "mid": Column(PER_SHARE, lambda c, _: format_amount(c.mid)),
-    "ask": Column(PER_SHARE, _number(_ask, 2)),
-    "least": Column(PER_SHARE, lambda c, _: format_amount(c.floor)),
-    "credit_to_width": Column("fraction", lambda c, _: format_amount(c.mid / c.spread.width, 3)),
-    "max_profit": Column(
+POP = PromptColumn(PROBABILITY, _number(lambda c: c.pop_market, 3))
+COLUMNS: Mapping[str, PromptColumn] = {
+    "type": PromptColumn("", lambda c, _: format_strategy(c.spread.strategy)),
+    "short": PromptColumn("dollars", _strikes(1)),
+    "long": PromptColumn("dollars", _strikes(-1)),
+    "width": PromptColumn("points", lambda c, _: format_exact(c.spread.width)),
+    "bid": PromptColumn(PER_SHARE, lambda c, _: format_amount(c.natural)),
+    "mid": PromptColumn(PER_SHARE, lambda c, _: format_amount(c.mid)),
+    "ask": PromptColumn(PER_SHARE, _number(_ask, 2)),
+    "least": PromptColumn(PER_SHARE, lambda c, _: format_amount(c.floor)),
+    "credit_to_width": PromptColumn("fraction", lambda c, _: format_amount(c.mid / c.spread.width, 3)),
+    "max_profit": PromptColumn(
         PER_CONTRACT, lambda c, _: format_amount((c.mid + value_bounds(c.spread.legs)[1]) * MULTIPLIER - c.costs)
     ),
-    "max_loss": Column(PER_CONTRACT, lambda c, _: format_amount(c.max_loss)),
-    "breakeven": Column("dollars", _breakeven),
-    "distance": Column("fraction", _otm_distance(SPOT, 4), "the spot is missing"),
-    "distance_moves": Column("expected moves", _otm_distance(EXPECTED_MOVE, 2), "the expected move is missing"),
-    "short_delta": Column("", _number(lambda c: c.short_delta, 3)),
-    "theta": Column("dollars a share and day", _number(lambda c: c.greeks.theta, 4)),
-    "vega": Column("dollars a share and volatility point", _number(lambda c: c.greeks.vega, 3)),
+    "max_loss": PromptColumn(PER_CONTRACT, lambda c, _: format_amount(c.max_loss)),
+    "breakeven": PromptColumn("dollars", _breakeven),
+    "distance": PromptColumn("fraction", _otm_distance(SPOT, 4), "the spot is missing"),
+    "distance_moves": PromptColumn("expected moves", _otm_distance(EXPECTED_MOVE, 2), "the expected move is missing"),
+    "short_delta": PromptColumn("", _number(lambda c: c.short_delta, 3)),
+    "theta": PromptColumn("dollars a share and day", _number(lambda c: c.greeks.theta, 4)),
+    "vega": PromptColumn("dollars a share and volatility point", _number(lambda c: c.greeks.vega, 3)),
     # One figure, which the second version tells from that of the plan.
     "p_profit": POP,
     "p_profit_market": POP,
-    "p_max_profit_market": Column(PROBABILITY, _number(lambda c: c.p_max_profit, 3)),
-    "ev": Column(PER_CONTRACT, _number(lambda c: c.ev.market_expiry, 2), "not computed"),
-    "short_oi": Column("contracts", _least_count(0, "open_interest")),
-    "long_oi": Column("contracts", _least_count(1, "open_interest")),
-    "short_volume": Column("contracts", _least_count(0, "volume")),
-    "long_volume": Column("contracts", _least_count(1, "volume")),
-    "fees": Column(PER_CONTRACT, lambda c, _: format_amount(c.costs)),
+    "p_max_profit_market": PromptColumn(PROBABILITY, _number(lambda c: c.p_max_profit, 3)),
+    "ev": PromptColumn(PER_CONTRACT, _number(lambda c: c.ev.market_expiry, 2), "not computed"),
+    "short_oi": PromptColumn("contracts", _least_count(0, "open_interest")),
+    "long_oi": PromptColumn("contracts", _least_count(1, "open_interest")),
+    "short_volume": PromptColumn("contracts", _least_count(0, "volume")),
+    "long_volume": PromptColumn("contracts", _least_count(1, "volume")),
+    "fees": PromptColumn(PER_CONTRACT, lambda c, _: format_amount(c.costs)),
     **OUTLOOK_COLUMNS,
 }
 

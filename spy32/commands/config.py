@@ -17,9 +17,9 @@ def show(ctx: typer.Context) -> None:
     app = get_app(ctx)
     found = rows(app.resolved_settings)
     if app.wants_json:
-        from spy32.render.home_documents import CONFIG, Settings
+        from spy32.render.home_documents import CONFIG, SettingsList
 
-        print_document(app, CONFIG, Settings(settings=found))
+        print_document(app, CONFIG, SettingsList(settings=found))
     elif is_full_terminal(app.out):
         from spy32.render.page import Page, noun_grid
 

@@ -76,8 +76,8 @@ def adopt(
 
 
 def _print_answer(app: App, lines: list[str], *, action: str, **facts: Any) -> None:
-    from spy32.render.home_documents import DATABASE, Database
+    from spy32.render.home_documents import DATABASE, DatabaseAction
 
     if action != "check":
         app.log.write("progress", "; ".join(lines))
-    print_answer(app, DATABASE, Database(database=str(app.database), action=action, **facts), lines)
+    print_answer(app, DATABASE, DatabaseAction(database=str(app.database), action=action, **facts), lines)

@@ -90,8 +90,8 @@ def _choosers_asked(settings: Settings) -> set[str]:
 
 def _print_experiments(app: App, store: "Store") -> None:
     from spy32.render.experiment_pages import experiments_page
-    from spy32.render.report_documents import EXPERIMENTS, Experiments
+    from spy32.render.report_documents import EXPERIMENTS, ExperimentList
     from spy32.review.experiments import load_experiments
 
     reports = load_experiments(store, app.clock())
-    print_answer(app, EXPERIMENTS, Experiments(experiments=reports), experiments_page(reports))
+    print_answer(app, EXPERIMENTS, ExperimentList(experiments=reports), experiments_page(reports))

@@ -9,7 +9,7 @@ from spy32.commands.common import App, get_app, print_answer, print_lines
 from spy32.errors import BadSettings, BadUsage, Unavailable
 
 if TYPE_CHECKING:
-    from spy32.ops.outbox import Target
+    from spy32.ops.outbox import NoticeTarget
 
 LISTED = 20
 """Newest notices that are listed."""
@@ -24,20 +24,20 @@ def test(
 ) -> None:
     """Send a test notice now and say which address took it; 75 when one did not."""
     from spy32.ops.outbox import try_targets
-    from spy32.render.notices import TESTED, Tested, tested_lines
+    from spy32.render.notices import TESTED, NotifyTestResults, tested_lines
 
     app = get_app(ctx)
     if ping:
         _test_ping(app, label)
         return
     results = try_targets(_chosen_targets(app, label), app.settings.mode, app.process_clock.now(), app.monotonic)
-    print_answer(app, TESTED, Tested(results=results), tested_lines(results))
+    print_answer(app, TESTED, NotifyTestResults(results=results), tested_lines(results))
     failed = [result.label for result in results if result.error]
     if failed:
         _end_unsent(app, f"not reached: {', '.join(failed)}")
 
 
-def _chosen_targets(app: App, label: str | None) -> "Sequence[Target]":
+def _chosen_targets(app: App, label: str | None) -> "Sequence[NoticeTarget]":
     """The addresses of the settings, or the one of that label."""
     from spy32.wiring.notifiers import build_address_targets
 
@@ -83,7 +83,7 @@ def notices(ctx: typer.Context) -> None:
 def flush(ctx: typer.Context) -> None:
     """Send what waits in the outbox now; 75 when something still waits."""
     from spy32.ops.reminders import queue_reminders
-    from spy32.render.notices import FLUSHED, Flushed, flushed_lines
+    from spy32.render.notices import FLUSHED, FlushResult, flushed_lines
 
     app = get_app(ctx)
     app.check_store_exists()
@@ -94,7 +94,7 @@ def flush(ctx: typer.Context) -> None:
     deliveries = outbox.flush()
     waiting = len(store.notices.select_pending(app.process_clock.now()))
     lines = flushed_lines(deliveries, waiting, has_addresses=bool(outbox.targets))
-    print_answer(app, FLUSHED, Flushed(deliveries=deliveries, waiting=waiting), lines)
+    print_answer(app, FLUSHED, FlushResult(deliveries=deliveries, waiting=waiting), lines)
     if waiting and outbox.targets:
         _end_unsent(app, f"{waiting} unsent; the next command tries again, `spy32 notify list` says why")
 

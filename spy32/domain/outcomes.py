@@ -37,7 +37,7 @@ class PlanOutcome:
 
 
 @value
-class Outcome:
+class CandidateOutcome:
     """What came of one candidate of a run's menu. Amounts are dollars per contract after fees and slippage."""
 
     run_id: RunId

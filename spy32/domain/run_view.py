@@ -18,7 +18,7 @@ from spy32.domain.value import value
 if TYPE_CHECKING:  # read only where a model was asked
     from spy32.domain.briefing import Briefing
     from spy32.domain.model_calls import UsageSummary
-    from spy32.domain.outcomes import Outcome
+    from spy32.domain.outcomes import CandidateOutcome
 
 
 @value
@@ -67,7 +67,7 @@ class RunView:
     """Of the trade, oldest first: only the newest unless all were asked for."""
     closes: tuple[Proposal, ...] = ()
     """Of the trade, oldest first, when its life was asked for."""
-    outcomes: "Mapping[str, Outcome]" = field(default_factory=dict)
+    outcomes: "Mapping[str, CandidateOutcome]" = field(default_factory=dict)
     """What came of the candidates, by id; empty before the first refresh."""
     briefing: "Briefing | None" = None
     """The figures that were sent to the analyst."""

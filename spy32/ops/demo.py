@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-class Step(NamedTuple):
+class DemoStep(NamedTuple):
     words: tuple[str, ...]
     title: str = ""
     typed: str = ""
@@ -24,13 +24,13 @@ class Step(NamedTuple):
 
 
 STEPS = (
-    Step(
+    DemoStep(
         ("analyze", "-q", "--market", "recorded", "--analyst", "rules"),
         "The weekly run, on a real SPY chain of 2025-08-29 that ships with spy32.",
     ),
-    Step(("approve",), "A person decides on one screen. HERE THE DEMO ANSWERS, on paper: a, then y.", "a\ny\n"),
-    Step(("execute", "-q"), "Sent to the paper broker, worked down from the mid, and filled.", is_shown=False),
-    Step(("show", "T1")),
+    DemoStep(("approve",), "A person decides on one screen. HERE THE DEMO ANSWERS, on paper: a, then y.", "a\ny\n"),
+    DemoStep(("execute", "-q"), "Sent to the paper broker, worked down from the mid, and filled.", is_shown=False),
+    DemoStep(("show", "T1")),
 )
 NEXT_STEPS = (
     ("analyze --market recorded --analyst rules", "the same run in a home of your own,"),
@@ -39,8 +39,8 @@ NEXT_STEPS = (
 )
 YEAR = "A SYNTHETIC year: 52 Mondays of simulated trading. Days, SPY and VIX are those of 2022; option prices are made."
 YEAR_STEPS = (
-    Step(("experiments",), "Registered before the first Monday: the trend rule against the fixed rule."),
-    Step(("report",), "What came of the year."),
+    DemoStep(("experiments",), "Registered before the first Monday: the trend rule against the fixed rule."),
+    DemoStep(("report",), "What came of the year."),
 )
 YEAR_NEXT_STEPS = (
     ("show --history", "every Monday with what came of it"),
@@ -64,7 +64,7 @@ def run_year_demo(
         out.print(f"## {YEAR}", style="bold")
         make_year(home)
         page = home / "report.html" if keep else home.with_suffix(".html")
-        step = Step(("report", "--html", str(page)), "The same as a page, to open in a browser; it stays here.")
+        step = DemoStep(("report", "--html", str(page)), "The same as a page, to open in a browser; it stays here.")
         _play(out, env, home, (*YEAR_STEPS, step))
     if keep:
         _print_next_steps(out, YEAR_NEXT_STEPS, home)
@@ -91,7 +91,7 @@ def _print_next_steps(out: "Console", steps: Sequence[tuple[str, str]], home: Pa
         out.print(f"spy32 {at}{words}  # {purpose}", soft_wrap=True)
 
 
-def _play(out: "Console", env: Mapping[str, str], home: Path, steps: Sequence[Step]) -> None:
+def _play(out: "Console", env: Mapping[str, str], home: Path, steps: Sequence[DemoStep]) -> None:
     clean = {name: value for name, value in env.items() if not name.startswith(("SPY32_", "XAI_", "TASTYTRADE_"))}
     clean |= {"COLUMNS": str(out.width), "ENABLE_AUTOMATION": "true"}
     if out.is_terminal:

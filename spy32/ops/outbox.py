@@ -33,7 +33,7 @@ TOO_SLOW = f"no answer within {ADDRESS_SECONDS:.0f} s"
 
 
 @value
-class Target:
+class NoticeTarget:
     """An address and what sends to it, which is built only when there is something to send."""
 
     address: NotifyAddress
@@ -50,7 +50,7 @@ class Outbox:
     """What sending needs."""
 
     notices: Notices
-    targets: Sequence[Target]
+    targets: Sequence[NoticeTarget]
     locks: Locks
     clock: Clock
     """The clock of the process."""
@@ -88,7 +88,7 @@ class Outbox:
             for notice in due
         )
 
-    def _lacks(self, target: Target, notice: Notice) -> bool:
+    def _lacks(self, target: NoticeTarget, notice: Notice) -> bool:
         """Whether the address wants the notice and has not taken it yet."""
         return target.address.wants(notice.event_class) and target.label not in self.notices.labels_served(notice.id)
 
@@ -123,7 +123,9 @@ def direct_notice(text: NoticeText, at: datetime) -> Notice:
     )
 
 
-def try_targets(targets: Sequence[Target], mode: Mode, now: datetime, monotonic: Monotonic) -> tuple[AddressTest, ...]:
+def try_targets(
+    targets: Sequence[NoticeTarget], mode: Mode, now: datetime, monotonic: Monotonic
+) -> tuple[AddressTest, ...]:
     """Send a test notice to each address, past the outbox, and return how each took it."""
     began = monotonic()
     took: dict[str, float] = {}
@@ -145,7 +147,7 @@ def try_targets(targets: Sequence[Target], mode: Mode, now: datetime, monotonic:
 
 
 def send_all(
-    jobs: Sequence[tuple[Target, Sequence[Notice]]],
+    jobs: Sequence[tuple[NoticeTarget, Sequence[Notice]]],
     monotonic: Monotonic,
     record: Callable[[str, Notice | None], None],
 ) -> dict[str, str]:
@@ -227,7 +229,7 @@ class TroubleMarker:
 
 
 def send_store_trouble(
-    message: str, targets: Sequence[Target], marker: TroubleMarker, monotonic: Monotonic
+    message: str, targets: Sequence[NoticeTarget], marker: TroubleMarker, monotonic: Monotonic
 ) -> dict[str, str | None]:
     """Tell every address that wants trouble, and the monitor, and return by label why one failed, or None.
 

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from spy32.domain.experiments import Experiment, ExperimentTerms
-from spy32.domain.outcomes import DailyClose, MenuChoice, Outcome, PlanOutcome
+from spy32.domain.outcomes import CandidateOutcome, DailyClose, MenuChoice, PlanOutcome
 from spy32.domain.proposals import Decision
 from spy32.domain.value import value
 from spy32.errors import Refused
@@ -87,7 +87,7 @@ class Outcomes(Records):
 
     # Reading
 
-    def select(self, run_id: int) -> tuple[Outcome, ...]:
+    def select(self, run_id: int) -> tuple[CandidateOutcome, ...]:
         """Return the outcomes of a run's candidates, in the order of the menu; empty before the first refresh."""
         return self._core.select(_outcome, "select * from outcome where run_id = ? order by id", run_id)
 
@@ -140,7 +140,7 @@ class Outcomes(Records):
 
     # Writing
 
-    def save(self, outcomes: Sequence[Outcome], at: datetime) -> bool:
+    def save(self, outcomes: Sequence[CandidateOutcome], at: datetime) -> bool:
         """Store the outcomes of one run; return whether anything changed. A final one stays as it is."""
         if not outcomes:
             return False
@@ -161,7 +161,7 @@ class Outcomes(Records):
         return has_changed
 
 
-def _columns(outcome: Outcome) -> dict[str, object]:
+def _columns(outcome: CandidateOutcome) -> dict[str, object]:
     """Return the columns as they are stored, money to the nearest ten-thousandth."""
     plan = outcome.plan
     columns = columns_of(outcome, "run_id", "candidate_id", "plan", "is_final", "is_worthless") | {
@@ -177,12 +177,12 @@ def _columns(outcome: Outcome) -> dict[str, object]:
     }
 
 
-def _outcome(row: sqlite3.Row) -> Outcome:
+def _outcome(row: sqlite3.Row) -> CandidateOutcome:
     plan = None
     if row["plan_day"] is not None:
         columns = {"day": row["plan_day"], "reason": row["plan_reason"], "result": row["plan_e4"]}
         plan = decode_row(PlanOutcome, row, "outcome", **columns, is_modelled=row["plan_modelled"])
-    return decode_row(Outcome, row, "outcome", plan=plan, is_final=row["known"])
+    return decode_row(CandidateOutcome, row, "outcome", plan=plan, is_final=row["known"])
 
 
 def _daily_close(row: sqlite3.Row) -> DailyClose:

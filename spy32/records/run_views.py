@@ -23,7 +23,7 @@ from spy32.records.runs import Runs
 from spy32.records.trades import Trades
 
 if TYPE_CHECKING:
-    from spy32.domain.outcomes import Outcome
+    from spy32.domain.outcomes import CandidateOutcome
 
 _RUN_SUMMARIES = """select run.id, run.slot, run.started_at, run.outcome, run.cause, run.profile, run.reasons,
     proposal.id as proposal_id, proposal.state, proposal.body, trade.id as trade_id, trade.result_e4, trade.exit_reason
@@ -80,7 +80,7 @@ class RunViews(Records):
                 marks=Marks(self._core).select(trade.id, newest=1) if trade is not None else (),
             )
 
-    def _outcomes(self, run_id: int) -> "Mapping[str, Outcome]":
+    def _outcomes(self, run_id: int) -> "Mapping[str, CandidateOutcome]":
         """Return the outcomes by candidate; a run without any loads nothing of them."""
         if not self._core.has("select 1 from outcome where run_id = ?", run_id):
             return {}

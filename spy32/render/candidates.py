@@ -25,7 +25,7 @@ from spy32.render.formatting import (
 from spy32.render.page import Grid, grid_columns, noun_grid, read_path
 
 if TYPE_CHECKING:
-    from spy32.domain.outcomes import Outcome
+    from spy32.domain.outcomes import CandidateOutcome
     from spy32.domain.proposals import Recommendation
     from spy32.domain.spreads import Menu
 
@@ -85,12 +85,12 @@ def name_spreads(text: str, menu: "Menu | None") -> str:
     return re.sub(WORD, lambda match: names.get(match[0], match[0]), re.sub(CANDIDATE_PATH, name_field, text))
 
 
-def came_to_words(outcome: "Outcome | None") -> str:
+def came_to_words(outcome: "CandidateOutcome | None") -> str:
     """The result at expiration, or `open`; empty without an outcome."""
     return "" if outcome is None else "open" if outcome.expiry is None else format_gain(outcome.expiry)
 
 
-def pick_words(outcomes: "Mapping[str, Outcome]", picked: str | None, *, is_over: bool) -> str:
+def pick_words(outcomes: "Mapping[str, CandidateOutcome]", picked: str | None, *, is_over: bool) -> str:
     """`+$52.11 a contract held, +$20.83 by plan; of max loss +0.116, menu's mean +0.071 of 15`, or why it is open; no
     trade came to zero. Empty while nothing can be known; `is_over` says that the expiration has passed.
 

@@ -9,7 +9,7 @@ from spy32.domain.market import Gate, Metric, QualityReport
 from spy32.domain.marks import LegMark, Mark
 from spy32.domain.model_calls import ModelCall, ModelResponse, ResponseCheck, UsageSummary
 from spy32.domain.orders import Fill, Order, Trade
-from spy32.domain.outcomes import Outcome, PlanOutcome
+from spy32.domain.outcomes import CandidateOutcome, PlanOutcome
 from spy32.domain.outlook import Estimate, TradingCost
 from spy32.domain.proposals import Approval, Citation, ExitPlan, NumberCheck, PricePlan, Proposal, Recommendation
 from spy32.domain.results import ResultTotals
@@ -26,7 +26,7 @@ from spy32.rules.results import days_held
 
 
 @value
-class Figure:
+class BriefingFigure:
     """A figure that was put before the analyst."""
 
     path: str
@@ -34,7 +34,7 @@ class Figure:
 
 
 @value
-class Choice:
+class AnalystChoice:
     """A recommendation, and what asking for it came to; None for who asks no model."""
 
     recommendation: Recommendation
@@ -80,7 +80,7 @@ Part(RunSummary)
 Part(ResultTotals)
 Part(MarketSummary, "underlying spot as_of source recorded=is_recorded expiration dte atm_iv expected_move vix")
 Part(Metric, "value unit source as_of count missing")
-Part(Figure, "path value unit source as_of count missing", inner="datum")
+Part(BriefingFigure, "path value unit source as_of count missing", inner="datum")
 Part(Gate)
 Part(QualityReport, "degraded=is_degraded stopped_by=stopped_by.name gates dropped")
 
@@ -124,12 +124,12 @@ class MenuEntry:
     """A candidate of the menu and what came of it."""
 
     candidate: Candidate
-    outcome: Outcome | None
+    outcome: CandidateOutcome | None
     """Null before the first refresh."""
 
 
 Part(PlanOutcome, "day reason result modelled=is_modelled")
-Part(Outcome, "settlement expiry plan pending final=is_final")
+Part(CandidateOutcome, "settlement expiry plan pending final=is_final")
 Part(LawProbabilities)
 Part(HistoryEstimates)
 
@@ -216,7 +216,7 @@ TOKENS = "input=input_tokens cached=cached_tokens output=output_tokens reasoning
 Part(UsageSummary, TOKENS)
 HEARD_TOKENS = Part(ModelResponse, TOKENS, called="Tokens")
 Part(
-    Choice,
+    AnalystChoice,
     """analyst model prompt decision candidate_id probability reason analysis evidence cost model_asked market_bias
     bull_case bear_case would_change_my_mind data_problems cited numbers marks vetoes failure votes cost_usd cost_ticks
     attempts tokens asked_before""",

@@ -55,7 +55,7 @@ class Switches:
 
 
 @value
-class Settings:
+class SettingsList:
     """Every setting and where it came from."""
 
     settings: tuple[Row, ...]
@@ -85,7 +85,7 @@ class LogIn:
 
 
 @value
-class Database:
+class DatabaseAction:
     """What `db` did with the database."""
 
     database: str
@@ -112,9 +112,9 @@ Part(LogEntry)
 LOGS = Part(Log, called="spy32.logs")
 SWITCHES = Part(Switches, called="spy32.switches")
 Part(Row, "key value source=source.kind where=source.where")
-CONFIG = Part(Settings, called="spy32.config")
+CONFIG = Part(SettingsList, called="spy32.config")
 AUTH = Part(LogIn, called="spy32.auth")
-DATABASE = Part(Database, called="spy32.db")
+DATABASE = Part(DatabaseAction, called="spy32.db")
 AUDIT = Part(AuditReport, called="spy32.audit")
 
 

@@ -42,14 +42,14 @@ class NoticeList:
 
 
 @value
-class Tested:
+class NotifyTestResults:
     """The results of `notify test`."""
 
     results: tuple[AddressTest, ...]
 
 
 @value
-class Flushed:
+class FlushResult:
     """What `notify flush` sent, and how many notices still wait."""
 
     deliveries: tuple[Delivery, ...]
@@ -70,8 +70,8 @@ Part(
 )
 Part(Delivery, "id label error", id=Key(str, lambda row: f"N{row.notice_id}"))
 NOTICES = Part(NoticeList, called="spy32.notices")
-TESTED = Part(Tested, called="spy32.notify_test")
-FLUSHED = Part(Flushed, called="spy32.notify_flush")
+TESTED = Part(NotifyTestResults, called="spy32.notify_test")
+FLUSHED = Part(FlushResult, called="spy32.notify_flush")
 
 
 def notice_list(

@@ -24,7 +24,7 @@ class PromptPreview:
 
 
 @value
-class Compared:
+class TemplateComparison:
     """How two templates differ."""
 
     versions: tuple[str, ...]
@@ -46,7 +46,7 @@ class Prompts:
     template: Template | None = None
     sent: tuple[ModelCall, ...] | None = None
     """With --run: every request of the run, oldest first."""
-    compared: Compared | None = None
+    compared: TemplateComparison | None = None
 
 
 SENT = Part(
@@ -65,7 +65,7 @@ Part(
     version=Key(str, "answer.prompt"),
 )
 Part(PromptComparison, "runs agreement records choices experiment")
-Part(Compared)
+Part(TemplateComparison)
 PROMPT = Part(PromptPreview, called="spy32.prompt")
 PROMPTS = Part(
     Prompts,
@@ -75,8 +75,8 @@ PROMPTS = Part(
 )
 
 
-def comparison_of(first: Template, second: Template, said: PromptComparison | None) -> Compared:
-    return Compared(
+def comparison_of(first: Template, second: Template, said: PromptComparison | None) -> TemplateComparison:
+    return TemplateComparison(
         versions=(first.version, second.version),
         hashes=(first.hash, second.hash),
         difference=template_diff(first, second),

@@ -44,7 +44,7 @@ REPORT = Part(Report, called="spy32.report")
 
 
 @value
-class Experiments:
+class ExperimentList:
     """Registered comparisons, oldest first."""
 
     experiments: tuple[ExperimentState, ...]
@@ -57,5 +57,5 @@ STATED = Part(
     state=Key(ExperimentState, lambda state: state),
 )
 EXPERIMENTS = Part(
-    Experiments, called="spy32.experiments", experiments=Key(tuple[Annotated[ExperimentState, STATED], ...])
+    ExperimentList, called="spy32.experiments", experiments=Key(tuple[Annotated[ExperimentState, STATED], ...])
 )

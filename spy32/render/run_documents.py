@@ -11,7 +11,7 @@ from spy32.domain.run_view import DocumentSummary, MarketSummary, RunView
 from spy32.domain.runs import Run, RunSummary
 from spy32.domain.spreads import Menu
 from spy32.domain.value import value
-from spy32.render.document_parts import Choice, Figure, MenuEntry, ProposalView, TradeView, proposal_view
+from spy32.render.document_parts import AnalystChoice, BriefingFigure, MenuEntry, ProposalView, TradeView, proposal_view
 from spy32.render.encoder import Document, Part, to_document
 from spy32.render.raw_texts import StoredAnswer
 
@@ -33,14 +33,14 @@ class FullRun:
     menu_notes: tuple[str, ...]
     rejected: Menu | None
     """Null unless --rejected was asked for."""
-    recommendation: Choice | None
-    shadows: tuple[Choice, ...]
+    recommendation: AnalystChoice | None
+    shadows: tuple[AnalystChoice, ...]
     """What others would have chosen."""
     ruling: RiskDecision | None
     """The checks of the choice."""
     proposal: ProposalView | None
     trade: TradeView | None
-    figures: tuple[Figure, ...]
+    figures: tuple[BriefingFigure, ...]
     """What was put before the analyst, in the order shown."""
     answers: tuple[StoredAnswer, ...] | None
     """Null unless --raw was asked for."""
@@ -89,17 +89,17 @@ def whole_run(view: RunView, *, raw: "RawTexts | None", rejected: bool) -> FullR
         trade=None if view.trade is None else TradeView(trade=view.trade, mark=view.marks[-1] if view.marks else None),
         figures=()
         if view.briefing is None
-        else tuple(Figure(path=path, datum=metric) for path, metric in view.briefing.figures.items()),
+        else tuple(BriefingFigure(path=path, datum=metric) for path, metric in view.briefing.figures.items()),
         answers=None if raw is None else raw.answers,
         attempts=None if raw is None else raw.attempts,
         documents=None if raw is None else raw.documents,
     )
 
 
-def _choice(view: RunView, role: AnswerRole, recommendation: Recommendation) -> Choice:
+def _choice(view: RunView, role: AnswerRole, recommendation: Recommendation) -> AnalystChoice:
     """With what asking for it came to: the tally of its role and prompt."""
     found = (tally for tally in view.attempts_summary if (tally.role, tally.prompt) == (role, recommendation.prompt))
-    return Choice(recommendation=recommendation, tally=next(found, None))
+    return AnalystChoice(recommendation=recommendation, tally=next(found, None))
 
 
 def run_document(view: RunView, *, raw: "RawTexts | None" = None, rejected: bool = False) -> Document:

@@ -31,7 +31,7 @@ class Positions:
 
 
 @value
-class Settled:
+class SettledOrder:
     """An order that was in flight, before and now."""
 
     was: OrderState
@@ -43,14 +43,14 @@ class Settled:
 class Reconciliation:
     """What reconcile settled and where the views differ."""
 
-    orders: tuple[Settled, ...]
+    orders: tuple[SettledOrder, ...]
     troubles: tuple[str, ...]
     view: AccountDiff
     adopted: tuple[Trade, ...]
 
 
 @value
-class Target:
+class LiveTarget:
     """A profit target that may still fill."""
 
     trade: Trade
@@ -58,7 +58,7 @@ class Target:
 
 
 @value
-class Contracts:
+class ContractCount:
     """So many of one contract."""
 
     symbol: str
@@ -76,7 +76,7 @@ Part(
     ),
 )
 Part(
-    Target,
+    LiveTarget,
     "trade_id reference state debit quantity filled",
     inner="order",
     trade_id=Key(TradeId, "trade.id"),
@@ -100,13 +100,14 @@ Part(
     ),
     legs=Key(tuple[Annotated[Leg, ORDERED], ...], lambda other: other.order.whole_legs),
 )
-Part(Contracts)
+Part(ContractCount)
 Part(
     MissingContracts,
     "trade_id missing why would_be=adoption.state spreads",
     trade_id=Key(TradeId, "trade.id"),
     missing=Key(
-        tuple[Contracts, ...], lambda gone: [Contracts(symbol=symbol, quantity=count) for symbol, count in gone.missing]
+        tuple[ContractCount, ...],
+        lambda gone: [ContractCount(symbol=symbol, quantity=count) for symbol, count in gone.missing],
     ),
     why=Key(str, lambda gone: join_lines(gone.explanation)),
     spreads=Key(int, lambda gone: 0 if gone.adoption is None else gone.adoption.spreads),
@@ -115,7 +116,8 @@ Part(HistoryDiff)
 BOTH: Mapping[str, Key] = {
     "agrees": Key(bool, lambda both: not both.view.differs),
     "targets": Key(
-        tuple[Target, ...], lambda both: [Target(trade=trade, order=order) for trade, order in both.view.targets]
+        tuple[LiveTarget, ...],
+        lambda both: [LiveTarget(trade=trade, order=order) for trade, order in both.view.targets],
     ),
     "without_target": Key(
         tuple[TradeId, ...],
@@ -152,7 +154,7 @@ POSITIONS = Part(
     ),
     **BOTH,
 )
-Part(Settled, "reference was now=order.state filled", inner="order")
+Part(SettledOrder, "reference was now=order.state filled", inner="order")
 ENDED = Part(Trade, "id state", called="AdoptedTrade", id=Key(TradeId))
 RECONCILED = Part(
     Reconciliation,
@@ -174,7 +176,7 @@ def positions_document(
 
 def reconciled_document(found: ReconcileResult, adopted: Sequence[Trade] = ()) -> Document:
     settled = Reconciliation(
-        orders=tuple(Settled(was=was.state, order=now) for was, now in found.orders),
+        orders=tuple(SettledOrder(was=was.state, order=now) for was, now in found.orders),
         troubles=tuple(error.message for error in found.troubles),
         view=found.view,
         adopted=(*found.settled.trades, *adopted),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spy32.domain.experiments import PROBABILITY_SOURCES, Experiment, ExperimentTerms, PairMetric, Reference
-from spy32.domain.outcomes import MenuChoice, Outcome
+from spy32.domain.outcomes import CandidateOutcome, MenuChoice
 from spy32.domain.report import Bounds, ExperimentPoint, ExperimentState
 from spy32.domain.value import value
 from spy32.review import betting
@@ -54,7 +54,7 @@ def load_experiments(store: "Store", now: datetime) -> tuple[ExperimentState, ..
 
 
 def pairs(
-    experiment: Experiment, choices: Iterable[MenuChoice], find_outcomes: Callable[[int], Sequence[Outcome]]
+    experiment: Experiment, choices: Iterable[MenuChoice], find_outcomes: Callable[[int], Sequence[CandidateOutcome]]
 ) -> Iterator[Pair]:
     """Yield the pairs of an experiment, one a week: of several runs in a week the first in which both chose counts.
 
@@ -78,7 +78,7 @@ def pairs(
 
 
 def _pair(
-    terms: ExperimentTerms, week: int, choices: Mapping[str, MenuChoice], outcomes: Sequence[Outcome]
+    terms: ExperimentTerms, week: int, choices: Mapping[str, MenuChoice], outcomes: Sequence[CandidateOutcome]
 ) -> Pair | None:
     """Return the pair; None where the week does not count, since there is no pick to select or to judge."""
     challenger, champion = choices[terms.challenger], choices.get(terms.champion)
@@ -108,7 +108,7 @@ def _pair(
 
 
 def _result_difference(
-    terms: ExperimentTerms, pick: str | None, other: str | None, outcomes: Mapping[str, Outcome]
+    terms: ExperimentTerms, pick: str | None, other: str | None, outcomes: Mapping[str, CandidateOutcome]
 ) -> float | None:
     """Return the difference of the results over the larger maximum loss; no trade has 0 and no loss."""
     results, losses = [], [Decimal(0)]
@@ -122,7 +122,7 @@ def _result_difference(
     return float((results[0] - results[1]) / max(losses)) if max(losses) > 0 else 0.0
 
 
-def _selection(terms: ExperimentTerms, pick: str | None, outcomes: Sequence[Outcome]) -> float | None:
+def _selection(terms: ExperimentTerms, pick: str | None, outcomes: Sequence[CandidateOutcome]) -> float | None:
     """Return the pick's share of its maximum loss less the mean of the menu's.
 
     A candidate that has expired without a known end of its plan never gets one and is left out of the mean.
@@ -134,7 +134,9 @@ def _selection(terms: ExperimentTerms, pick: str | None, outcomes: Sequence[Outc
     return own - sum(known) / len(known) if own is not None and is_complete else None
 
 
-def _score_difference(terms: ExperimentTerms, choice: MenuChoice, outcomes: Mapping[str, Outcome]) -> float | None:
+def _score_difference(
+    terms: ExperimentTerms, choice: MenuChoice, outcomes: Mapping[str, CandidateOutcome]
+) -> float | None:
     """Return the reference's squared error less the challenger's, both of the challenger's pick expiring worthless."""
     outcome = outcomes.get(choice.candidate_id or "")
     if outcome is None or outcome.is_worthless is None or choice.stated is None:
@@ -157,8 +159,8 @@ def experiment_states(
     Several challengers that run against one champion by one metric are judged together, so that the level holds for
     all of them.
     """
-    tallies = [_Tally(experiment, found) for experiment, found in paired]
-    families: dict[object, list[_Tally]] = {}
+    tallies = [_ExperimentSummary(experiment, found) for experiment, found in paired]
+    families: dict[object, list[_ExperimentSummary]] = {}
     for each in tallies:
         alone = each.experiment.id if each.experiment.ended_at is not None else None
         families.setdefault((each.terms.champion, each.terms.metric, each.terms.profile, alone), []).append(each)
@@ -170,7 +172,7 @@ def experiment_states(
     return tuple(each.state(now) for each in tallies)
 
 
-class _Tally:
+class _ExperimentSummary:
     """What the pairs of one experiment say."""
 
     def __init__(self, experiment: Experiment, found: Sequence[Pair]) -> None:

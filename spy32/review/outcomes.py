@@ -11,7 +11,7 @@ from itertools import takewhile
 
 from spy32.domain.market import DailyBar, MarketSnapshot
 from spy32.domain.marks import Mark
-from spy32.domain.outcomes import DailyClose, Outcome, PlanOutcome
+from spy32.domain.outcomes import CandidateOutcome, DailyClose, PlanOutcome
 from spy32.domain.spreads import Candidate
 from spy32.domain.units import RunId
 from spy32.domain.value import value
@@ -123,7 +123,7 @@ class _RunOutcomes:
         """The newest close is not served yet, or not wholly: it is worth asking again soon."""
         self._split: date | None = None
 
-    def compute(self) -> tuple[Outcome, ...]:
+    def compute(self) -> tuple[CandidateOutcome, ...]:
         """Return the outcome of each candidate of the menu."""
         decisions = self._store.decisions
         menu = decisions.menu(self._run.id, rejected=False)
@@ -167,7 +167,7 @@ class _RunOutcomes:
 
     def _settle(
         self, candidate: Candidate, plan: PlanOutcome | None, settings: Settings, *, has_marks: bool
-    ) -> Outcome:
+    ) -> CandidateOutcome:
         """Return the outcome of a candidate with what became of its plan so far."""
         history = candidate.outlook.expiry.history if candidate.outlook is not None else None
         close = self._closes.get(self._end)
@@ -176,7 +176,7 @@ class _RunOutcomes:
         if expiry is not None and plan is None and has_marks and self._path() == self._due:
             plan = PlanOutcome(day=self._end, reason=None, result=expiry, is_modelled=True)
         is_final = price is not None and (plan is not None or not has_marks)
-        return Outcome(
+        return CandidateOutcome(
             run_id=self._run.id,
             candidate_id=candidate.id,
             strategy=candidate.spread.strategy,

@@ -18,7 +18,7 @@ moved more only on 19 October 1987 (-20.5 %)."""
 
 
 @value
-class DailyHistory:
+class FinishedSessions:
     """The finished sessions up to the snapshot, without a gap, oldest first. `shortfall` says why there are no more."""
 
     bars: tuple[DailyBar, ...]
@@ -53,7 +53,7 @@ class DailyHistory:
         return f"{pluralise(count, noun)}{since}, {needs} are needed" if self.bars else self.shortfall
 
 
-def finished_sessions(snapshot: MarketSnapshot) -> DailyHistory:
+def finished_sessions(snapshot: MarketSnapshot) -> FinishedSessions:
     """Return the bars of finished sessions. Today's bar counts only after the close; bars before a gap are left out."""
     now = snapshot.evaluated_at
     today = market_date(now)
@@ -63,11 +63,11 @@ def finished_sessions(snapshot: MarketSnapshot) -> DailyHistory:
     finished_bars.sort(key=lambda bar: bar.day)
     source = f"daily bars{source_suffix('history', snapshot)}"
     if not finished_bars:
-        return DailyHistory(bars=(), source=source, shortfall="no daily bars")
+        return FinishedSessions(bars=(), source=source, shortfall="no daily bars")
     if today - finished_bars[-1].day > MAX_GAP:
-        return DailyHistory(bars=(), source=source, shortfall=f"the newest daily bar is of {finished_bars[-1].day}")
+        return FinishedSessions(bars=(), source=source, shortfall=f"the newest daily bar is of {finished_bars[-1].day}")
     start, shortfall = _last_unbroken_run(finished_bars)
-    return DailyHistory(bars=tuple(finished_bars[start:]), source=source, shortfall=shortfall)
+    return FinishedSessions(bars=tuple(finished_bars[start:]), source=source, shortfall=shortfall)
 
 
 def _last_unbroken_run(bars: Sequence[DailyBar]) -> tuple[int, str]:

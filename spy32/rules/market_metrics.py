@@ -18,7 +18,7 @@ from spy32.domain.option_class import VIX_UNDERLYINGS, option_roots
 from spy32.options.surface import Smile
 from spy32.quality.common import pluralise
 from spy32.rules import indicators
-from spy32.rules.daily_bars import MAX_GAP, DailyHistory, finished_sessions, source_suffix
+from spy32.rules.daily_bars import MAX_GAP, FinishedSessions, finished_sessions, source_suffix
 from spy32.rules.indicators import is_price
 from spy32.sessions import market_date, previous_session, session
 
@@ -121,7 +121,7 @@ def compute_metrics(snapshot: MarketSnapshot, smile: Smile | None) -> Metrics:
 # From daily bars.
 
 
-def _bar_metrics(snapshot: MarketSnapshot, days: DailyHistory) -> Metrics:
+def _bar_metrics(snapshot: MarketSnapshot, days: FinishedSessions) -> Metrics:
     prior = _prior_close(snapshot, days)
     metrics = {"prior_close": prior, "atr_14": _atr(days), "volume_ratio_20d": _volume_ratio(days)}
     metrics |= {name: _close_metric(days, figure, days.closes, "closes") for name, figure in CLOSE_FIGURES.items()}
@@ -137,7 +137,7 @@ def _bar_metrics(snapshot: MarketSnapshot, days: DailyHistory) -> Metrics:
     return metrics
 
 
-def _prior_close(snapshot: MarketSnapshot, days: DailyHistory) -> Metric:
+def _prior_close(snapshot: MarketSnapshot, days: FinishedSessions) -> Metric:
     """The close of the last finished session; missing when the newest bar is older."""
     source, reason = f"close, {days.source}", days.shortfall
     if days.bars:
@@ -148,7 +148,7 @@ def _prior_close(snapshot: MarketSnapshot, days: DailyHistory) -> Metric:
     return _missing_metric("dollars", reason, source)
 
 
-def _close_metric(days: DailyHistory, figure: CloseFigure, closes: Sequence[float], noun: str) -> Metric:
+def _close_metric(days: FinishedSessions, figure: CloseFigure, closes: Sequence[float], noun: str) -> Metric:
     """Return a figure of closes, or missing with the number of closes available and needed."""
     source = f"{noun}, {days.source}"
     if len(closes) < figure.needs:
@@ -158,7 +158,7 @@ def _close_metric(days: DailyHistory, figure: CloseFigure, closes: Sequence[floa
     return _metric(figure.compute(used), figure.unit, source, days.as_of, len(used), why=why)
 
 
-def _atr(days: DailyHistory) -> Metric:
+def _atr(days: FinishedSessions) -> Metric:
     ranges: list[tuple[float, float, float]] = []
     for bar in days.bars:
         if bar.high is not None and bar.low is not None and 0 < bar.low <= bar.high < indicators.MAX_PRICE:
@@ -171,7 +171,7 @@ def _atr(days: DailyHistory) -> Metric:
     return _metric(value, "dollars", source, days.as_of, len(ranges), why=reason)
 
 
-def _volume_ratio(days: DailyHistory) -> Metric:
+def _volume_ratio(days: FinishedSessions) -> Metric:
     volumes = [bar.volume or 0.0 for bar in days.bars[-21:]]
     value, reason = None, days.shortfall_reason(21, "session", len(volumes))
     if len(volumes) == 21:
@@ -180,7 +180,7 @@ def _volume_ratio(days: DailyHistory) -> Metric:
 
 
 def _high_or_low(
-    days: DailyHistory, span: int, name: str, pick: Callable[[list[float]], float], levels: Sequence[float | None]
+    days: FinishedSessions, span: int, name: str, pick: Callable[[list[float]], float], levels: Sequence[float | None]
 ) -> Metric:
     valid_levels = [level for level in levels if level is not None and is_price(level)]
     reason = f"{span - len(valid_levels)} of the last {span} sessions have no {name}"

@@ -9,7 +9,16 @@ from decimal import Decimal
 from typing import Any
 
 from spy32.domain.value import value
-from spy32.settings.keys import ENVIRONMENT, KEYS, PROFILE_KEYS, SECTIONS, Key, Source, describe_allowed, profile_key
+from spy32.settings.keys import (
+    ENVIRONMENT,
+    KEYS,
+    PROFILE_KEYS,
+    SECTIONS,
+    SettingKey,
+    Source,
+    describe_allowed,
+    profile_key,
+)
 from spy32.settings.model import Secret, Settings
 from spy32.settings.notifiers import notify_addresses
 from spy32.settings.resolve import Resolved
@@ -52,7 +61,7 @@ def rows(resolved: Resolved) -> tuple[Row, ...]:
     )
 
 
-def masked_text(key: Key, value: Any) -> str | None:
+def masked_text(key: SettingKey, value: Any) -> str | None:
     """The value as text; stars for a secret, stars and the last four signs for an account number; None for none."""
     if key.form == "notifier":
         return ", ".join(f"{address.label} ****" for address in notify_addresses(value))
@@ -164,7 +173,7 @@ _PROFILE_HEAD = """\
 """
 
 
-def _block(key: Key) -> str:
+def _block(key: SettingKey) -> str:
     lines = [f"# {key.doc}.", f"# Takes {describe_allowed(key)}."]
     if key.is_secret:
         without = "Without a default. " if key.default is None else ""

@@ -81,7 +81,7 @@ class Source:
 
 
 @value
-class Key:
+class SettingKey:
     """One knob. `type` is what one entry is; `shape` says whether the value is one entry, a list or a table of them."""
 
     section: str
@@ -123,11 +123,11 @@ class Key:
         return self.is_secret or self.kind in ("account", "address", "host")
 
 
-def _section_keys(section: str, owner: type) -> tuple[Key, ...]:
+def _section_keys(section: str, owner: type) -> tuple[SettingKey, ...]:
     return tuple(_key(section, part) for part in fields(owner) if "doc" in part.metadata)
 
 
-def _key(section: str, part: "Field[Any]") -> Key:
+def _key(section: str, part: "Field[Any]") -> SettingKey:
     kind: Any = part.type
     if isinstance(kind, types.UnionType):
         kind = typing.get_args(kind)[0]
@@ -138,7 +138,7 @@ def _key(section: str, part: "Field[Any]") -> Key:
     knob = dict(part.metadata)
     if issubclass(kind, StrEnum):
         knob["choices"] = tuple(str(member) for member in kind)
-    return Key(section=section, field=part.name, type=kind, shape=shape, default=default, **knob)
+    return SettingKey(section=section, field=part.name, type=kind, shape=shape, default=default, **knob)
 
 
 SECTIONS: Mapping[str, type] = {
@@ -146,7 +146,7 @@ SECTIONS: Mapping[str, type] = {
 }
 """TOML table -> its dataclass."""
 
-KEYS: Mapping[str, Key] = {
+KEYS: Mapping[str, SettingKey] = {
     key.name: key for section, owner in {"": Settings, **SECTIONS}.items() for key in _section_keys(section, owner)
 }
 """Dotted name -> key; the profiles' keys are apart."""
@@ -157,7 +157,7 @@ ENVIRONMENT: Mapping[str, str] = {**VENDOR, **{key.env: name for name, key in KE
 _GLOBAL = {key.field: key for key in KEYS.values() if key.section in ("choice", "limits")} | {
     "dte": KEYS["dte.default"]
 }
-PROFILE_KEYS: Mapping[str, Key] = {key.field: key for key in _section_keys("profile", Profile)} | {
+PROFILE_KEYS: Mapping[str, SettingKey] = {key.field: key for key in _section_keys("profile", Profile)} | {
     part.name: replace(_GLOBAL[part.name], section="profile", field=part.name, default=None)
     for part in fields(Profile)
     if part.name in _GLOBAL
@@ -165,7 +165,7 @@ PROFILE_KEYS: Mapping[str, Key] = {key.field: key for key in _section_keys("prof
 """Field of a profile -> its key: meaning and bounds of the global one, without a default."""
 
 
-def profile_key(profile: str, field: str) -> Key:
+def profile_key(profile: str, field: str) -> SettingKey:
     """The key of `field` in `[profile.NAME]`, under its full name."""
     return replace(PROFILE_KEYS[field], section=f"profile.{profile}")
 
@@ -178,7 +178,7 @@ def nearest_name(word: str, known: Iterable[str]) -> str:
     return max(known, key=lambda other: SequenceMatcher(None, plain, other.lower()).ratio())
 
 
-def describe_allowed(key: Key) -> str:
+def describe_allowed(key: SettingKey) -> str:
     """What the key takes, in words that fit behind "takes"."""
     if key.kind == "choice":
         entry = "one of " + ", ".join(key.choices)
@@ -200,7 +200,7 @@ _SWITCHES = {"true": True, "1": True, "yes": True, "on": True, "false": False, "
 _MOST_DAYS = 60
 
 
-def parse_setting(key: Key, text: str) -> Any:
+def parse_setting(key: SettingKey, text: str) -> Any:
     """The value of a variable, a `.env` line or a flag: lists are comma separated, tables are `32:5.0,40:5.5`."""
     if key.shape == "one":
         return convert_toml(key, _plain(key, text))
@@ -214,7 +214,7 @@ def parse_setting(key: Key, text: str) -> Any:
     return convert_toml(key, table)
 
 
-def _plain(key: Key, text: str) -> object:
+def _plain(key: SettingKey, text: str) -> object:
     """The text of one entry as TOML would have read it."""
     word = text.strip()
     if key.kind == "switch":
@@ -228,7 +228,7 @@ def _plain(key: Key, text: str) -> object:
     return word if key.kind == "instant" else text
 
 
-def convert_toml(key: Key, raw: object) -> Any:
+def convert_toml(key: SettingKey, raw: object) -> Any:
     """The value of a TOML entry, floats read as Decimal."""
     if key.shape == "one":
         return _entry(key, raw)
@@ -251,7 +251,7 @@ def convert_toml(key: Key, raw: object) -> Any:
     return entries
 
 
-def _entry(key: Key, raw: Any) -> Any:
+def _entry(key: SettingKey, raw: Any) -> Any:
     """The typed entry within bounds, choices and form of its key."""
     if key.kind == "number":
         return _number(key, raw)
@@ -277,7 +277,7 @@ def _entry(key: Key, raw: Any) -> Any:
     return key.type(raw)
 
 
-def _number(key: Key, raw: Any) -> Any:
+def _number(key: SettingKey, raw: Any) -> Any:
     if isinstance(raw, bool) or not isinstance(raw, int if key.type is int else (int, Decimal)):
         raise InvalidValue("without quotes" if isinstance(raw, str) else "")
     if re.fullmatch(_NUMBER, str(raw)) is not None:

@@ -22,7 +22,7 @@ from spy32.settings.keys import (
     SECTIONS,
     VENDOR,
     InvalidValue,
-    Key,
+    SettingKey,
     Source,
     convert_toml,
     describe_allowed,
@@ -58,7 +58,7 @@ class SettingsFile:
 class SetValue:
     """One value that somebody set."""
 
-    key: Key
+    key: SettingKey
     value: Any
     source: Source
 
@@ -115,7 +115,7 @@ def _check_names(names: Iterable[str], place: Place) -> None:
         raise BadSettings(f"{place(name)}: unknown name {_plain(name)}; {hint}")
 
 
-def _parse_value(key: Key, raw: Any, kind: str, where: str) -> SetValue:
+def _parse_value(key: SettingKey, raw: Any, kind: str, where: str) -> SetValue:
     """Raises outside the handler: an exception's context must not carry the value either."""
     try:
         found = convert_toml(key, raw) if kind == "config" else parse_setting(key, raw)
@@ -197,7 +197,7 @@ def _entries(table: Mapping[str, Any], place: Place, section: str = "") -> Itera
             raise BadSettings(f"{place(path)}: {path} is a table: write [{path}] and its keys below it")
 
 
-def _find_key(section: str, name: str, raw: object, place: Place) -> Key:
+def _find_key(section: str, name: str, raw: object, place: Place) -> SettingKey:
     """The key of that name; `BadSettings` with the nearest known one when there is none."""
     path = f"{section}.{name}" if section else name
     in_profile = section.startswith("profile.")

@@ -15,7 +15,7 @@ from spy32.settings.notifiers import PING_LABEL, NotifyAddress, notify_addresses
 if TYPE_CHECKING:
     from spy32.clients.http import HttpClient
     from spy32.notifiers.ping import PingNotifier
-    from spy32.ops.outbox import Outbox, Target
+    from spy32.ops.outbox import NoticeTarget, Outbox
     from spy32.ports import Notifier
     from spy32.store import Store
     from spy32.wiring.base import AppBase
@@ -37,7 +37,7 @@ NOTIFIERS: "Mapping[str, Callable[[Secret], Notifier]]" = {
 """Notifier builders by the scheme of their addresses; apprise has every scheme that is not here."""
 
 
-def build_address_targets(settings: Settings) -> "list[Target]":
+def build_address_targets(settings: Settings) -> "list[NoticeTarget]":
     """Every address of the settings."""
     return [
         _build_target(address, partial(build_notifier, address))
@@ -45,7 +45,7 @@ def build_address_targets(settings: Settings) -> "list[Target]":
     ]
 
 
-def build_targets(settings: Settings) -> "list[Target]":
+def build_targets(settings: Settings) -> "list[NoticeTarget]":
     """Every address of the settings, and the monitor that is pinged."""
     targets = build_address_targets(settings)
     if settings.ping.is_set:
@@ -54,10 +54,10 @@ def build_targets(settings: Settings) -> "list[Target]":
     return targets
 
 
-def _build_target(address: NotifyAddress, build: "Callable[[], Notifier]") -> "Target":
-    from spy32.ops.outbox import Target
+def _build_target(address: NotifyAddress, build: "Callable[[], Notifier]") -> "NoticeTarget":
+    from spy32.ops.outbox import NoticeTarget
 
-    return Target(address=address, build=build)
+    return NoticeTarget(address=address, build=build)
 
 
 def build_notifier(address: NotifyAddress) -> "Notifier":

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spy32.domain.experiments import Experiment, PairMetric
-from spy32.domain.outcomes import MenuChoice, Outcome
+from spy32.domain.outcomes import CandidateOutcome, MenuChoice
 from spy32.domain.report import ExperimentState
 from spy32.domain.spreads import Candidate, Strategy
 from spy32.review import betting
@@ -39,7 +39,7 @@ def choice(
     return MenuChoice(**{**base, **over})
 
 
-def paired(of: Experiment, choices: Sequence[MenuChoice], *outcomes: Outcome) -> list[Pair]:
+def paired(of: Experiment, choices: Sequence[MenuChoice], *outcomes: CandidateOutcome) -> list[Pair]:
     return list(pairs(of, choices, lambda _: outcomes))
 
 
@@ -77,7 +77,7 @@ def test_under_the_exit_plan_its_result_counts_and_an_open_one_is_pending() -> N
 
 
 @pytest.mark.parametrize("known", [(), (WON,)])
-def test_a_pair_waits_for_both_outcomes(known: tuple[Outcome, ...]) -> None:
+def test_a_pair_waits_for_both_outcomes(known: tuple[CandidateOutcome, ...]) -> None:
     (found,) = paired(experiment(), [choice("rules", CALL), choice(GROK, PUT)], *known)
     assert found.difference is None
 

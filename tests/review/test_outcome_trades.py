@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from spy32.domain.orders import Trade
-from spy32.domain.outcomes import Outcome
+from spy32.domain.outcomes import CandidateOutcome
 from spy32.domain.proposals import ExitReason
 from spy32.lifecycle import TradeState
 from spy32.sessions import Session, market_date
@@ -40,7 +40,7 @@ def every_two_hours(hours: Session) -> Iterator[datetime]:
         at += timedelta(hours=2)
 
 
-def paired(store: Store) -> list[tuple[Trade, Outcome]]:
+def paired(store: Store) -> list[tuple[Trade, CandidateOutcome]]:
     """Each trade with the outcome of its candidate."""
     found = []
     for trade in store.trades.select():

@@ -11,7 +11,7 @@ import pytest
 
 from spy32.domain.market import Metric
 from spy32.domain.marks import MarkFlag
-from spy32.domain.outcomes import Outcome
+from spy32.domain.outcomes import CandidateOutcome
 from spy32.domain.proposals import ExitReason
 from spy32.options.spreads import exact_payoff
 from spy32.review.outcomes import NO_PLAN, OutcomeRefresh, refresh_outcomes
@@ -43,7 +43,7 @@ def refreshed(desk: OutcomeDesk, day: str, time: str = "21:45") -> OutcomeRefres
     return refresh_outcomes(desk.context())
 
 
-def kept(desk: OutcomeDesk) -> tuple[Outcome, ...]:
+def kept(desk: OutcomeDesk) -> tuple[CandidateOutcome, ...]:
     return desk.store.outcomes.select(1)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from spy32.domain.answer_role import AnswerRole
-from spy32.domain.outcomes import Outcome
+from spy32.domain.outcomes import CandidateOutcome
 from spy32.domain.proposals import Decision, NumberCheck, Recommendation
 from spy32.errors import BadUsage
 from spy32.lifecycle import ProposalState
@@ -23,7 +23,7 @@ PUT, OTHER_PUT, CALL = candidate(), candidate("635", "630"), candidate("695", "7
 class KnownOutcomes:
     """Both puts expired worthless in every run."""
 
-    def select(self, run_id: int) -> tuple[Outcome, ...]:
+    def select(self, run_id: int) -> tuple[CandidateOutcome, ...]:
         over = {"run_id": run_id, "is_worthless": True, "worthless_market": PUT.p_worthless}
         return tuple(outcome(*strikes, **over) for strikes in (("640", "635"), ("635", "630")))
 

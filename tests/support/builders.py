@@ -35,7 +35,7 @@ from spy32.domain.market import (
 from spy32.domain.marks import Mark
 from spy32.domain.notices import NoticeKind, NoticeText
 from spy32.domain.orders import BrokerOrder, Fill, Order, OrderKind, OrderTicket, PaperEvent, TransactionKind
-from spy32.domain.outcomes import Outcome, PlanOutcome
+from spy32.domain.outcomes import CandidateOutcome, PlanOutcome
 from spy32.domain.proposals import (
     Approval,
     Decision,
@@ -663,7 +663,7 @@ def experiment(**over: Any) -> Experiment:
     return Experiment(**{"id": 1, "at": NOW, "terms": experiment_terms(), **over})
 
 
-def outcome(short: str = "640", long: str = "635", **over: Any) -> Outcome:
+def outcome(short: str = "640", long: str = "635", **over: Any) -> CandidateOutcome:
     """A known outcome of a candidate, which ended in profit under both endings."""
     made = candidate(short, long)
     base: dict[str, Any] = {
@@ -676,7 +676,7 @@ def outcome(short: str = "640", long: str = "635", **over: Any) -> Outcome:
         "expiry": Decimal(80),
         "plan": PlanOutcome(day=date(2025, 10, 17), reason=ExitReason.TARGET, result=Decimal(40), is_modelled=False),
     }
-    return Outcome(**{**base, **over})
+    return CandidateOutcome(**{**base, **over})
 
 
 def cents(amount: str | float) -> Decimal:

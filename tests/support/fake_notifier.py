@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from spy32.domain.notices import EventClass, Notice
 from spy32.errors import BadSettings
-from spy32.ops.outbox import Target
+from spy32.ops.outbox import NoticeTarget
 from spy32.ports import Notifier
 from spy32.settings.knob import Secret
 from spy32.settings.notifiers import NotifyAddress
@@ -33,11 +33,11 @@ class FakeNotifier:
         self.got.append(notice.subject)
         self.notices.append(notice)
 
-    def target(self) -> Target:
+    def target(self) -> NoticeTarget:
         def build() -> Notifier:
             if self.unusable is not None:
                 raise self.unusable
             return self
 
         address = NotifyAddress(label=self.label, classes=frozenset(self.classes), url=Secret("json://nowhere"))
-        return Target(address=address, build=build)
+        return NoticeTarget(address=address, build=build)

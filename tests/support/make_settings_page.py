@@ -1,7 +1,7 @@
 """Writes the tables of docs/settings.md from the model of the settings: `make settings`. A test compares the two."""
 
 from spy32.settings.describe import text_of, title
-from spy32.settings.keys import KEYS, PROFILE_KEYS, SECTIONS, VENDOR, Key, describe_allowed
+from spy32.settings.keys import KEYS, PROFILE_KEYS, SECTIONS, VENDOR, SettingKey, describe_allowed
 from spy32.settings.model import Profile
 from tests.support.paths import ROOT
 
@@ -20,7 +20,7 @@ def settings_tables() -> str:
     return "\n".join(parts)
 
 
-def markdown_table(heading: str, intro: str, keys: list[Key], *, has_env: bool = True) -> str:
+def markdown_table(heading: str, intro: str, keys: list[SettingKey], *, has_env: bool = True) -> str:
     lines = [f"### {heading}", "", *([intro, ""] if intro else [])]
     lines += ["| key | meaning | takes | default |" + (" environment |" if has_env else "")]
     lines += ["| --- | --- | --- | --- |" + (" --- |" if has_env else "")]

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from spy32.domain.market import DailyBar
-from spy32.domain.outcomes import DailyClose, Outcome, PlanOutcome
+from spy32.domain.outcomes import CandidateOutcome, DailyClose, PlanOutcome
 from spy32.domain.proposals import ExitReason
 from spy32.domain.spreads import Strategy
 from spy32.errors import Unavailable
@@ -22,7 +22,7 @@ from tests.support import builders, stores
 D = Decimal
 
 
-def outcome(**over: Any) -> Outcome:
+def outcome(**over: Any) -> CandidateOutcome:
     """The default candidate, held to expiration, with all that can be known of it."""
     base: dict[str, Any] = {
         "run_id": 1,
@@ -35,7 +35,7 @@ def outcome(**over: Any) -> Outcome:
         "plan": PlanOutcome(day=date(2025, 10, 24), reason=ExitReason.TARGET, result=D("24.48"), is_modelled=True),
         "is_final": True,
     }
-    return Outcome(**{**base, **over})
+    return CandidateOutcome(**{**base, **over})
 
 
 def close(day: str = "2025-10-06", price: str = "671.61", **over: Any) -> DailyClose:
