@@ -8,9 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 from spy32.domain.answer_role import AnswerRole
-from spy32.domain.outcomes import CandidateOutcome as KeptOutcome
+from spy32.domain.outcomes import CandidateOutcome
 from spy32.domain.proposals import ExitReason
-from spy32.domain.runs import CandidateOutcome, Run
+from spy32.domain.runs import Outcome, Run
 from spy32.domain.spreads import Candidate
 from spy32.records.report import StatedAnswer
 from spy32.store import Store
@@ -54,7 +54,7 @@ def _live_once(store: Store) -> None:
     order = stores.working(store, store.orders.begin(builders.order(close, yes), at=later(days=8)))
     bought = builders.fills(trade.closing_legs, prices=("0.80", "0.52"), prefix="X", at=later(days=8))
     store.trades.record_fills(order.id, bought, fees=Decimal("4.52"), at=later(days=8))
-    store.runs.finish(run.id, outcome=CandidateOutcome.PROPOSED, at=later(minutes=9))
+    store.runs.finish(run.id, outcome=Outcome.PROPOSED, at=later(minutes=9))
     store.outcomes.save([_outcome(run.id, each) for each in builders.menu().candidates], later(days=40))
 
 
@@ -69,9 +69,9 @@ def decided_run(store: Store) -> Run:
     return run
 
 
-def _outcome(run_id: int, entry: Candidate) -> KeptOutcome:
+def _outcome(run_id: int, entry: Candidate) -> CandidateOutcome:
     """Of a close at 660, where every spread of the menu expires worthless."""
-    return KeptOutcome(
+    return CandidateOutcome(
         run_id=run_id,
         candidate_id=entry.id,
         strategy=entry.spread.strategy,
