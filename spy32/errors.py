@@ -42,7 +42,7 @@ class ExitCode(IntEnum):
     GONE = 69
     BUG = 70
     CANNOT_CREATE = 73
-    STORE_TROUBLE = 74
+    STORE_ERROR = 74
     UNAVAILABLE = 75
     NOT_PERMITTED = 77
     BAD_SETTINGS = 78
@@ -129,7 +129,7 @@ class CannotCreate(Spy32Error):
 
 
 class StoreError(Spy32Error):
-    code = ExitCode.STORE_TROUBLE
+    code = ExitCode.STORE_ERROR
 
 
 class StoreDamaged(StoreError):

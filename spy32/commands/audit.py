@@ -46,7 +46,7 @@ def verify(ctx: typer.Context, file: ExportedFile = None, head: Head = None) -> 
         print_lines(app, [f"{verdict}: {format_count(result.events, 'event')}", f"head: {result.head}"])
     if result.broken is not None:
         app.warn(damage_with_remedy(app.database, result.broken).message)
-        raise typer.Exit(ExitCode.STORE_TROUBLE)
+        raise typer.Exit(ExitCode.STORE_ERROR)
 
 
 def _verify_file(app: App, path: Path, head: str | None) -> None:
@@ -60,7 +60,7 @@ def _verify_file(app: App, path: Path, head: str | None) -> None:
     if report.faults:
         suffix = f" ({len(report.faults)} faults in all)" if len(report.faults) > 1 else ""
         app.warn(f"{path} was edited or is damaged: {excerpt(report.faults[0], 200)}{suffix}")
-        raise typer.Exit(ExitCode.STORE_TROUBLE)
+        raise typer.Exit(ExitCode.STORE_ERROR)
 
 
 def _print_report(app: App, report: "AuditFileReport", verdict: "Iterable[str]") -> None:

@@ -159,8 +159,8 @@ def notices_sent(app: App) -> Iterator[None]:
         yield
     except TERMINATIONS:
         raise
-    except StoreError as trouble:
-        _send(app, partial(app.send_store_trouble, trouble))
+    except StoreError as error:
+        _send(app, partial(app.send_store_error, error))
         raise
     except Exception:
         _send(app, app.send_notices)

@@ -26,7 +26,7 @@ def check(ctx: typer.Context) -> None:
     if problems:
         suffix = f" ({len(problems)} problems in all)" if len(problems) > 1 else ""
         app.warn(damage_with_remedy(app.database, f"{problems[0]}{suffix}").message)
-        raise typer.Exit(ExitCode.STORE_TROUBLE)
+        raise typer.Exit(ExitCode.STORE_ERROR)
 
 
 def backup(ctx: typer.Context, file: NewFile = None) -> None:

@@ -22,4 +22,4 @@ def refresh(ctx: typer.Context, since: SinceOption = None) -> None:
     for run in found.errors:
         app.warn(f"R{run.run_id}: {run.reason}")
     if found.errors:
-        raise typer.Exit(ExitCode.STORE_TROUBLE)
+        raise typer.Exit(ExitCode.STORE_ERROR)

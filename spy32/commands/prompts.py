@@ -86,9 +86,9 @@ def compare(
 
         said = compare_prompts(app.open_for_reading(), first, second, app.clock(), run_id=run)
     if app.wants_json:
-        from spy32.render.prompt_documents import comparison_of
+        from spy32.render.prompt_documents import compare_templates
 
-        _print_document(app, "compare", compared=comparison_of(first_template, second_template, said))
+        _print_document(app, "compare", compared=compare_templates(first_template, second_template, said))
         return
     write_text(app, diff_text(first_template, second_template))
     if said is not None:

@@ -53,7 +53,8 @@ class YahooSession(Session[Response]):
         """Of the last request, without its query: a crumb is nobody's business."""
         self.refusal: Unavailable | None = None
         """Of the last document, until `begin`."""
-        self.crumb_trouble = ""
+        self.bad_crumb_status: int | None = None
+        """The HTTP status with which Yahoo sent something else than a crumb; None after a good one."""
         self.is_limited = False
         self.calendars: dict[str, Any] = {}
         """The answer for each symbol's calendar; yfinance reads its dates on the machine's own clock."""
@@ -99,7 +100,7 @@ class YahooSession(Session[Response]):
 
     def _check_crumb(self, answer: Response) -> None:
         is_good = answer.status_code == 200 and CRUMB_PATTERN.fullmatch(answer.text.strip()) is not None
-        self.crumb_trouble = "" if is_good else f", after HTTP {answer.status_code} for {CRUMB_PATH}"
+        self.bad_crumb_status = None if is_good else answer.status_code
         self.is_limited |= answer.status_code == 429
 
     def _check_document(self, answer: Response, kind: str, symbol: str, name: str) -> None:
@@ -117,7 +118,8 @@ class YahooSession(Session[Response]):
             return
         if status == 404:
             raise Unusable(f"yahoo does not know {symbol} (HTTP 404 for {self.path})")
-        self.refusal = Unavailable(f"yahoo: HTTP {status} for {self.path}{self.crumb_trouble}")
+        crumb = "" if self.bad_crumb_status is None else f", after HTTP {self.bad_crumb_status} for {CRUMB_PATH}"
+        self.refusal = Unavailable(f"yahoo: HTTP {status} for {self.path}{crumb}")
         self.is_limited |= status == 429
         if name in self._refused or status < 400:
             raise self.refusal
@@ -180,7 +182,7 @@ class YahooClient:
         except (*YFINANCE_ERRORS, importlib.import_module("yfinance.exceptions").YFException) as error:
             self._fail(session)
             raise _translate_error(error, session) from None
-        if session.crumb_trouble:
+        if session.bad_crumb_status is not None:
             self.reset()  # yfinance would go on with what it took for a crumb
         return found
 

@@ -19,7 +19,7 @@ from spy32.domain.value import value
 from spy32.errors import ExitCode, Spy32Error, Unavailable
 from spy32.ports import Clock, Locks, Monotonic, Notifier
 from spy32.records.notices import Notices
-from spy32.rules.notices import sample_notice, store_trouble_notices
+from spy32.rules.notices import sample_notice, store_error_notices
 from spy32.sessions import market_date
 from spy32.settings.notifiers import NotifyAddress
 
@@ -204,7 +204,7 @@ def _serve(
 
 
 @value
-class TroubleMarker:
+class StoreErrorMarker:
     """An empty file whose name holds the day. Making it decides between processes, and works on a full disk."""
 
     folder: Path
@@ -228,15 +228,15 @@ class TroubleMarker:
         return True
 
 
-def send_store_trouble(
-    message: str, targets: Sequence[NoticeTarget], marker: TroubleMarker, monotonic: Monotonic
+def send_store_error(
+    message: str, targets: Sequence[NoticeTarget], marker: StoreErrorMarker, monotonic: Monotonic
 ) -> dict[str, str | None]:
     """Tell every address that wants trouble, and the monitor, and return by label why one failed, or None.
 
     Nobody who took it hears of it again that day; when nobody did, the next start tries again. Without a marker, as on
     a disk that is read-only, only the monitor is told: it takes the same word again and again.
     """
-    texts = store_trouble_notices(marker.mode, message, ExitCode.STORE_TROUBLE)
+    texts = store_error_notices(marker.mode, message, ExitCode.STORE_ERROR)
     notices = [direct_notice(text, marker.day) for text in texts]
     try:
         is_claimed = marker.claim()

@@ -67,7 +67,7 @@ class SourceOffer:
         return self._markets.get(day)
 
     def find_usable(self, day: date) -> CollectedMarket | None:
-        """Return the same; None also when a gate stops it."""
+        """Return the market of an expiration; None when the source does not have it, or a gate stops it."""
         market = self.find(day)
         return market if market is not None and market.checked is not None else None
 

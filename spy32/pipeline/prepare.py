@@ -1,6 +1,6 @@
 """The prepare step: price plan, exit plan, the exact order, and the broker's dry run of it."""
 
-from dataclasses import replace as changed
+from dataclasses import replace
 
 from spy32.domain.findings import Finding, RiskDecision
 from spy32.domain.market import MarketSnapshot
@@ -27,7 +27,7 @@ def prepare(
     notes = [Finding(rule="broker", message=f"the broker warns: {words}", blocks=False) for words in dry_run.warnings]
     findings = (*check_dry_run(proposal, dry_run, context.settings), *notes)
     if findings:
-        ruling = changed(ruling, findings=(*ruling.findings, *findings))
+        ruling = replace(ruling, findings=(*ruling.findings, *findings))
         context.store.decisions.save_ruling(context.run_id, ruling, context.clock())
     reasons = tuple(finding.message for finding in findings if finding.blocks)
     if reasons:

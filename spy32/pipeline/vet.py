@@ -1,6 +1,6 @@
 """The vet step: may the choice be traded? Fresh quotes, market conditions, limits and size decide, not the analyst."""
 
-from dataclasses import replace as changed
+from dataclasses import replace
 
 from spy32.domain.findings import Finding, RiskDecision
 from spy32.domain.market import MarketSnapshot
@@ -32,7 +32,7 @@ def vet(
     now = context.clock()
     price_findings = _requote(context, candidate, market.snapshot)
     (ruling,) = context.assess_risk((candidate,), market.snapshot, account_status.usable, now)
-    ruling = changed(ruling, findings=(*price_findings, *ruling.findings))
+    ruling = replace(ruling, findings=(*price_findings, *ruling.findings))
     context.store.decisions.save_ruling(context.run_id, ruling, now)
     if ruling.is_accepted:
         notes = [finding.message for finding in ruling.findings]

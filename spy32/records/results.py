@@ -29,7 +29,7 @@ class Results(Records):
             return self.compute(Trades(self._core).get(trade_id))
 
     def compute(self, trade: Trade) -> TradeResult:
-        """Return the same of a trade that is read already."""
+        """Return what a trade earned so far, without reading the trade again."""
         mark = Marks(self._core).latest_usable(trade.id) if trade.state in NOT_ENDED else None
         return trade_result(trade, self.cash_flows(trade), mark)
 

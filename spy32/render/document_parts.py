@@ -38,7 +38,7 @@ class AnalystChoice:
     """A recommendation, and what asking for it came to; None for who asks no model."""
 
     recommendation: Recommendation
-    tally: UsageSummary | None
+    usage: UsageSummary | None
 
 
 @value
@@ -223,11 +223,11 @@ Part(
     inner="recommendation",
     cost=Key(Usd, "recommendation.cost_ticks"),
     cost_usd=Key(Usd, "recommendation.cost_ticks"),
-    attempts=Key(int | None, "tally.attempts", "Requests made for it; null for who asks no model."),
-    tokens=Key(UsageSummary | None, "tally", "As the service counts them."),
+    attempts=Key(int | None, "usage.attempts", "Requests made for it; null for who asks no model."),
+    tokens=Key(UsageSummary | None, "usage", "As the service counts them."),
     asked_before=Key(
         tuple[RunId, ...],
-        lambda choice: () if choice.tally is None else choice.tally.asked_before,
+        lambda choice: () if choice.usage is None else choice.usage.asked_before,
         "Runs of the week before that asked the very same question, by the hashes of prompt and input.",
     ),
 )

@@ -54,9 +54,9 @@ def answer_parts(view: "RunView") -> list[Part]:
             parts.append(_cited_grid(answer, view.menu))
     if view.shadows:
         parts.append(_shadows_grid(view))
-    if view.hides_models and any(tally.role is AnswerRole.SHADOW for tally in view.attempts_summary):
+    if view.hides_models and any(usage.role is AnswerRole.SHADOW for usage in view.attempts_summary):
         parts.append(pairs([("other prompts", "their choices are shown once this proposal is decided")]))
-    requests = (item for tally in view.attempts_summary for item in _request_items(tally))
+    requests = (item for usage in view.attempts_summary for item in _request_items(usage))
     return [*parts, pairs(requests, "request", "Requests to models (`show --raw` has their words)")]
 
 
@@ -180,20 +180,20 @@ def analyst_label(recommendation: Recommendation) -> str:
 # What asking cost.
 
 
-def _request_items(tally: "UsageSummary") -> Facts:
-    unanswered = f", {tally.unanswered} without an answer" if tally.unanswered else ""
-    attempts = f"{format_count(tally.attempts, 'attempt')}{unanswered}, {format_milliseconds(tally.ms)}"
-    runs = ", ".join(f"R{number}" for number in tally.asked_before)
-    yield humanise(tally.role), f"{tally.prompt}: {attempts}"
-    yield "models", f"asked {', '.join(tally.asked)}, answered by {', '.join(tally.answered) or 'nobody'}"
-    yield "tokens", format_tokens(tally)
+def _request_items(usage: "UsageSummary") -> Facts:
+    unanswered = f", {usage.unanswered} without an answer" if usage.unanswered else ""
+    attempts = f"{format_count(usage.attempts, 'attempt')}{unanswered}, {format_milliseconds(usage.ms)}"
+    runs = ", ".join(f"R{number}" for number in usage.asked_before)
+    yield humanise(usage.role), f"{usage.prompt}: {attempts}"
+    yield "models", f"asked {', '.join(usage.asked)}, answered by {', '.join(usage.answered) or 'nobody'}"
+    yield "tokens", format_tokens(usage)
     yield "asked before", f"the same question, to the letter, in {runs}: a re-run" if runs else "", "warn"
-    yield "cost", f"{format_ticks(tally.cost_ticks)}{' (partly our estimate)' if tally.is_estimate else ''}"
+    yield "cost", f"{format_ticks(usage.cost_ticks)}{' (partly our estimate)' if usage.is_estimate else ''}"
 
 
-def format_tokens(tally: "UsageSummary | ModelResponse") -> str:
+def format_tokens(usage: "UsageSummary | ModelResponse") -> str:
     """As the service counts them: input has the cached ones in it, output those of reasoning."""
     return (
-        f"{tally.input_tokens} in ({tally.cached_tokens} cached), "
-        f"{tally.output_tokens} out ({tally.reasoning_tokens} reasoning)"
+        f"{usage.input_tokens} in ({usage.cached_tokens} cached), "
+        f"{usage.output_tokens} out ({usage.reasoning_tokens} reasoning)"
     )

@@ -62,7 +62,7 @@ def rejected_page(view: RunView) -> Page:
     """Every spread that did not reach the menu, with the first rule that dropped it and how far off it was."""
     dropped = view.menu.dropped if view.menu is not None else ()
     counts = view.menu.counts if view.menu is not None else {}
-    tally = tuple((humanise(rule), str(number)) for rule, number in counts.items()) or (("any rule", "0"),)
+    counted = tuple((humanise(rule), str(number)) for rule, number in counts.items()) or (("any rule", "0"),)
     columns: Columns = {
         "spread": lambda item: (
             f"{SIDES[item.strategy]} {format_strike(item.short_strike)}/{format_strike(item.long_strike)}"
@@ -73,7 +73,7 @@ def rejected_page(view: RunView) -> Page:
     }
     grid = noun_grid("rejected", "Dropped spreads", dropped, columns)
     title = "Dropped, by the first rule that did it"
-    return list_page(view, "rejected", (pairs(tally, "dropped by", title), grid))
+    return list_page(view, "rejected", (pairs(counted, "dropped by", title), grid))
 
 
 VERDICTS = {Verdict.PASS: "✓ pass", Verdict.WARN: "! warn", Verdict.STOP: "✗ stop", Verdict.SKIPPED: "- skipped"}

@@ -75,7 +75,8 @@ PROMPTS = Part(
 )
 
 
-def comparison_of(first: Template, second: Template, said: PromptComparison | None) -> TemplateComparison:
+def compare_templates(first: Template, second: Template, said: PromptComparison | None) -> TemplateComparison:
+    """How two templates differ, and what both said."""
     return TemplateComparison(
         versions=(first.version, second.version),
         hashes=(first.hash, second.hash),

@@ -174,7 +174,7 @@ def nearby_rows(review: "Review", entries: Sequence[Candidate], rows: int) -> Gr
     """The selected row with its neighbours, the choice and the fixed rule's pick; numbered as in the whole menu."""
     selected = read_path(review.proposal, "candidate_id")
     at = next((place for place, entry in enumerate(entries) if entry.id == selected), 0)
-    named = (selected, *_takers(review).values())
+    named = (selected, *_picks_by_name(review).values())
     wanted = {place for place, entry in enumerate(entries) if entry.id in named}
     nearest = sorted(set(range(len(entries))) - wanted, key=lambda place: (abs(place - at), place))
     places = sorted({*wanted, *nearest[: max(rows - len(wanted), 0)]})
@@ -184,14 +184,14 @@ def nearby_rows(review: "Review", entries: Sequence[Candidate], rows: int) -> Gr
     return grid._replace(framed=False, names_omitted=False)
 
 
-def _takers(review: "Review") -> Mapping[str, str | None]:
+def _picks_by_name(review: "Review") -> Mapping[str, str | None]:
     """The candidates that the analyst and the fixed rule take."""
     answers = {"chosen": review.view.recommendation, "rule": review.rule_pick}
     return {name: read_path(answer, "candidate_id") for name, answer in answers.items()}
 
 
 def _who(review: "Review", entry: Candidate) -> str:
-    return ", ".join(name for name, taken in _takers(review).items() if taken == entry.id)
+    return ", ".join(name for name, taken in _picks_by_name(review).items() if taken == entry.id)
 
 
 def menu_page(review: "Review") -> Page:

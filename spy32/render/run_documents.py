@@ -97,9 +97,9 @@ def whole_run(view: RunView, *, raw: "RawTexts | None", rejected: bool) -> FullR
 
 
 def _choice(view: RunView, role: AnswerRole, recommendation: Recommendation) -> AnalystChoice:
-    """With what asking for it came to: the tally of its role and prompt."""
-    found = (tally for tally in view.attempts_summary if (tally.role, tally.prompt) == (role, recommendation.prompt))
-    return AnalystChoice(recommendation=recommendation, tally=next(found, None))
+    """With what asking for it came to: the usage of its role and prompt."""
+    found = (usage for usage in view.attempts_summary if (usage.role, usage.prompt) == (role, recommendation.prompt))
+    return AnalystChoice(recommendation=recommendation, usage=next(found, None))
 
 
 def run_document(view: RunView, *, raw: "RawTexts | None" = None, rejected: bool = False) -> Document:

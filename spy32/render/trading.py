@@ -141,11 +141,11 @@ def reconciliation_lines(found: "ReconcileResult") -> Iterable[str]:
         if not holding.agrees:
             yield f"DIFFERENT {holding.symbol}: {_counts(holding)}: {join_lines(holding.why)}"
     yield from _remarks(found.view)
-    for error in found.troubles:
+    for error in found.errors:
         yield f"NOT SETTLED: {join_lines(error.message)}"
     if found.view.holdings and not found.view.differs:
         yield "our positions and the broker's agree"
-    elif not found.view.holdings and not found.view.troubles:
+    elif not found.view.holdings and not found.view.errors:
         yield "no positions, here or at the broker"
 
 
@@ -192,7 +192,7 @@ def positions_lines(
     if trades:
         yield from _totals(totals)
     yield from _remarks(view)
-    for error in view.troubles:
+    for error in view.errors:
         yield f"NOT SEEN: {join_lines(error.message)}"
     if not view.holdings:
         yield "no positions"

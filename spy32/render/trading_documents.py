@@ -149,7 +149,7 @@ POSITIONS = Part(
     trades=Key(tuple[Annotated[TradeView, HELD], ...]),
     troubles=Key(
         tuple[str, ...],
-        lambda both: [error.message for error in both.view.troubles],
+        lambda both: [error.message for error in both.view.errors],
         "What of the broker's view could not be read.",
     ),
     **BOTH,
@@ -177,7 +177,7 @@ def positions_document(
 def reconciled_document(found: ReconcileResult, adopted: Sequence[Trade] = ()) -> Document:
     settled = Reconciliation(
         orders=tuple(SettledOrder(was=was.state, order=now) for was, now in found.orders),
-        troubles=tuple(error.message for error in found.troubles),
+        troubles=tuple(error.message for error in found.errors),
         view=found.view,
         adopted=(*found.settled.trades, *adopted),
     )

@@ -42,7 +42,7 @@ class PromptRecord:
     score: float | None
     """Mean squared error (Brier score) of its stated probabilities; smaller is better."""
     market_score: float | None
-    """The same of the market's probabilities of these picks."""
+    """Brier score of the market's probabilities of the same picks."""
 
 
 @value

@@ -156,7 +156,10 @@ def ineligible_prompt_reason(prompt: str | None, settings: Settings) -> str | No
 def ineligible_proposal_reason(
     proposal: ProposalTerms, chosen: Recommendation | None, settings: Settings
 ) -> str | None:
-    """Return the same for a proposal under the present settings. A person's own choice is always eligible."""
+    """Return why the answer behind a proposal makes no live order under the present settings; None when it may.
+
+    A person's own choice is always eligible.
+    """
     if chosen is None or proposal.chosen_by != chosen.analyst:
         return None
     return ineligible_prompt_reason(chosen.prompt, settings)

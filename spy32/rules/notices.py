@@ -159,7 +159,7 @@ def ping_notice(kind: NoticeKind, run: Run) -> NoticeText:
     return NoticeText(kind=kind, subject=f"ping: {body}", short=body, body=body, about=ping_id(run))
 
 
-def store_trouble_notices(mode: Mode, message: str, code: int) -> tuple[NoticeText, NoticeText]:
+def store_error_notices(mode: Mode, message: str, code: int) -> tuple[NoticeText, NoticeText]:
     """The database cannot be opened or written: for people, and for the monitor, which gets the code only."""
     note = plain_note(message)
     body = f"store, code {code}"

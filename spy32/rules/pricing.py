@@ -225,7 +225,7 @@ def opening_costs(quantity: int, costs: Costs, root: str, legs: int = LEGS_PER_S
 
 
 def closing_costs(quantity: int, costs: Costs, root: str, legs: int = LEGS_PER_SPREAD) -> Decimal:
-    """Return the same to close by an order. Expiring worthless costs nothing."""
+    """Return commission and fees to close by an order, dollars per contract. Expiring worthless costs nothing."""
     return _costs_per_contract(quantity, costs.commission_close, costs, root, legs)
 
 

@@ -89,7 +89,7 @@ class AccountDiff:
     gone: tuple[MissingContracts, ...] = ()
     history: tuple[HistoryDiff, ...] = ()
     """Where our fills, cash and fees differ from the broker's transactions."""
-    troubles: tuple[Spy32Error, ...] = ()
+    errors: tuple[Spy32Error, ...] = ()
 
     @property
     def differs(self) -> bool:
@@ -115,7 +115,7 @@ def compare_positions(context: TradingContext) -> tuple[PositionDiff, ...]:
 def compare_with_broker(context: TradingContext) -> AccountDiff:
     """Compare both views and explain every difference from orders and transactions. Changes nothing.
 
-    Raises when the broker's positions cannot be read. Unreadable orders and transactions are `troubles` of the result;
+    Raises when the broker's positions cannot be read. Unreadable orders and transactions are `errors` of the result;
     a history that cannot be compared line by line is only reported.
     """
     diffs = compare_positions(context)
@@ -152,7 +152,7 @@ def compare_with_broker(context: TradingContext) -> AccountDiff:
         ),
         gone=gone,
         history=history,
-        troubles=tuple(errors),
+        errors=tuple(errors),
     )
 
 

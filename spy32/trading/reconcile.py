@@ -196,7 +196,7 @@ class ReconcileResult:
     """Each order in flight before and after, what could not be settled, and both views of the account."""
 
     orders: tuple[tuple[Order, Order], ...]
-    troubles: tuple[Spy32Error, ...]
+    errors: tuple[Spy32Error, ...]
     view: AccountDiff
     settled: SettledTrades = SettledTrades()
     """Trades that ended by themselves."""
@@ -205,7 +205,7 @@ class ReconcileResult:
     def worst_error(self) -> Spy32Error | None:
         """The error that the command ends with: an unknown order outcome before others; None when all is settled,
         even if positions differ."""
-        return min(self.troubles, key=lambda error: error.code, default=None)
+        return min(self.errors, key=lambda error: error.code, default=None)
 
 
 def reconcile(context_for: ContextFor) -> ReconcileResult:
@@ -237,10 +237,10 @@ def reconcile(context_for: ContextFor) -> ReconcileResult:
     try:
         view = compare_with_broker(base)
     except Spy32Error as error:
-        view = AccountDiff(holdings=(), troubles=(error,))
-    unique_errors = {error.message: error for error in (*errors, *adopted.errors, *view.troubles)}
+        view = AccountDiff(holdings=(), errors=(error,))
+    unique_errors = {error.message: error for error in (*errors, *adopted.errors, *view.errors)}
     return ReconcileResult(
-        orders=(*after, *adopted.orders), troubles=tuple(unique_errors.values()), view=view, settled=settled
+        orders=(*after, *adopted.orders), errors=tuple(unique_errors.values()), view=view, settled=settled
     )
 
 

@@ -77,10 +77,10 @@ class App(AppBase):
         with suppress(Spy32Error):  # settings that are wrong have been told
             self.notice_sender.send()
 
-    def send_store_trouble(self, trouble: StoreError) -> None:
+    def send_store_error(self, error: StoreError) -> None:
         """Tell of a database that cannot be used, once a day; it never raises."""
         with suppress(Spy32Error):  # as above
-            self.notice_sender.send_store_trouble(trouble)
+            self.notice_sender.send_store_error(error)
 
     def load_sources(self, requested: str | None) -> "Sources":
         """The sources of market data; a recorded market also sets the process clock to the time of its quotes."""

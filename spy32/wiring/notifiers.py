@@ -122,26 +122,26 @@ class NoticeSender:
                 thread.join(START_PING_SECONDS)
             if self._app.database.exists():
                 self._send_pending(self._app.store())
-        except StoreError as trouble:
-            self._app.warn(f"notices were not sent: {trouble.message}")
-            self.send_store_trouble(trouble)
+        except StoreError as error:
+            self._app.warn(f"notices were not sent: {error.message}")
+            self.send_store_error(error)
         except Exception as error:  # noqa: BLE001 - a notice never changes what came of a command
             message = error.message if isinstance(error, Spy32Error) else f"a defect ({type(error).__name__})"
             self._app.warn(f"notices were not sent: {message}; `spy32 notify list` shows them")
 
-    def send_store_trouble(self, trouble: StoreError) -> None:
+    def send_store_error(self, error: StoreError) -> None:
         """Tell of a database that cannot be used, at most once a day, straight to the addresses and the monitor."""
         from spy32.ops.logs import hide_secrets
-        from spy32.ops.outbox import TroubleMarker, send_store_trouble
+        from spy32.ops.outbox import StoreErrorMarker, send_store_error
         from spy32.settings.describe import secret_texts
 
         try:
-            message = hide_secrets(trouble.message, secret_texts({}, self._settings))
+            message = hide_secrets(error.message, secret_texts({}, self._settings))
             day, state = self._app.process_clock.now(), self._app.locations.state
-            marker = TroubleMarker(folder=state, mode=self._settings.mode, day=day)
-            found = send_store_trouble(message, build_targets(self._settings), marker, self._app.monotonic)
-        except Exception as error:  # noqa: BLE001 - what stopped the command is what a person must read
-            self._app.report(f"nobody was told of the database ({type(error).__name__})")
+            marker = StoreErrorMarker(folder=state, mode=self._settings.mode, day=day)
+            found = send_store_error(message, build_targets(self._settings), marker, self._app.monotonic)
+        except Exception as bug:  # noqa: BLE001 - what stopped the command is what a person must read
+            self._app.report(f"nobody was told of the database ({type(bug).__name__})")
             return
         for label, failure in found.items():
             outcome = "was told of the database" if failure is None else f"was not told of the database: {failure}"

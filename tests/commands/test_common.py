@@ -19,7 +19,7 @@ class StoppedApp:
     def send_notices(self) -> None:
         raise self.stop
 
-    def send_store_trouble(self, trouble: StoreError) -> None:
+    def send_store_error(self, trouble: StoreError) -> None:
         self.warnings.append(f"told: {trouble.message}")
 
     def warn(self, message: str) -> None:

@@ -7,14 +7,14 @@ from pathlib import Path
 from spy32.domain.notices import EventClass
 from spy32.domain.spreads import Mode
 from spy32.errors import Unavailable
-from spy32.ops.outbox import TroubleMarker, send_store_trouble
+from spy32.ops.outbox import StoreErrorMarker, send_store_error
 from tests.support.builders import NOW
 from tests.support.fake_notifier import FakeNotifier
 
 
 def tell(folder: Path, *notifiers: FakeNotifier, hours: float = 0) -> dict[str, str | None]:
-    marker = TroubleMarker(folder=folder, mode=Mode.PAPER, day=NOW + timedelta(hours=hours))
-    return send_store_trouble("the disk is full", [each.target() for each in notifiers], marker, time.monotonic)
+    marker = StoreErrorMarker(folder=folder, mode=Mode.PAPER, day=NOW + timedelta(hours=hours))
+    return send_store_error("the disk is full", [each.target() for each in notifiers], marker, time.monotonic)
 
 
 def test_it_is_told_once_a_day_to_whoever_wants_trouble(tmp_path: Path) -> None:

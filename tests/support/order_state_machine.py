@@ -510,7 +510,7 @@ class OrderMachine(RuleBasedStateMachine):
         self.clock.sleep(180)
         self.broker.tick()
         found = reconcile(lambda number: self.trading_context)
-        told = "; ".join(trouble.message for trouble in found.troubles)
+        told = "; ".join(trouble.message for trouble in found.errors)
         seen["quiet: told" if told else "quiet: settled"] += 1
         by_row = {row.reference: [t for r, t in self.lines() if r.id == row.id] for row in self.rows()}
         for row in self.rows():

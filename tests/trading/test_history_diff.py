@@ -134,7 +134,7 @@ def test_a_history_that_cannot_be_read_is_told_and_stops_nothing(desk: TradingDe
     held(desk, short=-2, long=2)
     desk.account.transactions = down  # type: ignore[method-assign]
     view = compare_with_broker(desk.trading_context)
-    assert (view.history, view.troubles) == ((), ())
+    assert (view.history, view.errors) == ((), ())
     assert desk.said[-1] == "our book was not compared with the broker's history: the history is down"
     assert reconcile(lambda _: desk.trading_context).worst_error is None
 

@@ -52,7 +52,7 @@ def test_both_views_of_an_untouched_account_agree(desk: TradingDesk, trade: Trad
         (LONG, 2, 2, ""),
         (SHORT, -2, -2, ""),
     ]
-    assert (found.differs, found.foreign_orders, found.gone, found.troubles) == (
+    assert (found.differs, found.foreign_orders, found.gone, found.errors) == (
         False,
         (),
         (),
@@ -137,7 +137,7 @@ def test_what_cannot_be_read_is_a_trouble_of_the_view(desk: TradingDesk, trade: 
     desk.orders.unreadable, desk.account.transactions = True, down  # type: ignore[method-assign]
     held(desk)
     found = compare_with_broker(desk.trading_context)
-    assert [trouble.message for trouble in found.troubles] == ["the fake broker does not answer", "the history is down"]
+    assert [trouble.message for trouble in found.errors] == ["the fake broker does not answer", "the history is down"]
     assert (found.gone, found.foreign_orders, found.differs) == ((), (), True)
 
 
@@ -232,8 +232,8 @@ def test_reconcile_without_the_broker_s_positions_has_no_view_and_says_so(desk: 
     desk.account.positions = down  # type: ignore[method-assign]
     found = reconcile(lambda _: desk.trading_context)
     assert (found.view.holdings, found.view.differs) == ((), False)
-    assert [trouble.message for trouble in found.troubles] == ["the account is down"]
-    assert found.worst_error is found.troubles[0]
+    assert [trouble.message for trouble in found.errors] == ["the account is down"]
+    assert found.worst_error is found.errors[0]
 
 
 def test_an_unknown_order_is_the_worst_of_all_troubles(desk: TradingDesk, trade: Trade) -> None:
@@ -241,7 +241,7 @@ def test_an_unknown_order_is_the_worst_of_all_troubles(desk: TradingDesk, trade:
     desk.orders.unreadable = True
     place_target(desk.trading_context, trade.proposal_id)
     found = reconcile(lambda _: desk.trading_context)
-    assert len(found.troubles) == 2
+    assert len(found.errors) == 2
     assert isinstance(found.worst_error, Unresolved)
 
 

@@ -202,7 +202,7 @@ def test_a_target_that_was_cancelled_by_hand_is_told_and_not_left_again(desk: Tr
     place_target(desk.trading_context, trade.proposal_id)
     desk.orders.cancel(last(desk, trade))
     found = reconcile(lambda _: desk.trading_context)
-    assert (found.orders[0][1].state, found.troubles) == (OrderState.CANCELLED, ())
+    assert (found.orders[0][1].state, found.errors) == (OrderState.CANCELLED, ())
     assert "spy32-P1-A1-abcdef-t1: cancelled, 0 of 2 filled; T1 is open without a target" in desk.said
     assert [each.id for each in found.view.without_target] == [trade.id]
     after = place_target(desk.trading_context, trade.proposal_id)

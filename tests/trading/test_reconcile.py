@@ -24,7 +24,7 @@ def filled(desk: TradingDesk) -> int:
 
 def test_nothing_in_flight_is_nothing_to_do(desk: TradingDesk) -> None:
     found = reconcile(lambda number: desk.trading_context)
-    assert (found.orders, found.troubles, found.view.holdings, found.view.differs) == ((), (), (), False)
+    assert (found.orders, found.errors, found.view.holdings, found.view.differs) == ((), (), (), False)
 
 
 def test_a_row_of_a_dead_process_is_settled_and_its_proposal_comes_to_rest(desk: TradingDesk) -> None:
@@ -56,7 +56,7 @@ def test_a_broker_that_cannot_be_read_is_a_trouble_and_changes_no_row(desk: Trad
     execute(desk.trading_context, proposal, wait=False)
     desk.orders.unreadable = True
     found = reconcile(lambda number: desk.trading_context)
-    assert isinstance(found.troubles[0], Unavailable | Unresolved)
+    assert isinstance(found.errors[0], Unavailable | Unresolved)
     assert desk.order_states(proposal) == [OrderState.WORKING]
 
 
@@ -65,7 +65,7 @@ def test_a_proposal_that_another_process_works_is_left_alone(desk: TradingDesk) 
     execute(desk.trading_context, proposal, wait=False)
     desk.locks.busy.add(f"proposal-{proposal}")
     found = reconcile(lambda number: desk.trading_context)
-    assert isinstance(found.troubles[0], Unavailable)
+    assert isinstance(found.errors[0], Unavailable)
 
 
 def test_our_positions_and_the_broker_s_stand_side_by_side(desk: TradingDesk) -> None:

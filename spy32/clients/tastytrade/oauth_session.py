@@ -100,7 +100,7 @@ class OAuthSession:
         self._token: Secret | None = None
         self._life = 0.0
         self._ends = (0.0, self.clock())
-        self._trouble: tuple[Spy32Error, float | None] | None = None
+        self._last_error: tuple[Spy32Error, float | None] | None = None
         """The last error, and the monotonic second until which it stands; None is for good."""
 
     def get_token(self, seconds: float, *, spare: float = EXPIRY_MARGIN) -> Secret:
@@ -168,8 +168,8 @@ class OAuthSession:
         return self.http.monotonic() < monotonic_end - early and by_wall > early
 
     def _renew(self, seconds: float) -> None:
-        if self._trouble is not None:
-            error, deadline = self._trouble
+        if self._last_error is not None:
+            error, deadline = self._last_error
             if deadline is None or self.http.monotonic() < deadline:
                 raise type(error)(error.message)
         if seconds <= 0:
@@ -183,7 +183,7 @@ class OAuthSession:
         except Spy32Error as error:
             self._remember_error(error)
             raise
-        self._token, self._life, self._trouble = token, life, None
+        self._token, self._life, self._last_error = token, life, None
         self._ends = (monotonic + life, wall + timedelta(seconds=life))
         if self.refusals is not None:
             self.refusals.clear()
@@ -244,7 +244,7 @@ class OAuthSession:
     def _remember_error(self, error: Spy32Error) -> None:
         """Keep the error as the answer to requests for a token, a refusal for good, others a minute."""
         is_refusal = isinstance(error, NotPermitted)
-        self._trouble = (error, None if is_refusal else self.http.monotonic() + RETRY_PAUSE_SECONDS)
+        self._last_error = (error, None if is_refusal else self.http.monotonic() + RETRY_PAUSE_SECONDS)
 
     def _redact_secrets(self, text: str) -> str:
         for hidden in tuple(self._hidden):
