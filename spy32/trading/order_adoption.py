@@ -247,14 +247,18 @@ def cancel_excess(context: TradingContext, proposal_id: int, chains: Iterable[Or
 # Use by `execute` and `reconcile`.
 
 
+def load_chains(context: TradingContext, proposal_id: int) -> tuple[OrderChain, ...]:
+    """Return the chains at the broker since the newest approval of a proposal; none of a broker that is our own."""
+    approval = context.store.proposals.latest_approval(proposal_id)
+    if not context.orders.is_shared or approval is None:
+        return ()
+    return build_order_chains((*context.orders.search(market_date(approval.at)), *context.orders.todays_orders()))
+
+
 def adopt_before_sending(context: TradingContext, proposal_id: int) -> bool:
     """Return whether an order of this proposal was at the broker already. Orders of other proposals are adopted too, so
     that every limit counts them. The caller holds the proposal's lock."""
-    approval = context.store.proposals.latest_approval(proposal_id)
-    if not context.orders.is_shared or approval is None:
-        return False
-    chains = build_order_chains((*context.orders.search(market_date(approval.at)), *context.orders.todays_orders()))
-    adopted = adopt_orders(context, chains, locked_proposal_id=proposal_id)
+    adopted = adopt_orders(context, load_chains(context, proposal_id), locked_proposal_id=proposal_id)
     return any(before.proposal_id == proposal_id for before, _ in adopted.orders)
 
 

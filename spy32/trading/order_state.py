@@ -279,11 +279,17 @@ def cancel_order(context: TradingContext, order: Order) -> Order:
     raise Unresolved(f"order {order.reference} was asked to be cancelled and is still {order.broker_status}{reason}")
 
 
-def cancel_working_orders(context: TradingContext, proposal_id: int) -> list[Spy32Error]:
-    """Cancel and confirm every working order of the proposal, target included; return what could not be confirmed."""
+def cancel_working_orders(
+    context: TradingContext, proposal_id: int, *, spares_target: bool = False
+) -> list[Spy32Error]:
+    """Cancel and confirm every working order of the proposal; return what could not be confirmed.
+
+    The target goes as well, unless it is spared: that of another home belongs to a trade that is open.
+    """
     errors: list[Spy32Error] = []
     for order in context.store.orders.select_by_proposal(proposal_id):
-        if order.state is OrderState.WORKING:
+        is_spared = spares_target and order.kind is OrderKind.TARGET
+        if order.state is OrderState.WORKING and not is_spared:
             try:
                 cancel_order(context, order)
             except Spy32Error as error:

@@ -109,9 +109,9 @@ def walk_price(context: TradingContext, proposal: Proposal, order: Order) -> Ord
         # Leave nothing alive that we know of, even when an outcome is unknown or the store cannot be written.
         context.report(f"{order.reference}: {error.message}; what works of it is asked to be cancelled")
         with suppress(Spy32Error):
-            order_state.cancel_working_orders(context, order.proposal_id)
+            order_state.cancel_working_orders(context, order.proposal_id, spares_target=True)
         raise
-    errors = order_state.cancel_working_orders(context, order.proposal_id)
+    errors = order_state.cancel_working_orders(context, order.proposal_id, spares_target=True)
     if errors:
         raise errors[0]
     return context.store.orders.get(order.id)
@@ -125,7 +125,7 @@ def cancel_and_conclude(context: TradingContext, proposal_id: int) -> None:
     context.report("stopping: asking the broker to cancel what works")
     for error in order_state.recover_orders(context, proposal_id):
         context.report(error.message)
-    errors = order_state.cancel_working_orders(context, proposal_id)
+    errors = order_state.cancel_working_orders(context, proposal_id, spares_target=True)
     if errors:
         raise errors[0]
     load_order_book(context, proposal_id).stop_if_live()

@@ -1,12 +1,13 @@
 """The resting profit target: one closing GTC order at the broker while the trade is open."""
 
-from spy32.domain.orders import Order
+from spy32.domain.orders import Order, Trade
 from spy32.domain.proposals import ProposalKind
-from spy32.errors import NotPermitted, Refused, Spy32Error
+from spy32.errors import NotPermitted, Refused, Spy32Error, Unresolved
 from spy32.lifecycle import IN_FLIGHT, OrderState, ProposalState, TradeState
-from spy32.trading import order_state
+from spy32.trading import order_adoption, order_state
 from spy32.trading.context import TradingContext
 from spy32.trading.order_book import load_order_book
+from spy32.trading.order_lookup import READ_ERRORS
 
 NO_TARGET = "no target"
 """Kind of the attention item."""
@@ -19,16 +20,18 @@ def place_target(context: TradingContext, proposal_id: int) -> Order | None:
     only by reading. Errors are reported and not raised, since the trade is open. A target that was cancelled, by a
     person or by the broker, is not placed again. The caller holds the proposal's lock.
     """
-    book = load_order_book(context, proposal_id)
-    trade = context.store.trades.find_by_proposal(proposal_id)
-    is_filled_opening = book.proposal.kind is ProposalKind.OPEN and book.proposal.state is ProposalState.DONE
-    has_open_trade = trade is not None and trade.state is TradeState.OPEN
-    if trade is None or not (is_filled_opening and has_open_trade and book.proposal.exit.rests_target):
+    trade, earlier = _find_trade(context, proposal_id), _last_target(context, proposal_id)
+    if trade is not None and earlier is None:
+        try:
+            _adopt_forgotten(context, proposal_id)
+        except READ_ERRORS as error:
+            hint = f"`spy32 execute P{proposal_id}` tries again"
+            context.report(f"no target is left for T{trade.id}: {error.message}; {hint}")
+            return None
+        trade, earlier = _find_trade(context, proposal_id), _last_target(context, proposal_id)
+    if trade is None:
         return None
-    earlier = book.targets[-1] if book.targets else None
-    # A refused target never was at the broker, so a later start may place it again. An absent one may still arrive, and
-    # a second one beside it would buy back more than is held.
-    if earlier is not None and earlier.state is not OrderState.REFUSED:
+    if earlier is not None:
         subject = f"T{trade.id}"
         message = f"the target of {subject} is not left again: {earlier.reference} is {earlier.state}"
         context.report(message)
@@ -37,7 +40,8 @@ def place_target(context: TradingContext, proposal_id: int) -> Order | None:
             context.store.attention.raise_item(subject, NO_TARGET, message, context.clock())
         return earlier
     try:
-        order = context.store.orders.begin(book.target_ticket(trade), at=context.clock())
+        ticket = load_order_book(context, proposal_id).target_ticket(trade)
+        order = context.store.orders.begin(ticket, at=context.clock())
     except (Refused, NotPermitted) as refusal:
         context.report(f"no target is left for T{trade.id}: {refusal.message}")
         return None
@@ -49,6 +53,36 @@ def place_target(context: TradingContext, proposal_id: int) -> Order | None:
     reason = f": {order.reason}" if order.reason else ""
     context.report(f"{order.reference}: target of T{trade.id} {order.state} at {-order.limit}{reason}")
     return order
+
+
+def _find_trade(context: TradingContext, proposal_id: int) -> Trade | None:
+    """Return the open trade of a filled opening whose plan has a resting target; None if there is none."""
+    proposal, trade = context.store.proposals.get(proposal_id), context.store.trades.find_by_proposal(proposal_id)
+    is_filled_opening = proposal.kind is ProposalKind.OPEN and proposal.state is ProposalState.DONE
+    has_open_trade = trade is not None and trade.state is TradeState.OPEN
+    return trade if is_filled_opening and has_open_trade and proposal.exit.rests_target else None
+
+
+def _last_target(context: TradingContext, proposal_id: int) -> Order | None:
+    """Return the newest target that is or was at the broker, or may be.
+
+    A refused one never was, so a later start may place it again. An absent one may still arrive, and a second one
+    beside it would buy back more than is held.
+    """
+    targets = load_order_book(context, proposal_id).targets
+    return targets[-1] if targets and targets[-1].state is not OrderState.REFUSED else None
+
+
+def _adopt_forgotten(context: TradingContext, proposal_id: int) -> None:
+    """Adopt a target that a restored book has forgotten, or that a copy of it left.
+
+    One of `READ_ERRORS` while it is not known whether there is one, or it cannot be adopted.
+    """
+    chains = order_adoption.load_chains(context, proposal_id)
+    order_adoption.adopt_orders(context, chains, locked_proposal_id=proposal_id)
+    for claim in order_adoption.find_claims(context, chains):
+        if claim.proposal_id == proposal_id:
+            raise Unresolved(f"order {claim.chain.last_order.broker_id} at the broker could not be adopted")
 
 
 def cancel_target(context: TradingContext, trade_id: int) -> Order | None:

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from spy32.domain.orders import BrokerOrder, DryRun, OrderKind
+from spy32.domain.orders import BrokerOrder, DryRun, OrderKind, invert_legs
 from spy32.domain.spreads import Mode
 from spy32.errors import NotFilled, NotPermitted, Refused, Unavailable, Unresolved
 from spy32.lifecycle import FINAL, EndedBy, OrderState, ProposalState, TradeState
@@ -318,6 +318,76 @@ def test_a_resting_target_that_the_book_has_forgotten_is_adopted_after_its_entry
     kinds_and_states = [(row.kind, row.state) for row in back.store.orders.select_by_proposal(proposal)]
     assert kinds_and_states == [(OrderKind.ENTRY, O.FILLED), (OrderKind.TARGET, O.WORKING)]
     desk.store = back.store
+
+
+def test_after_a_restore_to_the_working_entry_the_forgotten_target_is_adopted_and_no_second_one_is_left(
+    desk: TradingDesk, tmp_path: Path
+) -> None:
+    proposal = desk.approved(exit=builders.exit_plan(rests_target=True))
+    execute(desk.trading_context, proposal, wait=False)
+    backup = desk.store.backup.create(tmp_path / "before.db")
+    desk.orders.fill("480001")
+    execute(desk.trading_context, proposal)
+    back = restored(desk, backup)
+    assert execute(back.trading_context, proposal).state is P.DONE
+    assert rows(back) == [("480001", O.FILLED, 2), ("480002", O.WORKING, 0)]
+    assert (list(back.orders.book), kinds(back)) == (["480001", "480002"], ["found order"])
+    desk.store = back.store
+
+
+def test_no_target_is_left_while_it_is_not_known_what_rests_at_the_broker(desk: TradingDesk) -> None:
+    proposal = desk.approved(exit=builders.exit_plan(rests_target=True))
+    execute(desk.trading_context, proposal, wait=False)
+    desk.orders.fill("480001")
+    listing = desk.orders.search
+
+    def fail(_since: date) -> tuple[BrokerOrder, ...]:
+        raise Unavailable("the fake broker does not answer")
+
+    desk.orders.search = fail  # type: ignore[method-assign]
+    assert execute(desk.trading_context, proposal).state is P.DONE
+    assert (submits(desk), rows(desk)) == (1, [("480001", O.FILLED, 2)])
+    assert any("no target is left for T1" in line and "`spy32 execute P1`" in line for line in desk.said)
+    desk.orders.search = listing  # type: ignore[method-assign]
+    execute(desk.trading_context, proposal)
+    assert rows(desk)[-1] == ("480002", O.WORKING, 0)
+
+
+def test_a_target_that_the_broker_lists_and_does_not_spell_out_holds_back_another_one(desk: TradingDesk) -> None:
+    proposal = desk.approved(exit=builders.exit_plan(rests_target=True))
+    execute(desk.trading_context, proposal, wait=False)
+    desk.orders.fill("480001")
+    entry = desk.orders.book["480001"]
+    name = f"{entry.reference.rpartition('-')[0]}-t1"
+    desk.orders.book["480002"] = BrokerOrder(
+        broker_id="480002", reference=name, status="Live", state=O.WORKING, unread="a leg cannot be read"
+    )
+    execute(desk.trading_context, proposal)
+    assert (submits(desk), rows(desk)) == (1, [("480001", O.FILLED, 2)])
+    assert any("order 480002 at the broker could not be adopted" in line for line in desk.said)
+
+
+def test_the_target_of_another_home_outlives_the_end_of_our_own_order(desk: TradingDesk) -> None:
+    """Its trade is open, and a target that was cancelled is never left again."""
+    proposal = desk.approved(exit=builders.exit_plan(rests_target=True))
+    execute(desk.trading_context, proposal, wait=False)
+    ours = desk.orders.book["480001"]
+
+    def fill_elsewhere() -> None:
+        desk.orders.book["480002"] = replace(ours, broker_id="480002", placed_at=desk.clock())
+        desk.orders.fill("480002")
+        desk.orders.fill("480001", 1)
+        target = {"reference": f"{ours.reference.rpartition('-')[0]}-t1", "legs": invert_legs(ours.legs)}
+        desk.orders.book["480003"] = replace(ours, broker_id="480003", limit=D("-0.28"), **target)
+
+    def sleep(seconds: float) -> None:
+        desk.clock.sleep(seconds)
+        if len(desk.orders.book) == 1:
+            fill_elsewhere()
+
+    with pytest.raises(Unresolved, match="3 spreads of P1 were filled and 2 approved"):
+        execute(replace(desk.trading_context, sleep=sleep), proposal)
+    assert rows(desk) == [("480001", O.CANCELLED, 1), ("480002", O.FILLED, 2), ("480003", O.WORKING, 0)]
 
 
 def test_an_order_of_an_approval_that_the_book_does_not_have_is_told_once_and_never_called_not_ours(

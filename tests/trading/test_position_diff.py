@@ -16,7 +16,6 @@ from spy32.trading.position_diff import compare_with_broker
 from spy32.trading.profit_target import place_target
 from spy32.trading.reconcile import adopt_trades, reconcile
 from tests.support import builders
-from tests.support.fakes import TIMED_OUT
 from tests.support.open_trades import LONG, SHORT, D, bought_back, entered, held, late_target, line, live_desk, number
 from tests.support.stores import move_trade
 from tests.support.trading import TradingDesk
@@ -237,8 +236,7 @@ def test_reconcile_without_the_broker_s_positions_has_no_view_and_says_so(desk: 
 
 
 def test_an_unknown_order_is_the_worst_of_all_troubles(desk: TradingDesk, trade: Trade) -> None:
-    desk.orders.faults = [("after", TIMED_OUT)]
-    desk.orders.unreadable = True
+    desk.orders.goes_silent_after = len(desk.orders.book) + 1
     place_target(desk.trading_context, trade.proposal_id)
     found = reconcile(lambda _: desk.trading_context)
     assert len(found.errors) == 2

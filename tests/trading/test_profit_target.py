@@ -142,7 +142,7 @@ def test_a_target_whose_answer_is_lost_is_found_by_reading_and_sent_once(desk: T
 
 
 def test_a_target_that_cannot_be_settled_stays_unknown_until_it_is_read(desk: TradingDesk, trade: Trade) -> None:
-    desk.orders.faults, desk.orders.unreadable = [("after", TIMED_OUT)], True
+    desk.orders.goes_silent_after = len(desk.orders.book) + 1
     target = place_target(desk.trading_context, trade.proposal_id)
     assert target is not None
     assert target.state is OrderState.UNKNOWN
