@@ -182,8 +182,9 @@ class YahooMarket(BaseMarket):
         found = self._client.call_ticker(_yahoo_symbol(underlying), lambda ticker: ticker.option_chain(day.isoformat()))
         if found.calls is None or found.puts is None or not len(found.calls) + len(found.puts):
             raise Unusable(f"yahoo has no contracts of {underlying} for {day}", gate="expiration")
-        self._kinds[underlying] = _kind(found.underlying, underlying, "quoteType")
-        spot, as_of = _price(found.underlying, underlying), parse_timestamp(found.underlying)
+        quote = found.underlying if isinstance(found.underlying, dict) else {}
+        self._kinds[underlying] = _kind(quote, underlying, "quoteType")
+        spot, as_of = _price(quote, underlying), parse_timestamp(quote)
         if spot <= 0:
             raise Unusable(f"yahoo: regularMarketPrice of {underlying} is {spot}")
         sides = ((found.calls, Right.CALL), (found.puts, Right.PUT))

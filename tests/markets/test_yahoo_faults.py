@@ -79,6 +79,7 @@ OPTIONS_ONLY: list[tuple[str, Fault, str]] = [
      each_contract(lambda row: row.update(contractSymbol="SPY250919" + row["contractSymbol"][9:])), "among the calls"),
     ("strike differs", each_contract(lambda row: row.update(strike=row["strike"] + 1)), "'strike'"),
     ("no quote", without("optionChain", "result", 0, "quote"), "answered for None"),
+    ("quote as text", having("SPY", "optionChain", "result", 0, "quote"), "answered for None"),
     ("no price", without("optionChain", "result", 0, "quote", "regularMarketPrice"), "regularMarketPrice"),
     ("no time", without("optionChain", "result", 0, "quote", "regularMarketTime"), "regularMarketTime of SPY is None"),
     ("huge price", having(10**400, "optionChain", "result", 0, "quote", "regularMarketPrice"), "not a number"),
