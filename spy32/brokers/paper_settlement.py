@@ -1,13 +1,13 @@
 """The paper account moves on by itself: what has expired is settled, and assigned shares are sold or bought back."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
 from spy32.domain.market import DailyBar
 from spy32.domain.orders import PaperEvent
+from spy32.domain.value import value
 from spy32.errors import Unavailable, Unusable
 from spy32.ports import DailyBarLookup, PaperLedger
 from spy32.rules.settlement import (
@@ -37,7 +37,7 @@ StandInLookup = Callable[[str, date], StandIn | None]
 """Returns the price that stands in for a session without a daily bar; None where none may."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class PaperSettlement:
     """What moves the paper account on at one instant. Each session is one transaction.
 

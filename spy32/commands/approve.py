@@ -1,6 +1,5 @@
 """`approve`: a person looks at a proposal, may change it, and says yes, no or nothing."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,6 +16,7 @@ from spy32.commands.common import (
 )
 from spy32.domain.proposals import Proposal
 from spy32.domain.spreads import Mode
+from spy32.domain.value import value
 from spy32.errors import BadUsage
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def _check_options(app: App, *, approval: bool, decline: bool, confirm: str | No
         raise BadUsage(NOBODY)
 
 
-@dataclass(frozen=True)
+@value
 class Selection:
     """What is decided on (a proposal, or a run without one), and the trading context to act in."""
 
@@ -100,7 +100,8 @@ def _select(app: App, store: "Store", typed: str | None, *, will_ask: bool) -> S
         if proposal is None and not will_ask:
             raise BadUsage(f"R{number} made no proposal; `spy32 approve R{number}` on a terminal chooses one")
         if proposal is None:
-            return Selection(app.build_run_trading_context(store, number), None, number)
+            context = app.build_run_trading_context(store, number)
+            return Selection(trading_context=context, proposal=None, run_id=number)
     elif number is None and store.proposals.latest() is None:
         run, hint = store.runs.latest(), "`spy32 analyze` makes one, `spy32 show` says what came of the last run"
         if run is not None and run.cause == Cause.ABSTAINED:
@@ -108,7 +109,8 @@ def _select(app: App, store: "Store", typed: str | None, *, will_ask: bool) -> S
         raise BadUsage(f"no proposal waits for approval; {hint}")
     else:
         proposal = choose_proposal(store, number, "proposed", "approved")
-    return Selection(app.trading_context(store, proposal), proposal, proposal.run_id)
+    context = app.trading_context(store, proposal)
+    return Selection(trading_context=context, proposal=proposal, run_id=proposal.run_id)
 
 
 def _decide(app: App, selection: Selection, *, is_yes: bool, confirm: str | None, note: str) -> None:

@@ -58,7 +58,7 @@ def outline(values: Sequence[float]) -> list[tuple[float, float]]:
     shows every extreme.
     """
     size = ceil(2 * len(values) / MAX_POINTS) if len(values) > MAX_POINTS else 1
-    kept = {0, len(values) - 1}
+    kept = {0, len(values) - 1} if values else set()
     for start in range(0, len(values), size):
         stretch = range(start, min(start + size, len(values)))
         kept |= {min(stretch, key=values.__getitem__), max(stretch, key=values.__getitem__)}
