@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
-from spy32.domain.market import OCC_LENGTH, OptionQuote, Right, occ_symbol, parse_occ_symbol
+from spy32.domain.market import OCC, OCC_LENGTH, OptionQuote, Right, occ_symbol, parse_occ_symbol
 from spy32.domain.outlook import Outlook
 from spy32.domain.units import Dollars, ModelDollars, Points, Price
 from spy32.domain.value import value
@@ -366,8 +366,8 @@ class Position:
 
     @property
     def is_option(self) -> bool:
-        """Whether the symbol is an OCC symbol; otherwise it is the ticker of shares."""
-        return len(self.symbol) == OCC_LENGTH
+        """Whether the symbol is an OCC symbol; otherwise it is that of shares, or of a future or an option on one."""
+        return len(self.symbol) == OCC_LENGTH and OCC.fullmatch(self.symbol) is not None
 
 
 @value

@@ -74,8 +74,9 @@ def test_what_is_ours_is_not_counted_and_what_is_beyond_it_is() -> None:
         ([("SPY", -100, "600")], "100 SPY short"),
         ([("/ESZ5", 1, "6000")], "1 /ESZ5"),
         ([("./ESZ5 EW2V5 251010P6600", -1, "10")], "1 ./ESZ5 EW2V5 251010P6600 short"),
+        ([("./NGX5 ONX5 251028C10", 1, "10")], "1 ./NGX5 ONX5 251028C10"),
     ],
-    ids=["short call", "half covered", "short shares", "future", "future option"],
+    ids=["short call", "half covered", "short shares", "future", "future option", "as long as an option of shares"],
 )
 def test_what_cannot_be_computed_is_told(rows: Any, words: str) -> None:
     assert risk(*rows).unmeasured == (words,)
