@@ -338,7 +338,8 @@ def _not_filled_error(proposal_id: int, last: Order) -> Spy32Error:
         EndedBy.NOT_SENT: Unavailable,
     }
     if last.ended_by in not_sent:
-        return not_sent[last.ended_by](f"{last.reference} was not sent: {last.reason}; {hint}")
+        start = f"{last.reference} was not sent" if last.ended_by is EndedBy.TOO_LATE else last.reference
+        return not_sent[last.ended_by](f"{start}: {last.reason}; {hint}")
     if last.state in (OrderState.REFUSED, OrderState.REJECTED):
         return BrokerRefused(f"the broker said no to {last.reference}: {last.reason}; {hint}")
     if last.state is OrderState.ABSENT:
