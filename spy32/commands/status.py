@@ -42,24 +42,9 @@ def status(
         watch_status(app, lambda: _read_only_status(app))
         return
     if ack is not None:
-        from spy32.ops.overdue import acknowledge
-
-        if acknowledge(app.store(), ack.upper(), app.user, app.clock()) == 0:
-            raise BadUsage(f"nothing of {ack} waits to be acknowledged; `spy32 status` lists what does")
-    error: Spy32Error | None = None
-    try:
-        current_status = _load_status(app)
-    except StoreError as trouble:
-        if not check:
-            raise
-        # For a monitor a damaged store is one more thing that a person must look at.
-        raise AttentionRequired((app.find_damage(trouble) or trouble).message) from None
-    if check and current_status.attention:
-        from spy32.render.formatting import single_line
-
-        reasons = "; ".join(single_line(reason) for reason in current_status.attention)
-        # An order whose outcome is unknown has a code of its own, as everywhere.
-        error = Unresolved(reasons) if current_status.unknown_orders else AttentionRequired(reasons)
+        _acknowledge(app, ack)
+    current_status = _load_status(app) if not check else _load_status_to_check(app)
+    error = _attention_error(current_status) if check else None
     if app.wants_json:
         from spy32.render.home_documents import STATUS
 
@@ -70,6 +55,32 @@ def status(
         _print_status(app, current_status)
     elif error is not None:
         raise error
+
+
+def _acknowledge(app: App, ack: str) -> None:
+    """Acknowledge the open items of a subject; `BadUsage` when there are none."""
+    from spy32.ops.overdue import acknowledge
+
+    if acknowledge(app.store(), ack.upper(), app.user, app.clock()) == 0:
+        raise BadUsage(f"nothing of {ack} waits to be acknowledged; `spy32 status` lists what does")
+
+
+def _load_status_to_check(app: App) -> "Status":
+    """The status for a monitor, to which a damaged store is one more thing that a person must look at."""
+    try:
+        return _load_status(app)
+    except StoreError as error:
+        raise AttentionRequired((app.find_damage(error) or error).message) from None
+
+
+def _attention_error(current_status: "Status") -> Spy32Error | None:
+    """The reasons why a person must look; None without any. An unknown order has a code of its own, as everywhere."""
+    from spy32.render.formatting import single_line
+
+    if not current_status.attention:
+        return None
+    reasons = "; ".join(single_line(reason) for reason in current_status.attention)
+    return Unresolved(reasons) if current_status.unknown_orders else AttentionRequired(reasons)
 
 
 def print_brief(app: App) -> None:

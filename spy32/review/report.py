@@ -96,29 +96,21 @@ class _ReportBuilder:
         ]
         ended = [row for row in self._trades if row.trade.state in ENDED and row.trade.result is not None]
         self._ended = sorted(ended, key=lambda row: (row.trade.closed_at or now, row.trade.id))
+        self._results = [row.trade.result or Decimal(0) for row in self._ended]
         lives = [(row.trade.expiration - row.shown.opened).days for row in self._trades]
         self._streams = max(ceil(max([self._rows.longest_life(), *lives]) / 7), 1)
 
     def build(self, experiments: tuple[ExperimentState, ...], *, is_synthetic: bool) -> Report:
-        today, rows = market_date(self._now), self._rows
+        rows = self._rows
         path, account = self._equity(), rows.account()
         outcomes, absent = self._outcome_counts()
         run_outcomes, answers, picks = rows.run_outcomes(), rows.answers(), rows.picks()
         won_share = win_rate(self._ended, self._streams)
-        results = [row.trade.result or Decimal(0) for row in self._ended]
-        won, lost = ([each for each in results if (each > 0) is is_win] for is_win in (True, False))
-        is_enough = won_share is not None and won_share.mean is not None
-        wins, losses = longest_streaks(results)
+        mean, average_win, average_loss = _averages(self._results, won_share)
+        wins, losses = longest_streaks(self._results)
         by_result = sorted(self._ended, key=lambda row: row.trade.result or Decimal(0))
         found = self._store.audit.row_faults(AUDITED, AUDITED_ROWS)
-        # Of each whose expiration has closed; one that was held has a difference of zero or its fees.
-        held = [
-            (float(((trade.result or Decimal(0)) - trade.holding) / trade.max_loss), trade.opened)
-            for _, _, trade in self._ended
-            if trade.holding is not None
-        ]
-        intervals = self._attribution()
-        ladder = _ladder([row.trade for row in self._trades if row.trade.state not in ENDED])
+        intervals, ladder = self._attribution(), _ladder([row.trade for row in self._trades])
         return Report(
             mode=self._store.core.mode,
             is_synthetic=is_synthetic,
@@ -126,19 +118,19 @@ class _ReportBuilder:
             until=self._now,
             runs=sum(run_outcomes.values()),
             outcomes=outcomes,
-            totals=self._store.results.totals(today),
+            totals=self._store.results.totals(market_date(self._now)),
             trades=tuple(row.shown for row in self._trades),
             equity=path,
             groups=trade_groups(self._ended, self._streams),
             win_rate=won_share,
             stated_profit=self._stated_profit(),
-            per_session=self._per_session(results),
+            per_session=self._per_session(self._results),
             best=by_result[-1].trade.id if by_result else None,
             worst=by_result[0].trade.id if by_result else None,
             win_streak=wins,
             loss_streak=losses,
             slippage=sum_amounts(row.shown.slippage or Decimal(0) for row in self._trades),
-            exit_less_holding=self._mean_bounds(held),
+            exit_less_holding=self._mean_bounds(self._exits_less_holding()),
             reliability=source_reliability(rows.stated_probabilities(), answers, self._streams),
             attribution=intervals,
             models=model_use(answers, rows.requests()),
@@ -154,10 +146,19 @@ class _ReportBuilder:
             run_outcomes=run_outcomes,
             account=account,
             account_return=float(path[-1].realized / account) if path and account else None,
-            mean_result=mean_amount(results) if is_enough else None,
-            average_win=mean_amount(won) if is_enough and won else None,
-            average_loss=mean_amount(lost) if is_enough and lost else None,
+            mean_result=mean,
+            average_win=average_win,
+            average_loss=average_loss,
         )
+
+    def _exits_less_holding(self) -> Iterator[tuple[float, date]]:
+        """Yield what each exit brought beyond holding to expiration, of the maximum loss, with the day of entry.
+
+        Of each trade whose expiration has closed; one that was held has a difference of zero or its fees.
+        """
+        for _, _, trade in self._ended:
+            if trade.holding is not None:
+                yield float(((trade.result or Decimal(0)) - trade.holding) / trade.max_loss), trade.opened
 
     def _outcome_counts(self) -> tuple[dict[str, int], int]:
         """Return the candidates by what is known of their expiration, and how many have no outcome yet."""
@@ -220,9 +221,19 @@ class _ReportBuilder:
         return mean_bounds(shares, week_numbers([day for _, day in pairs]), self._streams)
 
 
-def _ladder(trades: Sequence[Trade]) -> tuple[OpenExpiration, ...]:
-    """Return what is open, by expiration."""
-    ordered = sorted(trades, key=lambda trade: trade.expiration)
+def _averages(
+    results: Sequence[Decimal], won_share: Bounds | None
+) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
+    """Return the mean result, the mean win and the mean loss, dollars; None of too few weeks for a share of wins."""
+    if won_share is None or won_share.mean is None:
+        return None, None, None
+    wins, losses = ([each for each in results if (each > 0) is is_win] for is_win in (True, False))
+    return mean_amount(results), mean_amount(wins) if wins else None, mean_amount(losses) if losses else None
+
+
+def _ladder(trades: Iterable[Trade]) -> tuple[OpenExpiration, ...]:
+    """Return what is open of these trades, by expiration."""
+    ordered = sorted((each for each in trades if each.state not in ENDED), key=lambda trade: trade.expiration)
     groups = [(day, list(group)) for day, group in groupby(ordered, key=lambda trade: trade.expiration)]
     return tuple(
         OpenExpiration(

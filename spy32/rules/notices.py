@@ -81,9 +81,9 @@ def _closing_cost(legs: Iterable[Leg], price: Decimal) -> Decimal:
     return -sum((leg.signed_quantity * intrinsic_value(leg, price) for leg in legs), Decimal(0))
 
 
-def deadline(proposal: Proposal) -> str:
-    """Until when it waits, to be put behind it; nothing on a recorded market, which has no end of its own."""
-    return "" if proposal.is_recorded else f", until {clock_text(proposal.lapses_at)}"
+def deadline_text(proposal: Proposal) -> str | None:
+    """Until when it waits; None on a recorded market, which has no end of its own."""
+    return None if proposal.is_recorded else clock_text(proposal.lapses_at)
 
 
 def clock_text(instant: datetime) -> str:

@@ -10,7 +10,7 @@ from spy32.domain.spreads import Candidate
 from spy32.rules.notices import (
     clock_text,
     compose,
-    deadline,
+    deadline_text,
     dollars_rounded_up,
     payoff_text,
     proposal_payoff_text,
@@ -21,7 +21,7 @@ from spy32.rules.notices import (
 
 def proposal_notice(proposal: Proposal, candidate: Candidate | None, choice: Recommendation | None) -> NoticeText:
     """A proposal waits for a person."""
-    until = deadline(proposal)
+    until = deadline_text(proposal)
     command = f"spy32 approve P{proposal.id}"
     odds = _odds(candidate, proposal.quantity) if candidate is not None else {}
     first = next((f", {label} {words}" for label, words in odds.items()), "")
@@ -33,14 +33,14 @@ def proposal_notice(proposal: Proposal, candidate: Candidate | None, choice: Rec
         "max loss": dollars_rounded_up(proposal.max_loss),
         **odds,
         "why": f"{choice.analyst}: {plain_note(choice.reason)}" if choice is not None else "",
-        "until": until.removeprefix(", until ") or "you decide: it was made on a recorded market",
+        "until": until if until is not None else "you decide: it was made on a recorded market",
         "to decide": command,
     }
     figures = f", max loss {dollars_rounded_up(proposal.max_loss)}{first}"
     return compose(
         NoticeKind.PROPOSED,
         proposal.mode,
-        f"P{proposal.id}: {proposal.trade_text}{until}",
+        f"P{proposal.id}: {proposal.trade_text}{f', until {until}' if until is not None else ''}",
         f"{figures}: {command}",
         facts=facts,
         after=proposal_payoff_text(proposal),
@@ -146,18 +146,19 @@ def exit_due_notice(trade: Trade, close: Proposal, message: str) -> NoticeText:
     """An exit is due, and its close waits for a person."""
     assert close.reason is not None
     command = f"spy32 approve P{close.id}"
-    until, bound = deadline(close), "at most" if close.floor_price < 0 else "at least"
+    until, bound = deadline_text(close), "at most" if close.floor_price < 0 else "at least"
+    ends = f", until {until}" if until is not None else ""
     facts = {
         "why": plain_note(message),
         "close": close.trade_text,
         bound: f"{abs(close.floor_price)}",
-        "until": until.removeprefix(", until "),
+        "until": until or "",
         "to decide": command,
     }
     return compose(
         NoticeKind.EXIT_DUE,
         trade.mode,
-        f"T{trade.id} is due to close ({close.reason.replace('_', ' ')}){until}",
+        f"T{trade.id} is due to close ({close.reason.replace('_', ' ')}){ends}",
         f": {close.trade_text}, {bound} {abs(close.floor_price)}: {command}",
         facts=facts,
         about=f"P{close.id}",
