@@ -39,7 +39,7 @@ def report(
 ) -> None:
     """What came of trades, probabilities and choices, with what can and cannot be said.
 
-    Reads only. A group of fewer than 10 shows "too few" in the place of a share or a mean.
+    Reads only. Of fewer than 31 weeks "too few" stands in the place of a mean, and counts in that of a share.
     """
     app = get_app(ctx)
     if csv and app.wants_json:

@@ -280,6 +280,11 @@ class ProposalTerms:
         )
         return f"{verb} {self.quantity} {spread_description(self.underlying, self.legs)} for {abs(self.limit_price)}"
 
+    @property
+    def successor_text(self) -> str:
+        """What makes another proposal in its place."""
+        return f"`spy32 close T{self.trade_id}` proposes a new one" if self.trade_id else "a new run makes a new one"
+
     def is_over(self, now: datetime) -> bool:
         """Return whether the proposal's session has ended; always False on a recorded market, which has its own
         clock."""

@@ -56,7 +56,7 @@ def load_pending_proposal(context: TradingContext, proposal_id: int) -> Proposal
     if proposal.is_over(now):
         context.store.proposals.lapse_overdue(now)
         raise Refused(
-            f"P{proposal_id} lapsed with its session at {_format_time(proposal.lapses_at)}; a new run makes a new one"
+            f"P{proposal_id} lapsed with its session at {_format_time(proposal.lapses_at)}; {proposal.successor_text}"
         )
     return proposal
 
@@ -71,7 +71,7 @@ def approve(context: TradingContext, review: Review, *, by: str, note: str = "")
     if plan.proposal_digest(proposal) != proposal.hash:
         raise Refused(
             f"{review.name} does not match its own hash {proposal.hash[:8]}: an older spy32 made it, or it was edited "
-            "(`spy32 audit verify` looks); a new run makes a new one"
+            f"(`spy32 audit verify` looks); {proposal.successor_text}"
         )
     if review.current_quote is None or (review.stale_reason is not None and not proposal.is_recorded):
         raise Unavailable(f"{review.name} cannot be approved without quotes: {review.stale_reason}; try again")

@@ -143,7 +143,7 @@ def _require_approval(context: TradingContext, proposal: Proposal) -> Approval:
         raise Refused(f"{name} is {proposal.state}, not approved; `spy32 approve {name}` decides")
     if proposal.state is not ProposalState.APPROVED:
         raise Refused(
-            f"{name} is not approved: {context.store.proposals.status_text(proposal.id)}; a new run makes a new one"
+            f"{name} is not approved: {context.store.proposals.status_text(proposal.id)}; {proposal.successor_text}"
         )
     approval = context.store.proposals.latest_approval(proposal.id)
     if approval is None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spy32.domain.events import EventCalendar, ScheduledEvent
-from spy32.domain.market import RECORDED, Dividend, RawDocument, SourceAttempt, is_recorded_source
+from spy32.domain.market import RECORDED, SYNTHETIC, Dividend, RawDocument, SourceAttempt, is_recorded_source
 from spy32.domain.proposals import Proposal
 from spy32.domain.spreads import Mode
 from spy32.errors import BadSettings, BadUsage, Unavailable, Unusable
@@ -122,12 +122,16 @@ class MarketRegistry:
         others.
 
         In live mode no other source is asked, even when the broker fails: theirs are quotes of a quarter of an hour
-        ago.
+        ago. A synthetic market is over with its year: it serves nothing, and no other has its prices.
         """
-        from spy32.markets.base import FallbackMarket
+        from spy32.markets.base import BaseMarket, FallbackMarket
 
         if self.settings.mode is Mode.LIVE:
             return self.get_market("tastytrade")
+        if first == SYNTHETIC:
+            over = BaseMarket()
+            over.name = "the synthetic market"
+            return over
         names = [name for name in dict.fromkeys((first, *self.settings.market.chain)) if not is_recorded_source(name)]
         markets = [market for name in names if not isinstance(market := self._find_market(name), BadSettings)]
         return FallbackMarket(markets or [self.get_market(first)])

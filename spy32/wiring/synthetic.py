@@ -55,6 +55,9 @@ class SyntheticMarkets(MarketRegistry):
     def get_market(self, name: str) -> "Market":
         return self._synthetic
 
+    def quote_market(self, first: str) -> "Market":
+        return self._synthetic
+
     def sources(self, requested: str | None) -> Sources:
         return Sources.single_source(self._synthetic)
 

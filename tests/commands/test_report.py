@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from spy32.cli import app
 from spy32.commands.report import Property
 from spy32.errors import ExitCode
+from spy32.review.betting import MIN_OUTCOMES
 from spy32.review.trade_results import PROPERTIES
 from spy32.wiring import PAPER_ACCOUNT
 from tests.support import stores
@@ -94,6 +95,11 @@ def test_every_property_groups_the_trades(home: Path, by: Property) -> None:
     assert "trades 52" in spy32(home, "--by", by).stdout
     (row,) = csv.DictReader(StringIO(spy32(home, "--by", by, "--csv").stdout))
     assert (row["count"], row["wins"]) == ("52", "42")
+
+
+def test_the_help_says_what_too_few_is() -> None:
+    text = " ".join(CliRunner().invoke(app, ["report", "--help"]).output.split())
+    assert f'Of fewer than {MIN_OUTCOMES} weeks "too few" stands' in text
 
 
 def test_the_properties_are_those_of_the_report() -> None:

@@ -112,6 +112,8 @@ def test_a_more_urgent_reason_takes_the_place_of_a_close_that_waits(desk: Manage
     assert [close.state for close in desk.closes()].count(P.PROPOSED) == 1
     row = desk.store.core.get_row("proposal", first.id)
     assert (row["state"], row["reason"]) == (P.LAPSED, "another close of T1 takes its place")
+    with pytest.raises(Refused, match="another close of T1 takes its place; `spy32 close T1` proposes a new one"):
+        execute(desk.trading_context, first.id)
 
 
 @pytest.mark.parametrize(

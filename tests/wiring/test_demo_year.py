@@ -52,6 +52,23 @@ def test_the_clock_of_the_home_stays_at_the_end_of_its_year(home: Path) -> None:
     assert document["open_trades"] == []
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("exits", "T1"), 0, "T1 2 SPY"),
+        (("manage", "T1"), 0, "T1: closed"),
+        (("close", "T1"), 10, "T1 is closed; there is nothing to close"),
+        (("execute", "P1"), 0, "P1 is done"),
+        (("cancel", "P1"), 10, "nothing of P1 is working"),
+    ],
+)
+def test_what_was_traded_in_it_is_over_and_asks_no_market(
+    home: Path, words: tuple[str, ...], code: int, said: str
+) -> None:
+    result = CliRunner().invoke(app, ["--home", str(home), *words])
+    assert (result.exit_code, said in result.output) == (code, True), result.output
+
+
 def test_the_demo_leaves_its_page_and_no_home(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
