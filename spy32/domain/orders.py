@@ -27,6 +27,11 @@ def limit_text(limit: Decimal) -> str:
     return f"{abs(limit)} {'db' if limit < 0 else 'cr'}"
 
 
+def bound_text(limit: Decimal) -> str:
+    """`floor 0.55` of a credit or `ceiling 0.60` of a debit: the last price of a plan as people read it."""
+    return f"{'ceiling' if limit < 0 else 'floor'} {abs(limit)}"
+
+
 @value
 class OrderTicket:
     """An order as it will be sent, not yet stored. `Orders.begin` stores it as an `Order`, which has an id."""

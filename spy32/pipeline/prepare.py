@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from spy32.domain.findings import Finding, RiskDecision
 from spy32.domain.market import MarketSnapshot
-from spy32.domain.orders import OrderKind
+from spy32.domain.orders import OrderKind, bound_text
 from spy32.domain.proposals import Proposal, ProposalTerms, Recommendation
 from spy32.domain.runs import Cause, Run
 from spy32.domain.spreads import Candidate
@@ -33,7 +33,7 @@ def prepare(
     if reasons:
         return RunEnd.no_trade(Cause.BROKER, *reasons)
     stored = context.store.proposals.add(proposal, body=body, at=context.clock())
-    detail = f"P{stored.id}: {stored.trade_text}, floor {stored.floor_price}, max loss {stored.max_loss:,.2f}"
+    detail = f"P{stored.id}: {stored.trade_text}, {bound_text(stored.floor_price)}, max loss {stored.max_loss:,.2f}"
     return StepResult(value=stored, detail="; ".join((detail, *(finding.message for finding in findings))))
 
 

@@ -258,10 +258,12 @@ def change_floor(proposal: ProposalTerms, floor: Decimal, settings: Settings) ->
     _require_opening(proposal)
     plan, spread = proposal.plan, proposal_spread(proposal)
     worst = -spread.width if spread.strategy.is_debit else ZERO
+    word, sign = ("ceiling", -1) if spread.strategy.is_debit else ("floor", 1)
     if not worst < floor <= plan.start:
-        raise Refused(f"a floor of {floor} is not between {worst:f} and the first limit {plan.start}")
+        between = f"between {sign * worst:f} and the first limit {sign * plan.start}"
+        raise Refused(f"a {word} of {sign * floor} is not {between}")
     if not is_on_tick(floor, plan.tick):
-        raise Refused(f"a floor of {floor} is not a multiple of the tick {plan.tick}")
+        raise Refused(f"a {word} of {sign * floor} is not a multiple of the tick {plan.tick}")
     round_trip = round_trip_costs(proposal.quantity, settings.costs, proposal.legs[0].root, len(spread.legs))
     findings = tuple(check_premium(floor, spread.width, round_trip, settings.choice))
     if findings:

@@ -7,6 +7,7 @@ from math import isfinite, isnan, nan
 
 from spy32.domain.findings import Finding, remark, violation
 from spy32.domain.market import LegQuotes
+from spy32.domain.orders import bound_text, limit_text
 from spy32.domain.proposals import Approval, Proposal, ProposalKind
 from spy32.domain.spreads import Mode
 from spy32.rules import pricing
@@ -44,7 +45,9 @@ def check(
     findings += pricing.check_credit_fall(approval.mid, mid, drift)
     findings += pricing.check_price_collar(proposal.limit_price, natural, mid, proposal.plan.tick, drift)
     if not proposal.floor_price <= mid:
-        message = f"the floor {proposal.floor_price} is above the mid {mid}: it fills only if the market comes back"
+        side = "below" if proposal.floor_price < 0 else "above"
+        bound = f"the {bound_text(proposal.floor_price)} is {side} the mid {limit_text(mid)}"
+        message = f"{bound}: it fills only if the market comes back"
         findings.append(remark("floor", message, proposal.floor_price, mid))
     if proposal.kind is ProposalKind.OPEN:
         delta, most = short_delta(proposal, quotes, settings, now), settings.drift.short_delta

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from spy32.domain.findings import Finding, violation
 from spy32.domain.market import LegQuotes, OptionQuote, Right
 from spy32.domain.option_class import NICKEL, class_of_root
+from spy32.domain.orders import limit_text
 from spy32.domain.proposals import PricePlan
 from spy32.domain.spreads import CENT, MULTIPLIER, ZERO, Candidate, Greeks, Leg
 from spy32.domain.value import value
@@ -199,7 +200,8 @@ def check_credit_fall(was: Decimal, mid: Decimal, drift: Drift) -> Iterator[Find
     share = Decimal(str(drift.credit))
     if not mid >= was - share * abs(was):
         fall = (was - mid) / abs(was) if was != 0 else Decimal(1)
-        message = f"the mid went from {was} to {mid}, {fall:.1%} worse; {percent(share)} is allowed"
+        change = f"the mid went from {limit_text(was)} to {limit_text(mid)}, {fall:.1%} worse"
+        message = f"{change}; {percent(share)} is allowed"
         yield violation("credit_fall", message, f"{fall:.1%}", percent(share))
 
 
@@ -211,9 +213,10 @@ def check_price_collar(
     # A limit is the mid rounded to the tick, which of a mid of a few cents is more than its share.
     low, high = natural - drift.below_natural, mid + max(Decimal(str(drift.above_mid)) * abs(mid), tick)
     if not low <= limit <= high:
-        collar = f"{low:.2f} to {high:.2f}"
-        message = f"the limit {limit} is outside {collar} (natural {natural}, mid {mid})"
-        yield violation("limit_price", message, limit, collar)
+        collar = f"{limit_text(round(low, 2))} to {limit_text(round(high, 2))}"
+        now = f"natural {limit_text(natural)}, mid {limit_text(mid)}"
+        message = f"the limit {limit_text(limit)} is outside {collar} ({now})"
+        yield violation("limit_price", message, limit_text(limit), collar)
 
 
 def opening_costs(quantity: int, costs: Costs, root: str, legs: int = LEGS_PER_SPREAD) -> Decimal:

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from spy32.domain.findings import Finding, RiskDecision
 from spy32.domain.market import MarketSnapshot
-from spy32.domain.orders import OrderKind
+from spy32.domain.orders import OrderKind, bound_text
 from spy32.domain.proposals import (
     Approval,
     ApprovalTerms,
@@ -178,7 +178,8 @@ def change_floor(context: TradingContext, review: Review, floor: Decimal) -> Rev
     proposal = plan.change_floor(_proposal_to_decide(context, review), floor, context.settings)
     low, high = review.floor_range
     if not low <= floor <= high:
-        raise Refused(f"a floor of {floor} is outside {low} (the natural price) to {high} (the first limit)")
+        prices = f"{abs(low)} (the natural price) to {abs(high)} (the first limit)"
+        raise Refused(f"a {bound_text(floor).replace(' ', ' of ')} is outside {prices}")
     return _review_change(context, review, proposal)
 
 
@@ -250,7 +251,7 @@ def _vet_change(context: TradingContext, review: Review, proposal: ProposalTerms
     if not proposal.quantity <= ruling.quantity:
         bound = f" ({ruling.sizing.binding.replace('_', ' ')})" if ruling.sizing is not None else ""
         raise Refused(
-            f"{proposal.quantity} contracts at a floor of {proposal.floor_price} are too many: "
+            f"{proposal.quantity} contracts at the {bound_text(proposal.floor_price)} are too many: "
             f"the limits leave {ruling.quantity}{bound}"
         )
     return ruling

@@ -86,6 +86,18 @@ def test_a_closing_s_debit_may_rise_by_fifteen_per_cent() -> None:
         assert ("credit_fall" in blocking(found)) is blocked
 
 
+def test_a_debit_is_never_told_by_its_sign() -> None:
+    plan = builders.price_plan(start=D("-0.10"), limit=D("-0.12"))
+    closing = builders.close_proposal(31, id=1, plan=plan)
+    yes = replace(builders.approval(closing), mid=D("-0.40"), natural=D("-0.44"))
+    found = price_guard.check(closing, yes, quoted(), SETTINGS, builders.later(minutes=6))
+    assert {finding.rule: finding.message for finding in found} == {
+        "credit_fall": "the mid went from 0.40 db to 0.57 db, 42.5% worse; 15% is allowed",
+        "limit_price": "the limit 0.10 db is outside 0.62 db to 0.51 db (natural 0.61 db, mid 0.57 db)",
+        "floor": "the ceiling 0.12 is below the mid 0.57 db: it fills only if the market comes back",
+    }
+
+
 @pytest.mark.parametrize(
     ("limit", "blocked"),
     # Natural 0.53 less a cent, mid 0.57 plus ten per cent.
