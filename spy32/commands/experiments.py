@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spy32.commands.common import App, ProfileOption, get_app, print_answer
+from spy32.domain.experiments import MODEL, model_chooser
 from spy32.errors import BadUsage
 from spy32.settings import Settings
 
@@ -73,9 +74,9 @@ def _usual_pair(settings: Settings) -> tuple[str, str]:
     from spy32.wiring.analysts import prompt_version
 
     knobs = settings.analyst
-    used = f"grok {prompt_version(settings)}" if knobs.name == "grok" else knobs.name
+    used = model_chooser(prompt_version(settings)) if knobs.name == MODEL else knobs.name
     if knobs.challenger:
-        return used, f"grok {knobs.challenger}"
+        return used, model_chooser(knobs.challenger)
     return "rules", used if used != "rules" else "trend"
 
 
@@ -83,9 +84,9 @@ def _choosers_asked(settings: Settings) -> set[str]:
     from spy32.wiring.analysts import prompt_version, shadow_versions
 
     rules = {"rules", *(("trend",) if settings.analyst.shadow_trend else ())}
-    if settings.analyst.name != "grok":
+    if settings.analyst.name != MODEL:
         return rules
-    return rules | {f"grok {version}" for version in (prompt_version(settings), *shadow_versions(settings))}
+    return rules | {model_chooser(version) for version in (prompt_version(settings), *shadow_versions(settings))}
 
 
 def _print_experiments(app: App, store: "Store") -> None:

@@ -40,7 +40,20 @@ class Reference(StrEnum):
 
 
 PROBABILITY_SOURCES = (Reference.MARKET, Reference.HISTORY)
+MODEL = "grok"
+"""The analyst of whose choosers there is one a prompt."""
 NULL = "the mean difference is at most 0"
+
+
+def model_chooser(prompt: str) -> str:
+    """Return the chooser of a prompt version: `grok v2-comprehensive`."""
+    return f"{MODEL} {prompt}"
+
+
+def prompt_of_chooser(chooser: str) -> str | None:
+    """Return the prompt version of a model's chooser; None of a rule or a reference, which has none."""
+    name, _, prompt = chooser.partition(" ")
+    return prompt if name == MODEL and prompt else None
 
 
 @value

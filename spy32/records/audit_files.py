@@ -71,9 +71,9 @@ class AuditExport:
             row_ids = self._dependents(row_ids)
             events = self._events(1)
             concerning = [event for event in events if _concerns(event, owned)]
-            row_ids |= {row_id for event in concerning for row_id in _spoken_rows(event)}
+            row_ids |= {row_id for event in concerning for row_id in _touched_rows(event)}
             rows = self._load(row_ids, with_owners=True)
-            newest = {row_id: event["id"] for event in events for row_id in _spoken_rows(event)}
+            newest = {row_id: event["id"] for event in events for row_id in _touched_rows(event)}
             first = min(
                 *(newest[row_id] for row_id in rows if row_id in newest), *(event["id"] for event in concerning)
             )
@@ -88,7 +88,7 @@ class AuditExport:
                 if not first:
                     raise BadUsage(f"nothing was written since {since}")
             events = self._events(first)
-            rows = self._load({row_id for event in events for row_id in _spoken_rows(event)}, with_owners=False)
+            rows = self._load({row_id for event in events for row_id in _touched_rows(event)}, with_owners=False)
             return self._file("all" if since is None else f"since {since}", rows, events)
 
     def _file(self, selection: str, rows: Mapping[RowId, dict[str, Any]], events: list[Event]) -> AuditFile:
@@ -208,7 +208,7 @@ def _missing_rows(file: AuditFile) -> Iterator[str]:
         needed |= owned | {owner for rows in file.rows.values() for row in rows for owner in _owners(row)}
     for event in file.events:
         if owned is None or _concerns(event, owned):
-            needed |= set(_spoken_rows(event))
+            needed |= set(_touched_rows(event))
     for table, number in sorted(needed - held):
         yield f"row {number} of {table} is missing"
 
@@ -232,10 +232,10 @@ def _subjects(row_ids: set[RowId]) -> set[str]:
 def _concerns(event: Event, owned: set[RowId]) -> bool:
     """Whether an event is about one of these rows, or touched one."""
     names = {*event["subject"].split(",")}
-    return not (names.isdisjoint(_subjects(owned)) and owned.isdisjoint(_spoken_rows(event)))
+    return not (names.isdisjoint(_subjects(owned)) and owned.isdisjoint(_touched_rows(event)))
 
 
-def _spoken_rows(event: Event) -> Iterator[RowId]:
+def _touched_rows(event: Event) -> Iterator[RowId]:
     return map(split_key, json.loads(event["data"])["rows"])
 
 

@@ -179,7 +179,7 @@ def nearby_rows(review: "Review", entries: Sequence[Candidate], rows: int) -> Gr
     nearest = sorted(set(range(len(entries))) - wanted, key=lambda place: (abs(place - at), place))
     places = sorted({*wanted, *nearest[: max(rows - len(wanted), 0)]})
     heads = COLUMNS if any(map(has_plan, entries)) else MARKET_COLUMNS
-    own = {"who": lambda entry: _who(review, entry)}
+    own = {"who": lambda entry: _picker_names(review, entry)}
     grid = candidate_grid(entries, heads, places, marked=selected, own=own)
     return grid._replace(framed=False, names_omitted=False)
 
@@ -190,7 +190,7 @@ def _picks_by_name(review: "Review") -> Mapping[str, str | None]:
     return {name: read_path(answer, "candidate_id") for name, answer in answers.items()}
 
 
-def _who(review: "Review", entry: Candidate) -> str:
+def _picker_names(review: "Review", entry: Candidate) -> str:
     return ", ".join(name for name, taken in _picks_by_name(review).items() if taken == entry.id)
 
 
@@ -198,7 +198,7 @@ def menu_page(review: "Review") -> Page:
     """Every candidate with every column; the selected one is marked."""
     entries = sorted_menu(review.menu.candidates)
     grid = whole_menu_grid(
-        entries, read_path(review.proposal, "candidate_id"), {"who": lambda entry: _who(review, entry)}
+        entries, read_path(review.proposal, "candidate_id"), {"who": lambda entry: _picker_names(review, entry)}
     )
     return _named_page(review, "menu", [grid, Prose(f"{menu_note(entries)} A number or the arrows select.", "dim")])
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from spy32.clients.xai_models import TICKS_PER_DOLLAR
+from spy32.domain.experiments import model_chooser
 from spy32.domain.proposals import Decision, Recommendation
 from spy32.domain.report import ExperimentState
 from spy32.domain.spreads import Menu
@@ -86,7 +87,7 @@ def compare_prompts(
     agreement = Counter(
         _agreement(store, number, answers[first], answers[second]) for number, answers in shared.items()
     )
-    names = {f"grok {first}", f"grok {second}"}
+    names = {model_chooser(first), model_chooser(second)}
     states = load_experiments(store, now)
     return PromptComparison(
         runs=tuple(shared),

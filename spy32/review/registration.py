@@ -5,7 +5,14 @@ from datetime import datetime
 from math import ceil
 from typing import TYPE_CHECKING
 
-from spy32.domain.experiments import PROBABILITY_SOURCES, Experiment, ExperimentTerms, PairMetric, Reference
+from spy32.domain.experiments import (
+    PROBABILITY_SOURCES,
+    Experiment,
+    ExperimentTerms,
+    PairMetric,
+    Reference,
+    prompt_of_chooser,
+)
 from spy32.errors import BadUsage
 from spy32.review import betting
 from spy32.rules.plan import time_exit_dte
@@ -35,7 +42,7 @@ def build_terms(  # noqa: PLR0913 - what is laid down
         raise BadUsage(f"{challenger} chooses nothing; it can be the champion only")
     if (metric is PairMetric.SCORE) != (champion in PROBABILITY_SOURCES):
         raise BadUsage("a probability is scored against market or history, with --metric score, and a result is not")
-    if metric is PairMetric.SCORE and not challenger.startswith("grok "):
+    if metric is PairMetric.SCORE and prompt_of_chooser(challenger) is None:
         raise BadUsage(f"{challenger} states no probability of its own")
     dte = settings.dte.default
     days = dte - time_exit_dte(dte, settings) if metric is PairMetric.PLAN else dte

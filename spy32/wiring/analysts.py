@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from spy32.domain.answer_role import AnswerRole
+from spy32.domain.experiments import model_chooser, prompt_of_chooser
 from spy32.domain.proposals import Recommendation
 from spy32.domain.spreads import Menu, Mode
 from spy32.errors import BadUsage
@@ -120,9 +121,9 @@ def chooser_fingerprint(chooser: str, settings: Settings) -> str:
     from spy32.analysts.grok import PARSER_VERSION
     from spy32.analysts.prompt import LAYOUTS, read_template
 
-    name, _, version = chooser.partition(" ")
-    if name != "grok" or version not in LAYOUTS:
-        known = ", ".join((*RULES, *(f"'grok {each}'" for each in LAYOUTS)))
+    version = prompt_of_chooser(chooser)
+    if version is None or version not in LAYOUTS:
+        known = ", ".join((*RULES, *(f"'{model_chooser(each)}'" for each in LAYOUTS)))
         raise BadUsage(
             f"nobody is called {chooser!r}; known are {known}, and as champion no_trade, menu, market, history"
         )
