@@ -13,7 +13,7 @@ from typing import NamedTuple
 from spy32.domain.codec import digest
 from spy32.domain.orders import Order, OrderKind, OrderTicket
 from spy32.domain.proposals import Approval, ProposalKind
-from spy32.errors import Refused, Spy32Error, Unavailable, Unresolved, Unusable
+from spy32.errors import Refused, Spy32Error, Unavailable, Unresolved
 from spy32.lifecycle import IN_FLIGHT, NEVER_AT_BROKER, OrderState
 from spy32.records.orders import OrderAlert
 from spy32.rules.references import parse_reference, reference_stem
@@ -220,8 +220,9 @@ def _adopt_for_proposal(
 def _adopt_order(context: TradingContext, claim: OrderClaim) -> tuple[Order, Order]:
     unreadable = next((broker_order for broker_order in claim.chain.orders if broker_order.is_unread), None)
     if unreadable is not None:
-        raise Unusable(
-            f"order {unreadable.broker_id} is {claim.order.reference} and cannot be read: {unreadable.unread}"
+        raise Unresolved(
+            f"order {unreadable.broker_id} is {claim.order.reference} and cannot be read: {unreadable.unread}; look at "
+            "it there"
         )
     order = context.store.found_orders.adopt(claim.order, claim.chain.last_order, claim.attention, at=context.clock())
     context.report(f"LOOK AT THIS: {claim.attention.message}")

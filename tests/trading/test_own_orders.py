@@ -367,6 +367,17 @@ def test_a_target_that_the_broker_lists_and_does_not_spell_out_holds_back_anothe
     assert any("order 480002 at the broker could not be adopted" in line for line in desk.said)
 
 
+def test_an_order_of_ours_that_the_broker_does_not_spell_out_has_an_unknown_outcome(desk: TradingDesk) -> None:
+    proposal = desk.approved()
+    execute(desk.trading_context, proposal, wait=False)
+    ours = desk.orders.book["480001"]
+    desk.orders.fill("480001")
+    desk.orders.book["480002"] = replace(ours, broker_id="480002", unread="a leg cannot be read")
+    found = reconcile(lambda _: desk.trading_context)
+    assert isinstance(found.worst_error, Unresolved)
+    assert "order 480002 is" in found.worst_error.message
+
+
 def test_the_target_of_another_home_outlives_the_end_of_our_own_order(desk: TradingDesk) -> None:
     """Its trade is open, and a target that was cancelled is never left again."""
     proposal = desk.approved(exit=builders.exit_plan(rests_target=True))
