@@ -26,7 +26,6 @@ from spy32.store import Store
 from spy32.trading.context import TradingContext
 from spy32.trading.profit_target import place_target
 from tests.support import builders
-from tests.support.fakes import TIMED_OUT
 from tests.support.open_trades import SHORT, D, bought_back, entered, held, late_target, line, live_desk, number
 from tests.support.reader import shown
 from tests.support.schemas import check
@@ -231,7 +230,7 @@ def test_reconcile_ends_0_when_things_only_differ(desk: TradingDesk) -> None:
 
 def test_reconcile_ends_11_while_an_order_is_unknown(desk: TradingDesk) -> None:
     trade = entered(desk)
-    desk.orders.faults, desk.orders.unreadable = [("after", TIMED_OUT)], True
+    desk.orders.goes_silent_after = len(desk.orders.book) + 1
     place_target(desk.trading_context, trade.proposal_id)
     text = run(desk, "reconcile", code=11)
     assert "spy32-P1-A1-abcdef-t1: unknown before, unknown now, 0 of 2 filled: no answer" in text
