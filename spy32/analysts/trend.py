@@ -140,13 +140,12 @@ class TrendAnalyst:
 
 
 def _usable_figures(figures: Mapping[str, Metric]) -> dict[str, float]:
-    """The figures that are needed and there, in order; a rank in per cent as a fraction."""
+    """The figures that are needed and there, in order."""
     known = {}
     for path in REQUIRED_FIGURES:
         metric = figures.get(path)
         if metric is not None and metric.value is not None and isfinite(metric.value):
-            in_percent = path == RANK and metric.unit.startswith("percent")
-            known[path] = metric.value / 100 if in_percent else metric.value
+            known[path] = metric.value
     return known
 
 

@@ -111,7 +111,7 @@ def check_held_contracts(proposal: ProposalTerms, positions: Sequence[Position])
 
 
 def check_price_step(proposal: ProposalTerms) -> Iterator[Finding]:
-    """Refuse prices that the exchange would not take; 0.3.0 proposed SPX in cents."""
+    """Refuse prices between the exchange's steps, such as a limit of SPX in cents."""
     tick = least_tick(proposal.legs[0].root)
     for price in (proposal.limit_price, proposal.floor_price):
         if not is_on_tick(price, tick):

@@ -98,13 +98,6 @@ def test_it_goes_farther_out_when_premium_is_thin_or_moves_are_large(rank: float
     assert str(falling.candidate_id).startswith(f"call{delta}w")
 
 
-def test_a_rank_in_per_cent_is_a_fraction() -> None:
-    told = briefing()
-    rank = Metric(value=19.0, unit="percent", source="cboe")
-    answer = choose(replace(told, figures={**told.figures, "market.iv_rank": rank}))
-    assert str(answer.candidate_id).startswith("put0.16")
-
-
 @pytest.mark.parametrize("path", REQUIRED_FIGURES)
 def test_a_missing_figure_is_a_reason_to_abstain(path: str) -> None:
     answer = choose(briefing(**{path.removeprefix("market."): None}))
