@@ -39,6 +39,8 @@ class BookPosition:
     """Of the spreads still held, dollars."""
     market: LegVols | None = None
     """None when neither a mark nor the run of the opening gives the vols; it is then counted and not revalued."""
+    is_recorded: bool = False
+    """Whether it is of a recorded market, so that it lives by the time of `market`."""
 
     @property
     def expiration(self) -> date:
@@ -51,7 +53,9 @@ class BookPosition:
         return "both" if len(rights) > 1 else "put" if Right.PUT in rights else "call"
 
 
-def trade_position(trade: Trade, underlying: str, mark: Mark | None, opening: LegVols | None = None) -> BookPosition:
+def trade_position(
+    trade: Trade, underlying: str, mark: Mark | None, opening: LegVols | None = None, *, is_recorded: bool = False
+) -> BookPosition:
     """Return the position of a trade, valued by its newest mark; before that by the vols at its `opening`."""
     return BookPosition(
         id=f"T{trade.id}",
@@ -60,6 +64,7 @@ def trade_position(trade: Trade, underlying: str, mark: Mark | None, opening: Le
         quantity=trade.remaining,
         max_loss=trade.max_loss * trade.remaining / trade.quantity,
         market=(_mark_vols(trade.legs, mark) if mark is not None else None) or opening,
+        is_recorded=is_recorded,
     )
 
 
@@ -74,6 +79,7 @@ def proposed_position(
         quantity=terms.quantity,
         max_loss=terms.max_loss,
         market=opening_vols(terms.legs, candidate, market),
+        is_recorded=terms.is_recorded,
     )
 
 

@@ -86,7 +86,7 @@ class Risk(Records):
             decisions = Decisions(self._core)
             candidate = decisions.candidate(proposal.run_id, proposal.candidate_id)
             opening = opening_vols(trade.legs, candidate, decisions.market(proposal.run_id))
-        return trade_position(trade, proposal.underlying, mark, opening)
+        return trade_position(trade, proposal.underlying, mark, opening, is_recorded=proposal.is_recorded)
 
     def _select_openings(self, but: int | None) -> list[sqlite3.Row]:
         """Return the openings that may still fill, but one, with the spreads that are filled and alive."""

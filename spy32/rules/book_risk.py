@@ -98,7 +98,7 @@ class Rung:
     side: str
     """`put`, `call`, or `both` of iron condors."""
     dte: int
-    """Calendar days from today, New York."""
+    """Calendar days from today, New York; on a recorded market from the day of its quotes."""
     trades: tuple[str, ...]
     contracts: int
     max_loss: Dollars
@@ -227,14 +227,14 @@ def _trade_room(uses: Sequence[LimitUse], account: Account, limits: Limits) -> D
 
 
 def _rungs(held: Sequence[BookPosition], now: datetime) -> tuple[Rung, ...]:
-    today, whole = market_date(now), book_max_loss(held)
+    whole = book_max_loss(held)
     ordered = sorted(held, key=attrgetter("expiration", "side"))
     groups = [(key, tuple(group)) for key, group in groupby(ordered, key=attrgetter("expiration", "side"))]
     return tuple(
         Rung(
             expiration=expiration,
             side=side,
-            dte=days_to_expiration(expiration, today),
+            dte=min(_dte(position, now) for position in group),
             trades=tuple(position.id for position in group),
             contracts=sum(position.quantity for position in group),
             max_loss=book_max_loss(group),
@@ -242,6 +242,12 @@ def _rungs(held: Sequence[BookPosition], now: datetime) -> tuple[Rung, ...]:
         )
         for (expiration, side), group in groups
     )
+
+
+def _dte(position: BookPosition, now: datetime) -> int:
+    """Calendar days from today, or on a recorded market from the day of its quotes."""
+    at = position.market.at if position.is_recorded and position.market is not None else now
+    return days_to_expiration(position.expiration, market_date(at))
 
 
 def _largest_expiration(held: Sequence[BookPosition]) -> ExpirationRisk | None:

@@ -1,6 +1,6 @@
 """The risk of the book, against a second formula and by hand."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from math import erf, exp, log, sqrt
 from typing import Any
@@ -96,6 +96,12 @@ def test_a_book_without_any_mark_has_no_figures_instead_of_zeros() -> None:
     assert found.greeks is None and {each.result for each in found.shocks} == {None}
     nothing = assess()
     assert nothing.greeks is not None and nothing.shocks[0].result == 0
+
+
+def test_a_trade_of_a_recorded_market_does_not_expire_while_one_looks() -> None:
+    market = LegVols(at=builders.NOW - timedelta(days=400), spot=SPOT, vols=(0.18, 0.19))
+    dte = [assess(position(market=market, is_recorded=recorded)).rungs[0].dte for recorded in (True, False)]
+    assert dte[0] - dte[1] == 400
 
 
 def test_a_rung_is_an_expiration_and_a_side() -> None:
