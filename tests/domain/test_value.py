@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import spy32
-from spy32.domain.value import value
+from spy32.domain.value import INSTANCES_BEFORE_COMPILING, value
 
 
 @value
@@ -43,7 +43,7 @@ def test_a_field_that_is_computed_is_no_argument() -> None:
     assert [one.name for one in fields(Point) if one.init] == ["x", "tags", "token"]
 
 
-@pytest.mark.parametrize("before", [0, 1], ids=["first", "compiled"])
+@pytest.mark.parametrize("before", [0, INSTANCES_BEFORE_COMPILING + 1], ids=["first", "compiled"])
 def test_the_first_instances_and_those_of_a_compiled_init_are_alike(before: int) -> None:
     @value
     class Bag:
