@@ -22,11 +22,11 @@ from spy32.domain.proposals import Proposal
 from spy32.domain.runs import Outcome, Run
 from spy32.domain.spreads import MULTIPLIER, ExitAuthority
 from spy32.errors import Spy32Error
-from spy32.lifecycle import TradeState
+from spy32.lifecycle import HELD_TRADES, TradeState
 from spy32.sessions import Session
 from spy32.settings import Settings
 from spy32.trading.managed_trade import ManagedTrade
-from spy32.wiring.synthetic import OPEN_STATES, SyntheticApp, SyntheticYear
+from spy32.wiring.synthetic import SyntheticApp, SyntheticYear
 
 FIRST = date(2022, 1, 3)
 """A year with falls, calm and a VIX between 19 and 37: every exit occurs."""
@@ -107,7 +107,7 @@ class CheckedYear(SyntheticYear):
         """The paper broker's cash and that of our book are the opening cash and what every trade has brought so far."""
         store = self.app.store()
         trades = store.trades.select()
-        self.report.most_open = max(self.report.most_open, sum(trade.state in OPEN_STATES for trade in trades))
+        self.report.most_open = max(self.report.most_open, sum(trade.state in HELD_TRADES for trade in trades))
         ended = sum((trade.result for trade in trades if trade.result is not None), Decimal(0))
         running = sum((_cash_so_far(trade) for trade in trades if trade.result is None), Decimal(0))
         expected = self.app.settings.paper.account + ended + running

@@ -109,6 +109,12 @@ IN_FLIGHT = frozenset({O.SUBMITTING, O.WORKING, O.UNKNOWN})
 FINAL = frozenset(O) - IN_FLIGHT
 NEVER_AT_BROKER = frozenset({O.REFUSED, O.ABSENT})
 """Final states of an order that, as far as our book knows, is not at the broker."""
+OPEN_TRADES = (T.OPEN, T.CLOSING)
+"""Spreads are held."""
+HELD_TRADES = (*OPEN_TRADES, T.ASSIGNED)
+"""Something is held: spreads, or what an assignment left."""
+ENDED_TRADES = (T.CLOSED, T.EXPIRED)
+"""Nothing is held, and the result is final but for the fees."""
 
 State = TypeVar("State", ProposalState, OrderState, TradeState)
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spy32.commands.common import (
+    HASH_DIGITS,
     App,
     choose_proposal,
     complete_ids,
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from spy32.store import Store
     from spy32.trading.context import TradingContext
 
-HASH_DIGITS = 8
-"""How much of the hash a person, or a script, repeats."""
 NOBODY = "there is no terminal to ask on; --yes approves, --decline declines, `spy32 show` looks"
 
 

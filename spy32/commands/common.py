@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["App"]
 
+HASH_DIGITS = 8
+"""How much of a proposal's hash a person, or a script, repeats to approve it in live mode."""
+
 
 def get_app(ctx: typer.Context) -> App:
     """The App that the root callback made."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from spy32.commands.common import parse_price
+from spy32.commands.common import HASH_DIGITS, parse_price
 from spy32.commands.screen import Screen
 from spy32.commands.terminal_input import InputClosed, WindowResized
 from spy32.domain.proposals import ProposalKind
@@ -27,8 +27,6 @@ from spy32.trading.review import Review
 
 if TYPE_CHECKING:
     from spy32.trading.context import TradingContext
-
-HASH_DIGITS = 8
 
 WORDS: Mapping[str, str] = {
     "menu": "m", "why": "w", "risk": "r", "exits": "x", "quantity": "q", "floor": "f", "approve": "a", "decline": "d",

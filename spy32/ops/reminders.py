@@ -10,9 +10,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from spy32.domain.notices import NoticeKind, NoticeText
-from spy32.lifecycle import OrderState, ProposalState
+from spy32.lifecycle import OPEN_TRADES, OrderState, ProposalState
 from spy32.ops.last_account import last_known_account
-from spy32.records.trades import OPEN_STATES
 from spy32.rules import notices, trade_notices
 from spy32.sessions import market_date, previous_session, week_start
 from spy32.settings import Settings
@@ -81,7 +80,7 @@ def _week(store: "Store", now: datetime) -> Iterator[NoticeText]:
     def is_in_week(at: datetime | None) -> bool:
         return at is not None and monday <= market_date(at) <= last.day
 
-    open_now = [trade for trade in trades if trade.state in OPEN_STATES]
+    open_now = [trade for trade in trades if trade.state in OPEN_TRADES]
     yield notices.week_notice(
         store.core.mode,
         notices.Week(

@@ -8,11 +8,11 @@ from decimal import Decimal
 from spy32.domain.codec import encode
 from spy32.domain.orders import Adoption, Disposal, Order, Trade, Transaction
 from spy32.errors import Refused
-from spy32.lifecycle import IN_FLIGHT, TRADE_TRANSITIONS, TradeState, advance
+from spy32.lifecycle import IN_FLIGHT, OPEN_TRADES, TRADE_TRANSITIONS, TradeState, advance
 from spy32.records.base import Records, WriteTransaction
 from spy32.records.encoding import decode_items, decode_row, e4_to_dollars, nearest_e4
 from spy32.records.orders import decode_order
-from spy32.records.trades import OPEN_STATES, Trades
+from spy32.records.trades import Trades
 from spy32.rules.assignment import AssignedPosition, assigned_position
 
 OTHER_ACTIONS: Mapping[str, str | None] = {"": None, "Buy": None, "Sell": None}
@@ -133,7 +133,7 @@ class Adoptions(Records):
 
     def _check_adoption(self, adoption: Adoption, was: TradeState, held: int) -> None:
         trade = Trades(self._core).get(adoption.trade_id)
-        if (trade.state, trade.remaining) != (was, held) or was not in OPEN_STATES:
+        if (trade.state, trade.remaining) != (was, held) or was not in OPEN_TRADES:
             raise Refused(f"T{trade.id} is {trade.state} with {trade.remaining} held by now; look at it again")
         if not 0 < adoption.spreads <= held or not adoption.transactions:
             raise Refused(f"{adoption.spreads} of {held} spreads of T{trade.id} cannot be adopted")

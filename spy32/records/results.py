@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from spy32.domain.orders import Disposal, OrderKind, Trade, Transaction, TransactionKind
 from spy32.domain.results import CashFlow, CashFlowKind, ResultTotals, TradeResult
-from spy32.lifecycle import TradeState
+from spy32.lifecycle import HELD_TRADES, TradeState
 from spy32.records.adoptions import Adoptions
 from spy32.records.base import Records
 from spy32.records.encoding import e4_to_dollars
@@ -16,8 +16,6 @@ from spy32.records.proposals import Proposals
 from spy32.records.trades import Trades, decode_trade
 from spy32.rules.results import result_totals, split_by_day, trade_result
 from spy32.sessions import market_date, week_start
-
-NOT_ENDED = (TradeState.OPEN, TradeState.CLOSING, TradeState.ASSIGNED)
 
 
 class Results(Records):
@@ -30,7 +28,7 @@ class Results(Records):
 
     def compute(self, trade: Trade) -> TradeResult:
         """Return what a trade earned so far, without reading the trade again."""
-        mark = Marks(self._core).latest_usable(trade.id) if trade.state in NOT_ENDED else None
+        mark = Marks(self._core).latest_usable(trade.id) if trade.state in HELD_TRADES else None
         return trade_result(trade, self.cash_flows(trade), mark)
 
     def cash_flows(self, trade: Trade) -> tuple[CashFlow, ...]:
@@ -49,7 +47,7 @@ class Results(Records):
     def select_recent(self, first: date) -> tuple[Trade, ...]:
         """Return the trades that ended on this New York day or later, or have not ended; oldest first."""
         query = "select * from trade where closed_day >= ? or state in (select value from json_each(?)) order by id"
-        return self._core.select(decode_trade, query, first, NOT_ENDED)
+        return self._core.select(decode_trade, query, first, HELD_TRADES)
 
     def totals(self, today: date) -> ResultTotals:
         """Return what all trades earned, as of a New York day."""

@@ -10,7 +10,7 @@ from spy32.domain.book import BookPosition, opening_vols, trade_position
 from spy32.domain.exposure import Exposure
 from spy32.domain.orders import Trade
 from spy32.domain.spreads import Account, Mode
-from spy32.lifecycle import ProposalState, TradeState
+from spy32.lifecycle import OPEN_TRADES, ProposalState, TradeState
 from spy32.records.adoptions import Adoptions
 from spy32.records.base import Records
 from spy32.records.decisions import Decisions
@@ -18,7 +18,7 @@ from spy32.records.encoding import ceiling_e4, e4_to_dollars
 from spy32.records.marks import Marks
 from spy32.records.proposals import Proposals
 from spy32.records.results import Results
-from spy32.records.trades import OPEN_STATES, Trades
+from spy32.records.trades import Trades
 from spy32.rules.assignment import AssignedPosition, worst_loss
 from spy32.rules.margin import ForeignRisk, foreign_risk
 from spy32.rules.results import realized_profit, unrealized_change
@@ -47,7 +47,7 @@ class Risk(Records):
         """
         with self._core.read_transaction():
             trades, adoptions = Trades(self._core), Adoptions(self._core)
-            open_trades = trades.select(*OPEN_STATES)
+            open_trades = trades.select(*OPEN_TRADES)
             assigned = [adoptions.position(trade.id) for trade in trades.select(TradeState.ASSIGNED)]
             foreign = _foreign_risk(account, open_trades, assigned)
             openings = self._select_openings(but)
@@ -76,7 +76,7 @@ class Risk(Records):
     def positions(self) -> tuple[BookPosition, ...]:
         """Return the spreads held, oldest trade first, each with its newest usable mark, or the vols of its run."""
         with self._core.read_transaction():
-            return tuple(self._position(trade) for trade in Trades(self._core).select(*OPEN_STATES))
+            return tuple(self._position(trade) for trade in Trades(self._core).select(*OPEN_TRADES))
 
     def _position(self, trade: Trade) -> BookPosition:
         proposal = Proposals(self._core).get(trade.proposal_id)

@@ -10,7 +10,7 @@ from spy32.domain.proposals import ExitReason, Proposal, ProposalKind
 from spy32.domain.spreads import MULTIPLIER, Leg
 from spy32.domain.value import value
 from spy32.errors import Refused
-from spy32.lifecycle import TRADE_TRANSITIONS, TradeState, advance
+from spy32.lifecycle import OPEN_TRADES, TRADE_TRANSITIONS, TradeState, advance
 from spy32.records.base import Records, WriteTransaction
 from spy32.records.encoding import (
     E4_UNIT,
@@ -26,7 +26,6 @@ from spy32.records.notices import add_end_notice
 from spy32.records.orders import Orders, decode_fill
 from spy32.records.proposals import Proposals
 
-OPEN_STATES = (TradeState.OPEN, TradeState.CLOSING)
 LONGEST_CLOSURE = timedelta(days=7)
 """Options dated on a closed day stop trading in the session before it; no closure since 1990 was longer (six days,
 September 2001)."""
@@ -67,7 +66,7 @@ class Trades(Records):
     def select_expired(self, now: datetime) -> tuple[Trade, ...]:
         """Return the trades in our book as open whose options have stopped trading, oldest first."""
         latest = now.date() + LONGEST_CLOSURE
-        open_trades = self.select(*OPEN_STATES)
+        open_trades = self.select(*OPEN_TRADES)
         if not any(trade.expiration <= latest for trade in open_trades):
             # The calendar is not even loaded.
             return ()
@@ -214,7 +213,7 @@ class Trades(Records):
         closed = closed_by_orders + adopted["spreads"]
         is_over = closed >= row["quantity"]
         columns: dict[str, object] = {}
-        if is_over and row["state"] in OPEN_STATES:
+        if is_over and row["state"] in OPEN_TRADES:
             columns = {"state": ends, "reason": reason, "exit_reason": exit_reason}
             if ends is not TradeState.ASSIGNED:
                 columns |= _closing_columns(ended_at or max(fill.at for fill in fills))

@@ -8,7 +8,7 @@ from spy32.domain.market import SYNTHETIC
 from spy32.domain.proposals import ProposalKind
 from spy32.domain.runs import Cause, Outcome
 from spy32.domain.spreads import Mode
-from spy32.lifecycle import OrderState, ProposalState, TradeState
+from spy32.lifecycle import ENDED_TRADES, OrderState, ProposalState
 from spy32.render.formatting import humanise, single_line
 from spy32.sessions import NEW_YORK
 
@@ -77,9 +77,6 @@ BANNERS: Mapping[Mode, str] = {
     Mode.LIVE: "LIVE: REAL MONEY",
 }
 """In a line across the screen that has more to say."""
-
-ENDED = (TradeState.CLOSED, TradeState.EXPIRED)
-"""States of a trade of which nothing is held."""
 
 
 def format_outcome(run: "Run | RunSummary") -> str:
@@ -172,7 +169,7 @@ def _proposal_commands(proposal: "Proposal", view: "RunView", now: datetime) -> 
         return (f"spy32 reconcile, or spy32 cancel P{proposal.id}",)
     if (command := proposal_command(proposal)) is not None:
         return (command,)
-    is_held = view.trade is not None and view.trade.state not in ENDED
+    is_held = view.trade is not None and view.trade.state not in ENDED_TRADES
     return ("spy32 positions",) if is_held else ()
 
 

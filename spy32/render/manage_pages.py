@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 from spy32.domain.marks import Mark
 from spy32.domain.proposals import ExitReason, Proposal, spread_description
 from spy32.domain.spreads import ExitAuthority
-from spy32.render.explain import ENDED, PROPOSAL_STATES, proposal_command
+from spy32.lifecycle import ENDED_TRADES
+from spy32.render.explain import PROPOSAL_STATES, proposal_command
 from spy32.render.figures import exit_words, trade_sentence, watch_words
 from spy32.render.formatting import (
     UNKNOWN,
@@ -65,15 +66,15 @@ def _managed_items(state: "ManagedTrade") -> Facts:
         # It was declined today, or the quotes of now cannot price it.
         words = f"spy32 close {name} (by hand)" if state.mark.is_usable else f"spy32 manage {name} (with other quotes)"
         yield f"{name} next", words, "strong"
-    if state.trade.state in ENDED:
+    if state.trade.state in ENDED_TRADES:
         yield f"{name} ended", _ending_words(state), "strong"
 
 
 def _held_words(state: "ManagedTrade") -> str:
     trade = state.trade
     words = spread_description(state.opening.underlying, trade.legs)
-    quantity = trade.remaining if trade.state not in ENDED else trade.quantity
-    dte = f" · {state.dte} DTE" if trade.state not in ENDED else ""
+    quantity = trade.remaining if trade.state not in ENDED_TRADES else trade.quantity
+    dte = f" · {state.dte} DTE" if trade.state not in ENDED_TRADES else ""
     return f"{quantity} {words} @ {format_credit(trade.credit)}{dte}"
 
 
@@ -99,7 +100,7 @@ def _due_words(due: "ExitCheck") -> str:
 
 def exits_page(state: "ManagedTrade", newest: Mark | None) -> Page:
     """Every rule of the plan: when or at what price it fires, how far away that is, and which is due."""
-    due, is_over = state.due, state.trade.state in ENDED
+    due, is_over = state.due, state.trade.state in ENDED_TRADES
     title = f"{due.reason.words} is due" if due is not None else "nothing is due"
     if not state.checks:
         title = f"it is {state.trade.state}, so no exit is judged"

@@ -12,11 +12,10 @@ from spy32.domain.results import TradeResult
 from spy32.domain.run_view import RunView
 from spy32.domain.runs import Cause, Outcome
 from spy32.domain.spreads import MULTIPLIER, Mode
-from spy32.lifecycle import ProposalState, TradeState
+from spy32.lifecycle import ENDED_TRADES, ProposalState, TradeState
 from spy32.render.candidates import choice_words, find_candidate, name_spreads, pick_words, spread_words
 from spy32.render.explain import (
     BANNERS,
-    ENDED,
     OUTCOME_TONES,
     PROPOSAL_STATES,
     analyst_name,
@@ -131,7 +130,7 @@ def _close_commands(view: RunView, trade: Trade) -> tuple[str, ...]:
 def _holding_items(trade: Trade, now: datetime) -> Facts:
     from spy32.render.payoff import trade_breakevens  # the page of a run does not need it
 
-    is_over = trade.state in ENDED
+    is_over = trade.state in ENDED_TRADES
     left = "" if is_over else f" · {days_words((trade.expiration - market_date(now)).days)}"
     amount = format_dollars(abs(trade.credit) * MULTIPLIER * trade.quantity)
     yield "Credit" if trade.credit > 0 else "Debit", f"{format_credit(trade.credit)} = {amount}", "strong"

@@ -7,9 +7,8 @@ from spy32.domain.orders import Trade
 from spy32.domain.proposals import Proposal, ProposalKind
 from spy32.domain.run_view import RunView
 from spy32.domain.spreads import Account, Mode
-from spy32.lifecycle import ProposalState
+from spy32.lifecycle import ENDED_TRADES, ProposalState
 from spy32.render.documents import emit, print_document
-from spy32.render.explain import ENDED
 from spy32.render.figures import exit_words, max_loss_words, order_state_words, trade_sentence, watch_words
 from spy32.render.formatting import format_credit, format_dollars, format_gain, format_percent, join_lines
 from spy32.render.marks import held_words, standing_words
@@ -181,7 +180,7 @@ def positions_lines(
         agrees = "agree" if each.agrees else f"DIFFERENT: {join_lines(each.why)}"
         yield f"  {each.symbol}  {_counts(each)}  {agrees}"
     for trade in trades:
-        if trade.state not in ENDED:
+        if trade.state not in ENDED_TRADES:
             opened = f"{trade.quantity} opened for {trade.credit}, max loss {format_dollars(trade.max_loss)}"
             left = f", {trade.remaining} left" if 0 < trade.remaining < trade.quantity else ""
             fees = f", fees {format_fees(trade)}" if trade.mode is not Mode.PAPER else ""

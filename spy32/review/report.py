@@ -23,6 +23,7 @@ from spy32.domain.report import (
 )
 from spy32.domain.spreads import CENT
 from spy32.domain.units import sum_amounts
+from spy32.lifecycle import ENDED_TRADES
 from spy32.records.report import ReportRows
 from spy32.review.attribution import attributions
 from spy32.review.betting import MIN_OUTCOMES
@@ -39,7 +40,6 @@ from spy32.review.trade_results import (
     trade_row,
     win_rate,
 )
-from spy32.rules.results import ENDED
 from spy32.sessions import last_trading_day, market_date, sessions_between
 from spy32.store import Store
 
@@ -94,7 +94,7 @@ class _ReportBuilder:
             for trade in store.trades.select()
             if trade.id in origins
         ]
-        ended = [row for row in self._trades if row.trade.state in ENDED and row.trade.result is not None]
+        ended = [row for row in self._trades if row.trade.state in ENDED_TRADES and row.trade.result is not None]
         self._ended = sorted(ended, key=lambda row: (row.trade.closed_at or now, row.trade.id))
         self._results = [row.trade.result or Decimal(0) for row in self._ended]
         lives = [(row.trade.expiration - row.shown.opened).days for row in self._trades]
@@ -233,7 +233,7 @@ def _averages(
 
 def _ladder(trades: Iterable[Trade]) -> tuple[OpenExpiration, ...]:
     """Return what is open of these trades, by expiration."""
-    ordered = sorted((each for each in trades if each.state not in ENDED), key=lambda trade: trade.expiration)
+    ordered = sorted((each for each in trades if each.state not in ENDED_TRADES), key=lambda trade: trade.expiration)
     groups = [(day, list(group)) for day, group in groupby(ordered, key=lambda trade: trade.expiration)]
     return tuple(
         OpenExpiration(

@@ -1,20 +1,14 @@
 """Daily bars that indicators may use: finished sessions only, without a gap, at one price scale (no split)."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from spy32.domain.market import DailyBar, MarketSnapshot
 from spy32.domain.value import value
 from spy32.quality.common import pluralise
+from spy32.quality.freshness import MAX_GAP, MAX_MOVE
 from spy32.rules.indicators import is_price
 from spy32.sessions import CLOSE, market_date, new_york_instant, session, sessions_between
-
-MAX_GAP = timedelta(days=5)
-"""Longest distance between two bars, and from the last bar to today. A long weekend has at most 4 days, so more is a
-gap."""
-MAX_MOVE = 0.12
-"""Largest return of a session, a fraction. A larger one is taken for a split or a wrong bar: since 1957 the S&P 500
-moved more only on 19 October 1987 (-20.5 %)."""
 
 
 @value

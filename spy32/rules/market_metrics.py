@@ -17,8 +17,9 @@ from spy32.domain.market import MarketSnapshot, Metric, Right
 from spy32.domain.option_class import VIX_UNDERLYINGS, option_roots
 from spy32.options.surface import Smile
 from spy32.quality.common import pluralise
+from spy32.quality.freshness import MAX_GAP
 from spy32.rules import indicators
-from spy32.rules.daily_bars import MAX_GAP, FinishedSessions, finished_sessions, source_suffix
+from spy32.rules.daily_bars import FinishedSessions, finished_sessions, source_suffix
 from spy32.rules.indicators import is_price
 from spy32.sessions import market_date, previous_session, session
 

@@ -21,8 +21,8 @@ from spy32.domain.units import Dollars, Price
 from spy32.lifecycle import TradeState
 from spy32.options.history import Scenarios
 from spy32.options.plan_paths import closing_debits, log_spot_paths
+from spy32.quality.freshness import MAX_MOVE
 from spy32.rules.closing import closing_plan
-from spy32.rules.daily_bars import MAX_MOVE
 from spy32.rules.endings import MarketModel
 from spy32.rules.exits import STOP_INTERVAL, ExitInput, check_exits, due_exit
 from spy32.rules.marks import closing_result

@@ -9,10 +9,8 @@ from spy32.domain.marks import Mark
 from spy32.domain.orders import Fill, Trade, spreads_filled
 from spy32.domain.results import CashFlow, CashFlowKind, Realization, ResultTotals, TradeResult
 from spy32.domain.spreads import CENT, MULTIPLIER, ZERO, Leg, value_bounds
-from spy32.lifecycle import TradeState
+from spy32.lifecycle import ENDED_TRADES, TradeState
 from spy32.sessions import market_date, week_start
-
-ENDED = (TradeState.CLOSED, TradeState.EXPIRED)
 
 
 def split_by_day(
@@ -45,7 +43,7 @@ def trade_result(trade: Trade, flows: Sequence[CashFlow], mark: Mark | None = No
     """Return what a trade earned. `mark` is the newest usable one."""
     realizations = tuple(_realizations(trade, flows))
     realized = sum((part.amount for part in realizations), ZERO)
-    closed = trade.quantity if trade.state in ENDED else trade.closed_quantity
+    closed = trade.quantity if trade.state in ENDED_TRADES else trade.closed_quantity
     opening, closing, settlement = ([flow for flow in flows if flow.kind is kind] for kind in CashFlowKind)
     premium, opening_fees = _amount(opening), _fees(opening)
     closing_cost = -_amount(closing + settlement)
@@ -66,7 +64,7 @@ def trade_result(trade: Trade, flows: Sequence[CashFlow], mark: Mark | None = No
         realizations=realizations,
         open_cash=_amount(flows) - _fees(flows) - realized,
         unrealized=_unrealized_profit(trade, mark),
-        marked_at=mark.as_of if mark is not None and trade.state not in ENDED else None,
+        marked_at=mark.as_of if mark is not None and trade.state not in ENDED_TRADES else None,
         days_held=days_held(trade),
         credit_kept=float(1 - closing_cost / credit) if is_known and credit > 0 else None,
         of_max_profit=_share(realized, premium + best - opening_fees, closed, trade) if is_known else None,
@@ -84,7 +82,7 @@ def days_held(trade: Trade) -> int | None:
 def result_totals(results: Sequence[TradeResult], today: date, *, earlier: Decimal = ZERO) -> ResultTotals:
     """Return the totals on a New York day. `earlier` is realised by further trades, before this week and month."""
     week, month = week_start(today), today.replace(day=1)
-    open_results = [result for result in results if result.state not in ENDED]
+    open_results = [result for result in results if result.state not in ENDED_TRADES]
     return ResultTotals(
         unrealized=sum((result.unrealized or ZERO for result in open_results), ZERO),
         unmarked=tuple(result.trade_id for result in open_results if result.unrealized is None),
@@ -154,7 +152,7 @@ def _slippage(flows: Sequence[CashFlow]) -> Decimal | None:
 
 def _unrealized_profit(trade: Trade, mark: Mark | None) -> Decimal | None:
     """Return the unrealised result of what is held, by a mark that may have been made when more was held."""
-    if mark is None or mark.unrealized is None or trade.state in ENDED:
+    if mark is None or mark.unrealized is None or trade.state in ENDED_TRADES:
         return None
     if trade.state is TradeState.ASSIGNED or not mark.quantity:
         # Shares are held, which no mark of options values: as last marked, until they are sold.

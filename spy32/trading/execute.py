@@ -19,8 +19,7 @@ from spy32.errors import (
     Unavailable,
     Unresolved,
 )
-from spy32.lifecycle import EndedBy, OrderState, ProposalState
-from spy32.records.trades import OPEN_STATES
+from spy32.lifecycle import OPEN_TRADES, EndedBy, OrderState, ProposalState
 from spy32.rules import dry_run_check, limits, plan, price_guard
 from spy32.sessions import market_date
 from spy32.trading import order_adoption, order_state, profit_target, transactions
@@ -295,7 +294,7 @@ def _cancel_target(context: TradingContext, trade_id: int) -> int:
     with context.hold_proposal(context.store.trades.get(trade_id).proposal_id):
         profit_target.cancel_target(context, trade_id)
     trade = context.store.trades.get(trade_id)
-    return trade.remaining if trade.state in OPEN_STATES else 0
+    return trade.remaining if trade.state in OPEN_TRADES else 0
 
 
 def _conclude(context: TradingContext, proposal_id: int, last: Order) -> Proposal:

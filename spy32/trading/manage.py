@@ -16,8 +16,7 @@ from spy32.domain.orders import OrderKind, Trade
 from spy32.domain.proposals import CLOCK_TOLERANCE, ApprovalTerms, ExitReason, Proposal, ProposalTerms
 from spy32.domain.spreads import ExitAuthority
 from spy32.errors import LockHeld, Refused, Spy32Error, Unavailable
-from spy32.lifecycle import ProposalState, TradeState
-from spy32.records.trades import OPEN_STATES
+from spy32.lifecycle import HELD_TRADES, OPEN_TRADES, ProposalState, TradeState
 from spy32.rules import exercise, plan, references, trade_notices
 from spy32.rules.assignment import assignment_notes
 from spy32.rules.closing import closing_proposal, is_outdated, trade_exits
@@ -56,7 +55,7 @@ def manage(context_for: ContextFor, trade_id: int | None = None) -> tuple[Manage
         if trade_id is not None:
             numbers = [trade_id]
         else:
-            going = store.trades.select(*OPEN_STATES, TradeState.ASSIGNED)
+            going = store.trades.select(*HELD_TRADES)
             # The trade of a close may have ended in another command, by its target or at the broker, or in a start that
             # died after the fill.
             live = store.proposals.select(ProposalState.PROPOSED, ProposalState.APPROVED, ProposalState.SENT)
@@ -101,7 +100,7 @@ def judge_trade(context: TradingContext, trade_id: int) -> ManagedTrade:
         position = context.store.adoptions.position(trade.id)
         dividends = context.dividends(opening.underlying) if position.shares_held < 0 else None
         return state.add_warnings(*assignment_notes(position, market_date(context.clock()), dividends))
-    if trade.state not in OPEN_STATES:
+    if trade.state not in OPEN_TRADES:
         return state
     if has_expired_leg(trade.legs, context.clock()):
         return state.add_warnings(f"T{trade.id} trades no more: no close, it waits for its settlement")
@@ -149,7 +148,7 @@ def _tell_unmarked(context: TradingContext, state: ManagedTrade) -> ManagedTrade
     """Raise an attention item once a whole session has passed without a usable mark, by which no price could decide."""
     trade, now = state.trade, context.clock()
     is_marked = state.mark is not None and state.mark.is_usable
-    is_open = trade.state in OPEN_STATES and not has_expired_leg(trade.legs, now)
+    is_open = trade.state in OPEN_TRADES and not has_expired_leg(trade.legs, now)
     if is_marked or not is_open or not is_option_session(now):
         return state
     last = context.store.marks.latest_usable(trade.id)
@@ -188,7 +187,7 @@ def _act(context: TradingContext, state: ManagedTrade, *, is_gone: bool) -> Mana
     live = state.proposal
     if is_gone:
         state = replace(state, needs_person=True)
-    elif state.trade.state not in OPEN_STATES:
+    elif state.trade.state not in OPEN_TRADES:
         return _lapse_idle_close(context, state)
     if live is not None and live.state is ProposalState.SENT:
         # Its order works at the broker although the start that sent it has ended.
@@ -260,7 +259,7 @@ def propose_close(context: TradingContext, trade_id: int, price: Decimal | None 
     """
     with context.locks.hold(MANAGE_LOCK, wait_seconds=LOCK_SECONDS):
         state = _judge(context, trade_id)
-        if state.trade.state not in OPEN_STATES:
+        if state.trade.state not in OPEN_TRADES:
             raise Refused(f"T{trade_id} is {state.trade.state}; there is nothing to close")
         if state.mark is None:
             raise Unavailable("; ".join(state.warnings))

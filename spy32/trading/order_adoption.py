@@ -33,6 +33,7 @@ BLOCKING_KINDS = frozenset({SECOND_ORDER, LATE_ORDER, order_state.OVERFILL})
 """Kinds of attention item that block a proposal: nothing is sent for it until a person acknowledges them."""
 
 LOOK_BACK_DAYS = 7
+"""Days of orders at the broker that are searched at least for one that our book lacks."""
 
 
 class OrderClaim(NamedTuple):

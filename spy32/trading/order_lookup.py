@@ -9,8 +9,7 @@ from spy32.domain.orders import BrokerOrder, Order, limit_text, spreads_filled
 from spy32.domain.proposals import CLOCK_TOLERANCE
 from spy32.domain.spreads import Leg
 from spy32.errors import BrokerRefused, NotPermitted, ServiceGone, Unavailable, Unresolved, Unusable
-from spy32.lifecycle import FINAL, NEVER_AT_BROKER, OrderState
-from spy32.records.trades import OPEN_STATES
+from spy32.lifecycle import FINAL, NEVER_AT_BROKER, OPEN_TRADES, OrderState
 from spy32.sessions import market_date
 from spy32.trading.context import TradingContext
 from spy32.trading.order_book import load_order_legs
@@ -214,7 +213,7 @@ def find_traces(context: TradingContext, order: Order) -> Iterator[str]:
 def book_positions(context: TradingContext) -> Counter[str]:
     """Return the contracts of our open trades by symbol, negative when short."""
     book = Counter[str]()
-    for trade in context.store.trades.select(*OPEN_STATES):
+    for trade in context.store.trades.select(*OPEN_TRADES):
         for leg in trade.legs:
             book[leg.symbol] -= leg.action.sign * leg.quantity * trade.remaining
     return book

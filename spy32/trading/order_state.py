@@ -9,9 +9,8 @@ from spy32.domain.orders import BrokerOrder, Order, OrderKind, spreads_filled
 from spy32.domain.proposals import Proposal, ProposalKind
 from spy32.domain.spreads import Mode
 from spy32.errors import BrokerRefused, Refused, Spy32Error, Unavailable, Unresolved
-from spy32.lifecycle import FINAL, IN_FLIGHT, ORDER_TRANSITIONS, EndedBy, OrderState, ProposalState
+from spy32.lifecycle import FINAL, IN_FLIGHT, OPEN_TRADES, ORDER_TRANSITIONS, EndedBy, OrderState, ProposalState
 from spy32.records.fill_prices import ATTENTION_PRICE
-from spy32.records.trades import OPEN_STATES
 from spy32.rules import plan
 from spy32.trading import order_lookup
 from spy32.trading.context import TradingContext
@@ -335,7 +334,7 @@ def _queue_notice(context: TradingContext, proposal: Proposal, reason: str, *, i
         text = trade_notices.not_filled_notice(proposal, reason)
     elif proposal.kind is ProposalKind.OPEN and trade is not None:
         text = trade_notices.filled_notice(trade, proposal, trade.exits or proposal.exit)
-    elif trade is not None and trade.state in OPEN_STATES:
+    elif trade is not None and trade.state in OPEN_TRADES:
         text = trade_notices.part_closed_notice(trade, proposal)
     else:
         return

@@ -11,8 +11,7 @@ from spy32.domain.orders import BrokerOrder, Fill, Order, Trade, Transaction, Tr
 from spy32.domain.spreads import CENT, MULTIPLIER, Mode
 from spy32.domain.value import value
 from spy32.errors import Spy32Error
-from spy32.lifecycle import FINAL, TradeState
-from spy32.records.trades import OPEN_STATES
+from spy32.lifecycle import FINAL, HELD_TRADES, OPEN_TRADES, TradeState
 from spy32.sessions import market_date, new_york_time
 from spy32.trading import order_adoption, transactions
 from spy32.trading.context import TradingContext
@@ -119,7 +118,7 @@ def compare_with_broker(context: TradingContext) -> AccountDiff:
     a history that cannot be compared line by line is only reported.
     """
     diffs = compare_positions(context)
-    since, open_trades = history_start(context), context.store.trades.select(*OPEN_STATES)
+    since, open_trades = history_start(context), context.store.trades.select(*OPEN_TRADES)
     errors: list[Spy32Error] = []
     foreign: tuple[ForeignOrder, ...] = ()
     gone: tuple[MissingContracts, ...] = ()
@@ -175,7 +174,7 @@ def find_foreign_orders(context: TradingContext) -> Iterator[ForeignOrder]:
 
 def history_start(context: TradingContext) -> date:
     """Return the first day whose transactions may explain a difference."""
-    days = [market_date(trade.opened_at) for trade in context.store.trades.select(*OPEN_STATES, TradeState.ASSIGNED)]
+    days = [market_date(trade.opened_at) for trade in context.store.trades.select(*HELD_TRADES)]
     return min([*days, market_date(context.clock()) - timedelta(days=LOOK_BACK_DAYS)])
 
 

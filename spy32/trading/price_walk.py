@@ -62,6 +62,7 @@ def check_duplicates(context: TradingContext, order: Order) -> Order:
     order = context.store.orders.get(order.id)
     unreviewed = order_adoption.find_unreviewed_error(context, order.proposal_id)
     if was_working and order.state is OrderState.CANCELLED and not order.filled and unreviewed is not None:
+        # What cannot be concluded now the next command concludes; the duplicate is what a person must hear of.
         with suppress(Spy32Error):
             order_state.conclude_proposal(context, order.proposal_id, reason="the younger of two orders was cancelled")
         raise DuplicateCancelled(unreviewed.message)

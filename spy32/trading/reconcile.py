@@ -14,8 +14,7 @@ from spy32.domain.proposals import Proposal
 from spy32.domain.spreads import Mode
 from spy32.domain.value import value
 from spy32.errors import Refused, Spy32Error, Unavailable
-from spy32.lifecycle import IN_FLIGHT, OrderState, ProposalState, TradeState
-from spy32.records.trades import OPEN_STATES
+from spy32.lifecycle import IN_FLIGHT, OPEN_TRADES, OrderState, ProposalState, TradeState
 from spy32.trading import order_adoption, order_state
 from spy32.trading.context import ContextFor, TradingContext
 from spy32.trading.order_book import load_order_book
@@ -68,7 +67,7 @@ def settle_ended(context: TradingContext, *, reads_positions: bool = False) -> S
         for trade in trades.select_expired(context.clock())
         if is_recorded or not proposals.get(trade.proposal_id).is_recorded
     )
-    checked = trades.select(*OPEN_STATES) if reads_positions else expired
+    checked = trades.select(*OPEN_TRADES) if reads_positions else expired
     assigned = trades.select(TradeState.ASSIGNED)
     if not checked and not assigned:
         return SettledTrades()
@@ -103,14 +102,14 @@ def _settle(
         # An order may still close it, or has closed it: a target may fill at any time.
         warnings[trade.id] += settle_orders(context, trade)
         after = trades.get(trade.id)
-        changed |= {after.id: after} if after.state not in OPEN_STATES else {}
+        changed |= {after.id: after} if after.state not in OPEN_TRADES else {}
     without_orders = {trade.id for trade in suspects if not warnings[trade.id]}
     if suspects:
         shortfall = missing_counts(compare_positions(context))
     if assigned or any(shortfall.values()):
         unmatched = load_unmatched(context, history_start(context))
         changed |= {after.id: after for after in _dispose(context, assigned, unmatched)}
-        for contracts in find_missing_contracts(trades.select(*OPEN_STATES), shortfall, unmatched):
+        for contracts in find_missing_contracts(trades.select(*OPEN_TRADES), shortfall, unmatched):
             trade = contracts.trade
             if trade.id in without_orders and contracts.is_self_explained:
                 (changed[trade.id],) = adopt_trades(context, [contracts])
@@ -121,7 +120,7 @@ def _settle(
                 warnings[trade.id].append(message)
                 if is_adoptable or trade.id not in expired_ids:
                     for_person[trade.id] = message
-    for trade in trades.select(*OPEN_STATES):
+    for trade in trades.select(*OPEN_TRADES):
         if trade.id in expired_ids and trade.id not in changed and not warnings[trade.id]:
             reasons = "; ".join(context.account.unsettled_notes()) or "the broker still shows its contracts"
             warnings[trade.id].append(f"T{trade.id} {_due_text(trade)} is not settled yet: {reasons}")
@@ -181,7 +180,7 @@ def adopt_trades(context: TradingContext, chosen: Iterable[MissingContracts]) ->
             close = context.store.proposals.find_live_close(trade.id)
             if close is not None and close.state is not ProposalState.SENT:
                 left = f"{trade.remaining} of {trade.quantity} spreads"
-                reason = f"T{trade.id} is {trade.state if trade.state not in OPEN_STATES else left}"
+                reason = f"T{trade.id} is {trade.state if trade.state not in OPEN_TRADES else left}"
                 context.store.proposals.lapse(close.id, was=close.state, at=context.clock(), reason=reason)
         context.report(f"T{trade.id}: {contracts.trade.state} before, {trade.state} now")
         trades.append(trade)

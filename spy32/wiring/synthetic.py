@@ -12,7 +12,7 @@ from spy32.domain.proposals import Proposal
 from spy32.domain.runs import Run
 from spy32.domain.spreads import Mode
 from spy32.errors import NotFilled, Refused
-from spy32.lifecycle import TradeState
+from spy32.lifecycle import HELD_TRADES
 from spy32.markets.synthetic import SyntheticMarket
 from spy32.pipeline.sources import Sources
 from spy32.pipeline.start import StartRequest, start_run
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from spy32.trading.context import TradingContext
     from spy32.trading.managed_trade import ManagedTrade
 
-OPEN_STATES = (TradeState.OPEN, TradeState.CLOSING, TradeState.ASSIGNED)
 LONGEST_LIFE = timedelta(days=45)
 """After the last Monday: the longest expiration on the menu, and the sessions in which assigned shares are sold."""
 DECIDER = "simulation"
@@ -119,7 +118,7 @@ class SyntheticYear:
         last = first + timedelta(weeks=weeks)
         trades = self.app.store().trades
         day = first
-        while day < last or (trades.select(*OPEN_STATES) and day < last + LONGEST_LIFE):
+        while day < last or (trades.select(*HELD_TRADES) and day < last + LONGEST_LIFE):
             hours = session(day)
             if hours is not None:
                 show_day(day)
