@@ -48,6 +48,11 @@ class Strategy(StrEnum):
         """Whether opening it pays premium."""
         return self in (Strategy.PUT_DEBIT, Strategy.CALL_DEBIT)
 
+    @property
+    def short_name(self) -> str:
+        """`put`, `call`, `condor`, `put debit` or `call debit`: without a word a credit spread is meant."""
+        return self.value.removeprefix("iron_").removesuffix("_spread").removesuffix("_credit").replace("_", " ")
+
 
 class Action(StrEnum):
     """The action of a leg, as tastytrade's API writes it (FIX: Side 54 with PositionEffect 77)."""

@@ -29,13 +29,6 @@ if TYPE_CHECKING:
     from spy32.domain.proposals import Recommendation
     from spy32.domain.spreads import Menu
 
-SIDES = {
-    Strategy.PUT_CREDIT: "put",
-    Strategy.CALL_CREDIT: "call",
-    Strategy.IRON_CONDOR: "condor",
-    Strategy.PUT_DEBIT: "put debit",
-    Strategy.CALL_DEBIT: "call debit",
-}
 CANDIDATE_PATH, WORD = r"menu\.(\w+)\.([a-z][\w.]*)", r"(?<![\w.])\w+"
 
 
@@ -57,7 +50,7 @@ def find_candidate(menu: "Menu | None", candidate_id: str | None) -> Candidate |
 
 def spread_words(entry: Candidate) -> str:
     """`put 621/616`, `condor 621/616/650/655`."""
-    return f"{SIDES[entry.spread.strategy]} {format_legs(entry.spread.legs)}"
+    return f"{entry.spread.strategy.short_name} {format_legs(entry.spread.legs)}"
 
 
 def spread_or_id(answer: "Recommendation", menu: "Menu | None") -> str:

@@ -6,7 +6,7 @@ from spy32.domain.market import Verdict
 from spy32.domain.run_view import RunView
 from spy32.domain.runs import Outcome, RunSummary
 from spy32.domain.spreads import Candidate
-from spy32.render.candidates import SIDES, came_to_words, candidate_grid, sorted_menu
+from spy32.render.candidates import came_to_words, candidate_grid, sorted_menu
 from spy32.render.explain import chosen_candidate_id, format_outcome, view_badges
 from spy32.render.formatting import format_gain, format_known, format_strike, humanise, new_york_words
 from spy32.render.outlook import side_record_words
@@ -65,7 +65,7 @@ def rejected_page(view: RunView) -> Page:
     counted = tuple((humanise(rule), str(number)) for rule, number in counts.items()) or (("any rule", "0"),)
     columns: Columns = {
         "spread": lambda item: (
-            f"{SIDES[item.strategy]} {format_strike(item.short_strike)}/{format_strike(item.long_strike)}"
+            f"{item.strategy.short_name} {format_strike(item.short_strike)}/{format_strike(item.long_strike)}"
         ),
         "rule~": lambda item: humanise(item.rule),
         "figure>": "figure",

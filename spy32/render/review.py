@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from spy32.domain.proposals import ProposalKind
 from spy32.domain.spreads import Candidate, Mode
 from spy32.lifecycle import ProposalState
-from spy32.render.candidates import SIDES, candidate_grid, sorted_menu, spread_words
+from spy32.render.candidates import candidate_grid, sorted_menu, spread_words
 from spy32.render.explain import BANNERS, approver, market_badge, proposal_command
 from spy32.render.explain_answer import answer_parts, finding_item
 from spy32.render.figures import (
@@ -343,7 +343,7 @@ def drop_words(review: "Review") -> str:
     if review.draft is None or review.is_preview:
         return ""
     result = review.draft.proposal
-    spread = f"{SIDES[result.strategy]} {format_legs(result.legs)}"
+    spread = f"{result.strategy.short_name} {format_legs(result.legs)}"
     contracts = format_count(result.quantity, "contract")
     return f"; your draft is dropped ({spread}, {contracts}, {bound_words(result)})"
 

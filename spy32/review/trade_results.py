@@ -25,10 +25,6 @@ VIX_EDGES = (15, 20, 30)
 """Percent: calm, usual (the median since 1990 is near 18), raised, and a crisis."""
 DTE_EDGES = (15, 29, 43)
 """Days: two, four and six weeks."""
-SIDES = {
-    Strategy.PUT_CREDIT: "put", Strategy.CALL_CREDIT: "call", Strategy.IRON_CONDOR: "condor",
-    Strategy.PUT_DEBIT: "put debit", Strategy.CALL_DEBIT: "call debit",
-}  # fmt: skip
 
 
 class TradeRow(NamedTuple):
@@ -92,7 +88,7 @@ def _band(number: float | None, edges: Sequence[float], form: str = "g") -> Grou
 
 PROPERTIES: Mapping[str, Callable[[TradeRow], Group]] = {
     "exit": lambda row: _name_group(row.trade.exit_reason),
-    "side": lambda row: _name_group(SIDES[Strategy(row.origin.strategy)]),
+    "side": lambda row: _name_group(Strategy(row.origin.strategy).short_name),
     "delta": lambda row: _band(row.origin.short_delta, DELTA_EDGES, ".2f"),
     "vix": lambda row: _band(row.origin.vix, VIX_EDGES),
     "dte": lambda row: _band(row.origin.dte, DTE_EDGES),
