@@ -12,7 +12,6 @@ from spy32.commands.common import (
     get_app,
     notices_sent,
     parse_id,
-    print_lines,
     view_with_proposal,
 )
 from spy32.domain.proposals import Proposal
@@ -136,7 +135,7 @@ def _run_dialogue(app: App, selection: Selection, *, note: str) -> None:
     """Draw, ask and act until there is a decision or the person leaves, which changes nothing."""
     from spy32.commands.dialogue import ApprovalDialogue
     from spy32.commands.screen import WordScreen, build_input, screen_of
-    from spy32.render.output import write_text
+    from spy32.render.output import print_wrapped
     from spy32.trading.approve import check_overridable, load_pending_proposal
     from spy32.trading.review import review_proposal, review_run
 
@@ -155,7 +154,7 @@ def _run_dialogue(app: App, selection: Selection, *, note: str) -> None:
     if isinstance(screen, WordScreen) and not screen.answers and not app.is_interactive:
         raise BadUsage(NOBODY)
     if dialogue.decided_id is None:
-        write_text(console, f"nothing was approved{dialogue.draft_loss}\n")
+        print_wrapped(console, [f"nothing was approved{dialogue.draft_loss}"])
     has_answer = app.wants_json and selection.proposal is not None
     decided_id = dialogue.decided_id or (selection.proposal_id if has_answer else None)
     if decided_id is not None:
@@ -164,6 +163,7 @@ def _run_dialogue(app: App, selection: Selection, *, note: str) -> None:
 
 def _print_decision(app: App, context: "TradingContext", proposal_id: int) -> None:
     """How the proposal stands now."""
+    from spy32.render.output import print_wrapped
     from spy32.render.review import decided_lines
 
     store = context.store
@@ -175,4 +175,4 @@ def _print_decision(app: App, context: "TradingContext", proposal_id: int) -> No
 
         emit(app.out, approval_document(view, proposal))
     else:
-        print_lines(app, decided_lines(view, proposal))
+        print_wrapped(app.out, decided_lines(view, proposal))

@@ -12,7 +12,7 @@ from spy32.render.documents import emit, print_document
 from spy32.render.figures import exit_words, max_loss_words, order_state_words, trade_sentence, watch_words
 from spy32.render.formatting import format_credit, format_dollars, format_gain, format_percent, join_lines
 from spy32.render.marks import held_words, standing_words
-from spy32.render.output import print_lines
+from spy32.render.output import print_lines, print_wrapped
 
 if TYPE_CHECKING:
     from spy32.console import AnyConsole
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def print_run(out: "AnyConsole", view: RunView) -> None:
     """What came of a run, in a few lines, and what to type next."""
-    print_lines(out, _run_lines(view))
+    print_wrapped(out, _run_lines(view))
 
 
 def _run_lines(view: RunView) -> Iterator[str]:
@@ -51,7 +51,7 @@ def print_execution(out: "AnyConsole", view: RunView, *, json: bool) -> None:
         emit(out, run_document(view))
         return
     assert view.proposal is not None
-    print_lines(out, _execution_lines(view, view.proposal))
+    print_wrapped(out, _execution_lines(view, view.proposal))
 
 
 def _execution_lines(view: RunView, proposal: Proposal) -> Iterator[str]:
