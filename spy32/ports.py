@@ -11,9 +11,10 @@ from spy32.domain.events import ScheduledEvent
 from spy32.domain.market import Chain, DailyBar, Dividend, LegQuotes, MarketSnapshot, Metric
 from spy32.domain.model_calls import ModelRequest, ModelResponse, ResponseCheck
 from spy32.domain.notices import Notice
-from spy32.domain.orders import BrokerOrder, DryRun, Fill, PaperEvent, Transaction
+from spy32.domain.orders import BrokerOrder, DryRun, Fill
 from spy32.domain.proposals import Recommendation
 from spy32.domain.spreads import Account, Leg, Menu, Position
+from spy32.domain.transactions import PaperEvent, Transaction
 
 Clock = Callable[[], datetime]
 """The present instant, aware, UTC."""

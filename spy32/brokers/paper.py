@@ -15,8 +15,9 @@ from typing import ClassVar
 from spy32.brokers.paper_settlement import PaperSettlement, StandIn
 from spy32.domain.market import LegQuotes
 from spy32.domain.option_class import underlying_for_root
-from spy32.domain.orders import BrokerOrder, DryRun, Fill, Transaction, TransactionKind
+from spy32.domain.orders import BrokerOrder, DryRun, Fill
 from spy32.domain.spreads import CENT, MULTIPLIER, Account, Action, Leg, Mode, Position
+from spy32.domain.transactions import Transaction, TransactionKind
 from spy32.errors import BrokerRefused, Unavailable, Unusable
 from spy32.lifecycle import FINAL, OrderState
 from spy32.ports import Clock, DailyBarLookup, Market, PaperLedger

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from spy32.domain.market import DailyBar
-from spy32.domain.orders import PaperEvent
+from spy32.domain.transactions import PaperEvent
 from spy32.domain.value import value
 from spy32.errors import Unavailable, Unusable
 from spy32.ports import DailyBarLookup, PaperLedger

@@ -20,9 +20,10 @@ from spy32.clients.tastytrade.market import require_fields
 from spy32.clients.tastytrade.oauth_session import is_html
 from spy32.clients.tastytrade.rest import Params, RestClient
 from spy32.clients.tastytrade.wire import parse_text, require_own_account
-from spy32.domain.orders import BrokerOrder, DryRun, Transaction
+from spy32.domain.orders import BrokerOrder, DryRun
 from spy32.domain.sanitize import cap_text
 from spy32.domain.spreads import Account, Mode, Position
+from spy32.domain.transactions import Transaction
 from spy32.errors import BadSettings, BrokerRefused, NotPermitted, Spy32Error, Unavailable, Unresolved, Unusable
 from spy32.ports import Clock
 

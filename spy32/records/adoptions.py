@@ -6,7 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 
 from spy32.domain.codec import encode
-from spy32.domain.orders import Adoption, Disposal, Order, Trade, Transaction
+from spy32.domain.orders import Order, Trade
+from spy32.domain.transactions import Adoption, Disposal, Transaction
 from spy32.errors import Refused
 from spy32.lifecycle import IN_FLIGHT, OPEN_TRADES, TRADE_TRANSITIONS, TradeState, advance
 from spy32.records.base import Records, WriteTransaction

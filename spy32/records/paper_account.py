@@ -7,8 +7,9 @@ from datetime import datetime
 from decimal import Decimal
 
 from spy32.domain.market import OCC_LENGTH
-from spy32.domain.orders import BrokerOrder, Fill, PaperEvent
+from spy32.domain.orders import BrokerOrder, Fill
 from spy32.domain.spreads import Position
+from spy32.domain.transactions import PaperEvent
 from spy32.errors import BadUsage, BrokerRefused
 from spy32.lifecycle import OrderState
 from spy32.records.base import Records

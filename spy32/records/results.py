@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 
-from spy32.domain.orders import Disposal, OrderKind, Trade, Transaction, TransactionKind
+from spy32.domain.orders import OrderKind, Trade
 from spy32.domain.results import CashFlow, CashFlowKind, ResultTotals, TradeResult
+from spy32.domain.transactions import Disposal, Transaction, TransactionKind
 from spy32.lifecycle import HELD_TRADES, TradeState
 from spy32.records.adoptions import Adoptions
 from spy32.records.base import Records

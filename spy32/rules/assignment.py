@@ -11,8 +11,9 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from spy32.domain.market import Dividend, Right
-from spy32.domain.orders import Adoption, Disposal, Trade, Transaction, TransactionKind
+from spy32.domain.orders import Trade
 from spy32.domain.spreads import MULTIPLIER, ZERO, Leg, Position
+from spy32.domain.transactions import Adoption, Disposal, Transaction, TransactionKind
 from spy32.domain.value import value
 from spy32.lifecycle import TradeState
 from spy32.rules.margin import expiration_value, has_uncovered_calls

@@ -13,8 +13,8 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from spy32.domain.market import OCC_LENGTH, Contract, DailyBar, Right, parse_occ_symbol
 from spy32.domain.option_class import OptionClass, class_of_root
-from spy32.domain.orders import PaperEvent, TransactionKind
 from spy32.domain.spreads import CENT, MULTIPLIER, ZERO, Leg, Position
+from spy32.domain.transactions import PaperEvent, TransactionKind
 from spy32.domain.value import value
 from spy32.rules.indicators import is_price
 from spy32.sessions import last_trading_day, market_date, next_session, previous_session, session

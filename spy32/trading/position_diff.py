@@ -7,8 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from spy32.domain.option_class import underlying_for_root
-from spy32.domain.orders import BrokerOrder, Fill, Order, Trade, Transaction, TransactionKind
+from spy32.domain.orders import BrokerOrder, Fill, Order, Trade
 from spy32.domain.spreads import CENT, MULTIPLIER, Mode
+from spy32.domain.transactions import Transaction, TransactionKind
 from spy32.domain.value import value
 from spy32.errors import Spy32Error
 from spy32.lifecycle import FINAL, HELD_TRADES, OPEN_TRADES, TradeState

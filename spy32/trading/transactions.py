@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 
-from spy32.domain.orders import DELIVERIES, Adoption, Disposal, Order, Trade, Transaction, TransactionKind
+from spy32.domain.orders import Order, Trade
 from spy32.domain.spreads import Leg, Mode
+from spy32.domain.transactions import DELIVERIES, Adoption, Disposal, Transaction, TransactionKind
 from spy32.domain.value import value
 from spy32.errors import Spy32Error
 from spy32.lifecycle import TradeState

@@ -7,7 +7,8 @@ from decimal import Decimal
 import pytest
 
 from spy32.brokers.paper import PaperBroker
-from spy32.domain.orders import OrderKind, TransactionKind
+from spy32.domain.orders import OrderKind
+from spy32.domain.transactions import TransactionKind
 from spy32.errors import BrokerRefused, Unavailable
 from spy32.lifecycle import OrderState
 from spy32.rules import plan

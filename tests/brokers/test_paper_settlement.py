@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from spy32.brokers.paper import PaperBroker, parse_order_body
 from spy32.domain.market import DailyBar
-from spy32.domain.orders import BrokerOrder, Fill, OrderKind, TransactionKind
+from spy32.domain.orders import BrokerOrder, Fill, OrderKind
 from spy32.domain.spreads import MULTIPLIER, Leg, Mode, Position
+from spy32.domain.transactions import TransactionKind
 from spy32.errors import Spy32Error, Unavailable
 from spy32.lifecycle import OrderState
 from spy32.ports import DailyBarLookup

@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 
 from spy32.brokers.tastytrade import TastytradeBroker, choose_account
-from spy32.domain.orders import TransactionKind, spreads_filled
+from spy32.domain.orders import spreads_filled
+from spy32.domain.transactions import TransactionKind
 from spy32.errors import BrokerRefused, Unresolved
 from spy32.lifecycle import FINAL, OrderState
 from tests.contract.test_broker import FAR, BrokerContract, BrokerPorts

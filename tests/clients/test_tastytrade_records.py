@@ -21,8 +21,8 @@ from spy32.clients.tastytrade.wire import (
     require_amount,
     require_own_account,
 )
-from spy32.domain.orders import TransactionKind
 from spy32.domain.spreads import Position
+from spy32.domain.transactions import TransactionKind
 from spy32.errors import Spy32Error
 from spy32.lifecycle import OrderState
 from tests.support.tastytrade_broker import (

@@ -15,9 +15,10 @@ from spy32.cli import AnsweringCommand
 from spy32.commands import positions as positions_command
 from spy32.commands import reconcile as reconcile_command
 from spy32.console import PlainConsole
-from spy32.domain.orders import OrderKind, TransactionKind
+from spy32.domain.orders import OrderKind
 from spy32.domain.proposals import Proposal
 from spy32.domain.spreads import Mode
+from spy32.domain.transactions import TransactionKind
 from spy32.errors import Spy32Error, Unavailable
 from spy32.lifecycle import OrderState, TradeState
 from spy32.render.trading import format_fees

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from spy32.domain.codec import encode
-from spy32.domain.orders import Adoption, Order, OrderKind, Trade, Transaction, TransactionKind
+from spy32.domain.orders import Order, OrderKind, Trade
 from spy32.domain.proposals import Draft, Proposal
 from spy32.domain.spreads import Action, Mode
+from spy32.domain.transactions import Adoption, Transaction, TransactionKind
 from spy32.errors import Refused
 from spy32.lifecycle import OrderState, ProposalState, TradeState
 from spy32.records.adoptions import OTHER_ACTIONS

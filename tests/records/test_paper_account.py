@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from spy32.brokers.paper import parse_order_body
-from spy32.domain.orders import Fill, OrderKind, TransactionKind
+from spy32.domain.orders import Fill, OrderKind
 from spy32.domain.spreads import Position
+from spy32.domain.transactions import TransactionKind
 from spy32.rules import plan
 from spy32.store import Store
 from tests.support import builders

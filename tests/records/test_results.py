@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from spy32.domain.marks import MarkFlag
-from spy32.domain.orders import Adoption, Disposal, Order, OrderKind, Trade, Transaction, TransactionKind
+from spy32.domain.orders import Order, OrderKind, Trade
 from spy32.domain.proposals import ExitReason, Proposal
 from spy32.domain.results import CashFlowKind
 from spy32.domain.spreads import Action
+from spy32.domain.transactions import Adoption, Disposal, Transaction, TransactionKind
 from spy32.lifecycle import OrderState, ProposalState, TradeState
 from spy32.store import Store
 from tests.support import builders

@@ -8,7 +8,7 @@ import pytest
 
 from spy32.domain.market import RawDocument
 from spy32.domain.model_calls import ResponseCheck
-from spy32.domain.orders import Adoption, Disposal, Transaction, TransactionKind
+from spy32.domain.transactions import Adoption, Disposal, Transaction, TransactionKind
 from spy32.errors import StoreError
 from spy32.lifecycle import TradeState
 from spy32.schema import (

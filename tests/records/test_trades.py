@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from spy32.domain.exposure import Exposure
 from spy32.domain.market import Right
-from spy32.domain.orders import Adoption, Fill, TransactionKind
+from spy32.domain.orders import Fill
 from spy32.domain.spreads import Action, Mode, Position
+from spy32.domain.transactions import Adoption, TransactionKind
 from spy32.errors import BadUsage, BrokerRefused, Refused, Unusable
 from spy32.lifecycle import OrderState, ProposalState, TradeState
 from spy32.records.encoding import dollars_to_e4, e4_to_dollars

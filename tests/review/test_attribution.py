@@ -14,11 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spy32.domain.marks import LegMark, Mark, MarkFlag
-from spy32.domain.orders import Adoption, Trade, TransactionKind
+from spy32.domain.orders import Trade
 from spy32.domain.outcomes import DailyClose
 from spy32.domain.report import Attribution, AttributionParts
 from spy32.domain.results import CashFlow, CashFlowKind
 from spy32.domain.spreads import Menu
+from spy32.domain.transactions import Adoption, TransactionKind
 from spy32.lifecycle import TradeState
 from spy32.review.attribution import (
     MarketPoint,

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from spy32.domain.market import Dividend
-from spy32.domain.orders import Adoption, Disposal, Trade, Transaction, TransactionKind
+from spy32.domain.orders import Trade
 from spy32.domain.spreads import Action, Mode, Position
+from spy32.domain.transactions import Adoption, Disposal, Transaction, TransactionKind
 from spy32.lifecycle import TradeState
 from spy32.rules.assignment import AssignedPosition, assigned_position, assignment_notes, undelivered_shares, worst_loss
 from tests.support import builders

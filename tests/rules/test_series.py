@@ -18,9 +18,10 @@ import pytest
 from spy32.domain.market import DailyBar, LegQuotes
 from spy32.domain.marks import Mark
 from spy32.domain.option_class import class_of_root
-from spy32.domain.orders import Trade, TransactionKind
+from spy32.domain.orders import Trade
 from spy32.domain.proposals import ExitPlan, ExitReason
 from spy32.domain.spreads import Action, Leg, Position, Spread, Strategy
+from spy32.domain.transactions import TransactionKind
 from spy32.rules import plan
 from spy32.rules.closing import closing_proposal
 from spy32.rules.exits import ExitInput, check_exits, due_exit

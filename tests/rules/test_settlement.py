@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from spy32.domain.market import DailyBar, Right, occ_symbol, parse_occ_symbol
 from spy32.domain.option_class import class_of_root
-from spy32.domain.orders import PaperEvent, TransactionKind
 from spy32.domain.spreads import Action, Position
+from spy32.domain.transactions import PaperEvent, TransactionKind
 from spy32.rules.settlement import (
     EXERCISE_FEE,
     AssignedShares,

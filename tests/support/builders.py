@@ -34,7 +34,7 @@ from spy32.domain.market import (
 )
 from spy32.domain.marks import Mark
 from spy32.domain.notices import NoticeKind, NoticeText
-from spy32.domain.orders import BrokerOrder, Fill, Order, OrderKind, OrderTicket, PaperEvent, TransactionKind
+from spy32.domain.orders import BrokerOrder, Fill, Order, OrderKind, OrderTicket
 from spy32.domain.outcomes import CandidateOutcome, PlanOutcome
 from spy32.domain.proposals import (
     Approval,
@@ -64,6 +64,7 @@ from spy32.domain.spreads import (
     Spread,
     Strategy,
 )
+from spy32.domain.transactions import PaperEvent, TransactionKind
 from spy32.lifecycle import OrderState, ProposalState
 from tests.support import outlooks
 

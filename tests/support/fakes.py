@@ -12,9 +12,10 @@ from spy32.brokers.paper import parse_order_body
 from spy32.domain.briefing import Briefing
 from spy32.domain.events import ScheduledEvent
 from spy32.domain.market import Chain, DailyBar, Dividend, LegQuotes, MarketSnapshot, Metric
-from spy32.domain.orders import BrokerOrder, DryRun, Fill, PaperEvent, Transaction
+from spy32.domain.orders import BrokerOrder, DryRun, Fill
 from spy32.domain.proposals import Decision, Recommendation
 from spy32.domain.spreads import Account, Action, Leg, Menu, Position
+from spy32.domain.transactions import PaperEvent, Transaction
 from spy32.errors import BrokerRefused, LockHeld, Unavailable, Unresolved
 from spy32.lifecycle import FINAL, OrderState
 from spy32.records.paper_account import FINAL_STATES

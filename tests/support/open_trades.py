@@ -4,9 +4,10 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
-from spy32.domain.orders import Order, Trade, Transaction, TransactionKind
+from spy32.domain.orders import Order, Trade
 from spy32.domain.runs import Trigger
 from spy32.domain.spreads import Action, Mode, Position
+from spy32.domain.transactions import Transaction, TransactionKind
 from spy32.lifecycle import OrderState, ProposalState
 from spy32.store import Store
 from spy32.trading import order_state

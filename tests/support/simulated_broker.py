@@ -8,8 +8,9 @@ from decimal import Decimal
 from itertools import count
 
 from spy32.brokers.paper import parse_order_body
-from spy32.domain.orders import BrokerOrder, DryRun, Fill, Transaction, TransactionKind
+from spy32.domain.orders import BrokerOrder, DryRun, Fill
 from spy32.domain.spreads import Account, Leg, Position
+from spy32.domain.transactions import Transaction, TransactionKind
 from spy32.errors import BrokerRefused, Unavailable, Unresolved
 from spy32.lifecycle import OrderState
 from spy32.records.base import WriteTransaction

@@ -11,8 +11,9 @@ import pytest
 
 from spy32.brokers.paper import PaperBroker
 from spy32.domain.market import DailyBar
-from spy32.domain.orders import Order, Transaction, TransactionKind
+from spy32.domain.orders import Order
 from spy32.domain.spreads import Mode
+from spy32.domain.transactions import Transaction, TransactionKind
 from spy32.errors import Unavailable
 from spy32.lifecycle import TradeState
 from spy32.store import Store

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from spy32.domain.orders import OrderKind, Trade, TransactionKind
+from spy32.domain.orders import OrderKind, Trade
 from spy32.domain.spreads import Mode, Position
+from spy32.domain.transactions import TransactionKind
 from spy32.errors import Refused, Unavailable, Unresolved
 from spy32.lifecycle import OrderState, TradeState
 from spy32.rules import plan

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from spy32.domain.market import DailyBar
-from spy32.domain.orders import Adoption, Trade, TransactionKind
+from spy32.domain.orders import Trade
 from spy32.domain.proposals import ExitReason, ProposalKind
 from spy32.domain.spreads import Action, Mode
+from spy32.domain.transactions import Adoption, TransactionKind
 from spy32.errors import Unavailable
 from spy32.lifecycle import OrderState, ProposalState, TradeState
 from spy32.trading.manage import manage

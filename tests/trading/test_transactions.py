@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from spy32.domain.orders import Adoption, Trade, Transaction, TransactionKind
+from spy32.domain.orders import Trade
 from spy32.domain.spreads import Action, Mode
+from spy32.domain.transactions import Adoption, Transaction, TransactionKind
 from spy32.errors import Unavailable
 from spy32.lifecycle import TradeState
 from spy32.rules.assignment import assigned_position

@@ -24,9 +24,9 @@ from spy32.clients.tastytrade.wire import (
     require_amount,
     require_own_account,
 )
-from spy32.domain.orders import Transaction, TransactionKind
 from spy32.domain.sanitize import MOST
 from spy32.domain.spreads import Position
+from spy32.domain.transactions import Transaction, TransactionKind
 from spy32.domain.value import value
 from spy32.errors import Unusable
 
