@@ -61,7 +61,7 @@ def template(folder: Path) -> Path:
         stores.filled(store)
         stores.asked(store, 1)
         store.notices.add(notice_text(), NOW, run_id=1)
-        store.flags.set("note", "a flag", NOW)
+        store.flags.record("note", "a flag", NOW)
         store.attention.raise_item("R1", "note", "look at this", NOW)
         store.attention.acknowledge("R1", "anna", NOW)
         store.proposals.record_viewing(1, "anna", NOW)

@@ -89,7 +89,7 @@ def export(
     from spy32 import __version__
     from spy32.records.audit_files import AuditExport, verify_audit_file, write_audit_document
     from spy32.render.audit_files import AUDIT_FILE, PRIVATE
-    from spy32.render.encoder import to_document
+    from spy32.render.encoder import encode_document
 
     if sum(each is not None for each in (trade, run, since)) > 1:
         raise BadUsage("--trade, --run and --since exclude each other")
@@ -99,7 +99,7 @@ def export(
         exported = exporter.export_trade(trade)
     else:
         exported = exporter.export_run(run) if run is not None else exporter.export_period(since)
-    write_audit_document(file, to_document(AUDIT_FILE, exported))
+    write_audit_document(file, encode_document(AUDIT_FILE, exported))
     report = verify_audit_file(file, exported)
     app.log.write("progress", f"{file}: {report.selection}, events {report.first_event} to {report.last_event}")
     _print_report(app, report, [PRIVATE])

@@ -21,7 +21,7 @@ def pause(flags: "Flags", reason: str, at: datetime, home: Path) -> str:
     """Pause scheduled runs until `resume` and return the message. A second pause keeps the first one's values."""
     current = flags.get(PAUSED)
     if current is None:
-        flags.set(PAUSED, _one_line(reason), at)
+        flags.record(PAUSED, _one_line(reason), at)
         return f"paused{_reason_suffix(_one_line(reason))}: scheduled runs of {home} are skipped until `spy32 resume`"
     was, since = _reason_suffix(current[0]), _format_time(current[1])
     return f"{home} was paused already, since {since}{was}; `spy32 resume` lifts it"

@@ -104,7 +104,7 @@ class Flags(Records):
         """Whether everything in this database comes from a simulated market."""
         return self.get(SYNTHETIC) is not None
 
-    def set(self, name: str, value: str, at: datetime) -> None:
+    def record(self, name: str, value: str, at: datetime) -> None:
         with self._core.write_transaction(at, "flag set", name) as change:
             row = self._core.row("select id from flag where name = ?", name)
             if row is None:

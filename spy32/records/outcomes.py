@@ -127,7 +127,7 @@ class Outcomes(Records):
         """Keep that every outcome was computed by this session."""
         flag = Flags(self._core).get(FLAGS[is_recorded])
         if flag is None or flag[0] != last.isoformat():
-            Flags(self._core).set(FLAGS[is_recorded], last.isoformat(), at)
+            Flags(self._core).record(FLAGS[is_recorded], last.isoformat(), at)
 
     def recorded_time(self) -> datetime | None:
         """Return how far recorded markets have come: the newest time of their quotes and trades; None without one."""

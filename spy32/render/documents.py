@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from spy32.domain.value import value
-from spy32.render.encoder import Document, Part, to_document
+from spy32.render.encoder import Document, Part, encode_document
 
 if TYPE_CHECKING:
     from spy32.console import AnyConsole
@@ -25,7 +25,7 @@ def emit(console: "AnyConsole", document: Mapping[str, Any]) -> None:
 
 def print_document(console: "AnyConsole", part: Part, noun: Any) -> None:
     """Print the document that `part` makes of `noun`."""
-    emit(console, to_document(part, noun))
+    emit(console, encode_document(part, noun))
 
 
 @value
@@ -41,4 +41,4 @@ ERROR = Part(Ending, called="spy32.error")
 
 
 def error_document(code: int, message: str) -> Document:
-    return to_document(ERROR, Ending(code=code, message=message))
+    return encode_document(ERROR, Ending(code=code, message=message))

@@ -86,7 +86,7 @@ class Part:
         return attribute_type(self.noun, str(key.source)) if key.type is None else key.type
 
 
-def to_document(part: Part, noun: Any) -> Document:
+def encode_document(part: Part, noun: Any) -> Document:
     """The document named as its part. TypeError where a value is not of its type, ValueError for NaN and infinity."""
     return {"schema": part.name, "version": VERSION, **part.write(noun)}
 

@@ -12,7 +12,7 @@ from spy32.domain.runs import Run, RunSummary
 from spy32.domain.spreads import Menu
 from spy32.domain.value import value
 from spy32.render.document_parts import AnalystChoice, BriefingFigure, MenuEntry, ProposalView, TradeView, proposal_view
-from spy32.render.encoder import Document, Part, to_document
+from spy32.render.encoder import Document, Part, encode_document
 from spy32.render.raw_texts import StoredAnswer
 
 if TYPE_CHECKING:
@@ -104,9 +104,9 @@ def _choice(view: RunView, role: AnswerRole, recommendation: Recommendation) -> 
 
 def run_document(view: RunView, *, raw: "RawTexts | None" = None, rejected: bool = False) -> Document:
     """Everything that came of one run. `raw` and `rejected` fill the keys that are null otherwise."""
-    return to_document(RUN, whole_run(view, raw=raw, rejected=rejected))
+    return encode_document(RUN, whole_run(view, raw=raw, rejected=rejected))
 
 
 def approval_document(view: RunView, proposal: Proposal) -> Document:
     """The proposal as it stands, and its newest approval; null when nobody approved it."""
-    return to_document(APPROVAL, ApprovalDecision(proposal=proposal_view(view, proposal), approval=view.approval))
+    return encode_document(APPROVAL, ApprovalDecision(proposal=proposal_view(view, proposal), approval=view.approval))

@@ -11,7 +11,7 @@ from spy32.domain.units import JsonText, Price, ProposalId, TradeId
 from spy32.domain.value import value
 from spy32.lifecycle import OrderState
 from spy32.render.document_parts import TradeView
-from spy32.render.encoder import Document, Key, Part, to_document
+from spy32.render.encoder import Document, Key, Part, encode_document
 from spy32.render.formatting import join_lines
 from spy32.trading.execute import ExecutionPreview
 from spy32.trading.position_diff import AccountDiff, ForeignOrder, HistoryDiff, PositionDiff
@@ -171,7 +171,7 @@ def positions_document(
 ) -> Document:
     """`marks` has the newest mark of a trade by its id."""
     held = tuple(TradeView(trade=trade, mark=marks.get(trade.id)) for trade in trades)
-    return to_document(POSITIONS, Positions(account=account, view=view, trades=held, totals=totals))
+    return encode_document(POSITIONS, Positions(account=account, view=view, trades=held, totals=totals))
 
 
 def reconciled_document(found: ReconcileResult, adopted: Sequence[Trade] = ()) -> Document:
@@ -181,7 +181,7 @@ def reconciled_document(found: ReconcileResult, adopted: Sequence[Trade] = ()) -
         view=found.view,
         adopted=(*found.settled.trades, *adopted),
     )
-    return to_document(RECONCILED, settled)
+    return encode_document(RECONCILED, settled)
 
 
 # One proposal.

@@ -91,7 +91,7 @@ class SyntheticApp(App):
         store = super().store()
         # It need not outlive a power cut, and waiting for the disk would take half of the time.
         store.core.db.execute("pragma synchronous = off")
-        store.flags.set(SYNTHETIC, f"days, SPY and VIX from {self._first} on; option prices are made", self.clock())
+        store.flags.record(SYNTHETIC, f"days, SPY and VIX from {self._first} on; option prices are made", self.clock())
         return store
 
     def compute_outcomes(self) -> None:

@@ -21,7 +21,7 @@ from spy32.domain.proposals import ExitReason, Proposal
 from spy32.domain.spreads import Mode
 from spy32.errors import NotFilled, Refused, Spy32Error, Unavailable, Unresolved
 from spy32.lifecycle import TradeState
-from spy32.render.encoder import to_document
+from spy32.render.encoder import encode_document
 from spy32.render.manage_documents import MANAGED, Management
 from spy32.store import Store
 from spy32.trading.context import TradingContext
@@ -386,7 +386,7 @@ def test_a_trade_without_a_mark_fits_the_schema(paper: TradingDesk) -> None:
     from spy32.trading.manage import judge_trade
 
     paper.clock.at += timedelta(hours=12)
-    found: dict[str, Any] = to_document(MANAGED, Management(trades=(judge_trade(paper.trading_context, 1),)))
+    found: dict[str, Any] = encode_document(MANAGED, Management(trades=(judge_trade(paper.trading_context, 1),)))
     check(found)
     (trade,) = found["trades"]
     assert (trade["mark"], trade["unrealized"], trade["due"], trade["reason"]) == (None, None, False, None)

@@ -30,7 +30,7 @@ class Flags:
     def get(self, name: str) -> tuple[str, datetime] | None:
         return self.values.get(name)
 
-    def set(self, name: str, value: str, at: datetime) -> None:
+    def record(self, name: str, value: str, at: datetime) -> None:
         self.values[name] = (value, at)
 
     def clear(self, name: str, at: datetime) -> None:

@@ -128,7 +128,7 @@ def test_a_holiday_stands_for_the_slot_that_moves_since_a_later_setting(tmp_path
 
 
 def test_a_pause_needs_nobody_and_is_shown(store: Store) -> None:
-    store.flags.set("paused", "away until \x1b[31mTuesday", b.later(days=-1))
+    store.flags.record("paused", "away until \x1b[31mTuesday", b.later(days=-1))
     assert reasons(store) == []
     assert "paused: since Sun 2025-10-05 10:00 New York" in ask(desk(store), "status")
     assert "away until [31mTuesday" in ask(desk(store), "status")
@@ -360,7 +360,7 @@ Prepare = Callable[[Store], Any]
         lambda store: run(store, Outcome.FAILED, "data"),
         lambda store: stores.filled(store, run_id=run(store, Outcome.PROPOSED)),
         lambda store: stores.sent(store, run_id=run(store, Outcome.PROPOSED)),
-        lambda store: store.flags.set("paused", "", b.NOW),
+        lambda store: store.flags.record("paused", "", b.NOW),
         lambda store: store.notices.add(b.notice_text(), b.NOW),
     ],
     ids=["failed", "filled", "working", "paused", "notice"],
@@ -457,7 +457,7 @@ def test_a_busy_desk_fits_80_columns_and_24_rows_with_the_prompt(store: Store, t
     for _ in range(3):
         run(store, Outcome.FAILED, "data", reasons=("no quotes of the leg 640 for an hour, neither here nor there",))
     stores.proposed(store, run_id=run(store, Outcome.PROPOSED, at=b.later(minutes=45), late=True))
-    store.flags.set("paused", "away", b.NOW)
+    store.flags.record("paused", "away", b.NOW)
     store.notices.add(b.notice_text(), b.NOW)
     lines = ask(desk(store, width=80), "status").splitlines()
     path = str(store.core.path.parent)
@@ -487,7 +487,7 @@ def test_the_newest_entries_of_the_log_are_shown_while_the_height_allows(store: 
         stores.filled(store, run_id=run(store, Outcome.PROPOSED, at=b.later(days=-2)))
     for _ in range(3):
         run(store, Outcome.FAILED, "data", reasons=("no quotes of the leg 640 for an hour, neither here nor there",))
-    store.flags.set("paused", "away", b.NOW)
+    store.flags.record("paused", "away", b.NOW)
     console = (app := desk(store, width=80)).out
     assert isinstance(console, Console)
     console.height = 24
@@ -517,7 +517,7 @@ def test_a_notice_that_no_command_tried_to_send_is_told_of_where_there_is_an_add
     [
         (lambda _: None, ["show", "--help"]),
         (stores.proposed, ["approve P1", "show", "--help"]),
-        (lambda store: store.flags.set("paused", "", b.NOW), ["resume", "show", "--help"]),
+        (lambda store: store.flags.record("paused", "", b.NOW), ["resume", "show", "--help"]),
         (stores.filled, ["positions", "show", "--help"]),
     ],
     ids=["quiet", "proposed", "paused", "trade"],

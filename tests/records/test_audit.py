@@ -23,7 +23,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
     with opened(tmp_path / "paper.db", opening_cash=Decimal(100_000)) as found:
         whole_run(found)
         filled(found)
-        found.flags.set("paused", "yes", NOW)
+        found.flags.record("paused", "yes", NOW)
         yield found
 
 

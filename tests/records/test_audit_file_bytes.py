@@ -16,7 +16,7 @@ from spy32.errors import BadSettings, BadUsage, CannotCreate, Spy32Error, StoreE
 from spy32.records.audit_files import file_digest, read_audit_file, verify_audit_file, write_audit_document
 from spy32.records.encoding import DECODE_ERRORS
 from spy32.render.audit_files import AUDIT_FILE_REPORT, file_lines, verdict_lines
-from spy32.render.encoder import to_document
+from spy32.render.encoder import encode_document
 from tests.support.audit_files import SCHEMA, Document, document_of, exporter, faults, file_of, lived_history
 
 
@@ -140,7 +140,7 @@ def test_nonsense_in_any_place_is_a_fault_and_never_a_defect(
     except (StoreError, *DECODE_ERRORS):
         return
     assert report.faults != () or mends
-    assert to_document(AUDIT_FILE_REPORT, report)
+    assert encode_document(AUDIT_FILE_REPORT, report)
     assert all(line.isprintable() for line in [*file_lines(report), *verdict_lines(report)])
 
 

@@ -39,7 +39,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
         found.model_calls.begin(1, asking(), NOW)
         found.paper.place(paper_order(), NOW)
         found.notices.add(notice_text(), NOW, run_id=1)
-        found.flags.set("paused", "yes", NOW)
+        found.flags.record("paused", "yes", NOW)
         found.outcomes.closes.save([outcomes.close()], NOW)
         found.outcomes.save([outcomes.outcome(plan=None, pending="a close is missing", is_final=False)], NOW)
         found.attention.raise_item("T1", "note", "look", NOW)

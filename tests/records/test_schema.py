@@ -99,7 +99,7 @@ def _one_of_everything(store: Store) -> None:
     store.proposals.record_viewing(made.id, "anna", NOW)
     store.attention.raise_item("T1", "below_floor", "look", NOW)
     store.paper.place(broker_order(order(made, yes)), NOW)
-    store.flags.set("paused", "yes", NOW)
+    store.flags.record("paused", "yes", NOW)
     store.notices.record_delivery(store.notices.add(notice_text(), NOW), "phone", NOW)
     number = store.model_calls.begin(1, asking(), NOW)
     store.model_calls.end(number, heard(), NOW)

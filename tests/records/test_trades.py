@@ -581,8 +581,8 @@ def test_an_unknown_paper_order_is_2(store: Store) -> None:
 
 def test_a_flag_is_set_changed_and_taken_down(store: Store) -> None:
     assert store.flags.get("paused") is None
-    store.flags.set("paused", "holiday", NOW)
-    store.flags.set("paused", "ill", later(5))
+    store.flags.record("paused", "holiday", NOW)
+    store.flags.record("paused", "ill", later(5))
     assert store.flags.get("paused") == ("ill", later(5))
     store.flags.clear("paused", later(6))
     head = store.audit.head()

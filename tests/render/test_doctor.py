@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from spy32.ops.doctor import CHECKS, Examination, run_checks, select_checks
 from spy32.ops.doctor.base import Answers
 from spy32.render.doctor import DOCTOR, doctor_page
-from spy32.render.encoder import to_document
+from spy32.render.encoder import encode_document
 from spy32.render.output import format_page, print_page
 from spy32.store import Store
 from tests.support import stores
@@ -77,7 +77,7 @@ def test_a_good_home_is_said_to_be_one(store: Store) -> None:
 
 
 def test_the_document_is_one_of_its_schema(examination: Examination) -> None:
-    document = json.loads(json.dumps(to_document(DOCTOR, examination)))
+    document = json.loads(json.dumps(encode_document(DOCTOR, examination)))
     check(document)
     assert document["ok"] is False
     daemon = next(each for each in document["checks"] if each["id"] == "cron.daemon")

@@ -16,7 +16,7 @@ from spy32.domain.proposals import ExitReason
 from spy32.domain.runs import Outcome, RunSummary
 from spy32.domain.spreads import ExpectedValue
 from spy32.render.documents import emit, error_document
-from spy32.render.encoder import to_document
+from spy32.render.encoder import encode_document
 from spy32.render.raw_texts import RawTexts, StoredAnswer
 from spy32.render.run_documents import HISTORY, History, run_document
 from tests.support import builders as b
@@ -159,7 +159,7 @@ def test_the_history_fits_its_schema() -> None:
             id=1, started_at=b.NOW, outcome=Outcome.PROPOSED, cause=None, profile="x", proposal_id=3, trade_id=4
         ),
     ]
-    document = to_document(HISTORY, History(runs=tuple(rows)))
+    document = encode_document(HISTORY, History(runs=tuple(rows)))
     check(document)
     assert [row["id"] for row in document["runs"]] == ["R2", "R1"]
     assert (document["runs"][1]["proposal_id"], document["runs"][1]["trade_id"]) == ("P3", "T4")
@@ -170,7 +170,7 @@ def test_the_history_has_result_and_exit_reason() -> None:
         id=1, started_at=b.NOW, outcome=Outcome.PROPOSED, cause=None, profile="x", proposal_id=3, trade_id=4,
         result=Decimal("52.96"), exit_reason=ExitReason.TARGET,
     )  # fmt: skip
-    document = to_document(HISTORY, History(runs=(row,)))
+    document = encode_document(HISTORY, History(runs=(row,)))
     check(document)
     assert (document["runs"][0]["result"], document["runs"][0]["exit_reason"]) == ("52.96", "target")
 

@@ -22,7 +22,7 @@ from spy32.options.surface import Smile, build_smile
 from spy32.pipeline.collect import MarketPreview
 from spy32.render import market_charts as drawing
 from spy32.render import market_pages as m
-from spy32.render.encoder import to_document
+from spy32.render.encoder import encode_document
 from spy32.render.market_documents import EXPIRATIONS, MARKET
 from spy32.render.output import print_page
 from spy32.rules.daily_bars import finished_sessions
@@ -323,7 +323,7 @@ def test_the_broker_s_term_structure_is_shown_in_order_and_no_further_than_of_us
 
 
 def market_document(told: Briefing, snapshot: MarketSnapshot, report: QualityReport) -> dict[str, Any]:
-    return to_document(MARKET, MarketPreview(snapshot=snapshot, checked=None, quality=report, briefing=told))
+    return encode_document(MARKET, MarketPreview(snapshot=snapshot, checked=None, quality=report, briefing=told))
 
 
 def test_the_document_says_what_the_gates_said_and_what_the_broker_computes() -> None:
@@ -360,6 +360,6 @@ def test_the_document_has_all_digits_and_every_reason() -> None:
 
 def test_the_expirations_document_fits_its_schema() -> None:
     for days in ((4, 30, 31), (4,), ()):
-        document = to_document(EXPIRATIONS, found_expirations(listed(b.TODAY, *days), b.TODAY))
+        document = encode_document(EXPIRATIONS, found_expirations(listed(b.TODAY, *days), b.TODAY))
         check(document)
         assert document["chosen"] == ("2025-11-06" if 31 in days else None)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from spy32.domain.report import ModelUse, Money, Report
-from spy32.render.encoder import to_document
+from spy32.render.encoder import encode_document
 from spy32.render.report_charts import slippage_figure
 from spy32.render.report_documents import REPORT
 from spy32.render.report_html import STYLE, TRADES_ON_PAGE
@@ -114,14 +114,14 @@ def unfounded(page: str, document: dict[str, Any]) -> list[str]:
 @pytest.mark.parametrize("trades", [1, 7, 52])
 def test_every_figure_is_in_the_json_document(trades: int) -> None:
     report = sample_report(trades)
-    assert unfounded(sample_page(report), dict(to_document(REPORT, report))) == []
+    assert unfounded(sample_page(report), dict(encode_document(REPORT, report))) == []
 
 
 @pytest.mark.parametrize("trades", [1, 7, 52])
 def test_every_amount_is_an_amount_of_the_json_document(trades: int) -> None:
     """None is a count, a share or a sum of the page's own, which the test above may take one for."""
     report = sample_report(trades)
-    document = dict(to_document(REPORT, report))
+    document = dict(encode_document(REPORT, report))
     known = sorted({abs(value) for value in amounts(document)} | {0.0})
     scale = slippage_scale(document)
     stated = {text for text in PageReader(sample_page(report)).stated if text not in scale}
@@ -146,7 +146,7 @@ def amounts(document: Any) -> Iterator[float]:
 def test_a_figure_that_is_nowhere_would_be_found() -> None:
     report = sample_report(7)
     page = sample_page(report).replace("</h1>", " 8,765.43</h1>")
-    assert unfounded(page, dict(to_document(REPORT, report))) == ["8,765.43"]
+    assert unfounded(page, dict(encode_document(REPORT, report))) == ["8,765.43"]
 
 
 def test_headline_facts_come_first_and_are_those_of_the_document() -> None:

@@ -10,7 +10,7 @@ import pytest
 from rich.cells import cell_len
 
 from spy32.ops.risk import RiskReport, load_risk
-from spy32.render.encoder import to_document
+from spy32.render.encoder import encode_document
 from spy32.render.output import format_page
 from spy32.render.risk import risk_page
 from spy32.render.risk_documents import RISK
@@ -114,7 +114,7 @@ def test_what_is_not_in_the_figures_is_said(store: Store) -> None:
 
 
 def test_the_document_is_one_of_its_schema(report: RiskReport, store: Store) -> None:
-    document = json.loads(json.dumps(to_document(RISK, report)))
+    document = json.loads(json.dumps(encode_document(RISK, report)))
     check(document)
     assert document["open_max_loss"] == "2221.30"
     assert [each["move"] for each in document["shocks"]] == [-0.03, -0.05, -0.10, 0.03, 0.0, -0.15, 0.10, -0.20, 0.15]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from spy32.domain.spreads import Mode
 from spy32.errors import BadSettings
-from spy32.render.encoder import to_document
+from spy32.render.encoder import encode_document
 from spy32.render.home_documents import CONFIG, SettingsList
 from spy32.settings import Secret, Settings
 from spy32.settings.checks import broker_secrets, xai_key
@@ -58,7 +58,7 @@ def everything_about(error: BaseException) -> str:
 
 
 def everything_of(found: Resolved) -> str:
-    document = to_document(CONFIG, SettingsList(settings=rows(found)))
+    document = encode_document(CONFIG, SettingsList(settings=rows(found)))
     return "\n".join([repr(found), str(found.settings), repr(rows(found)), json.dumps(document)])
 
 

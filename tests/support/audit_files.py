@@ -14,7 +14,7 @@ from spy32.domain.runs import Outcome
 from spy32.errors import StoreError
 from spy32.records.audit_files import AuditExport, file_digest, verify_audit_file
 from spy32.render.audit_files import AUDIT_FILE
-from spy32.render.encoder import to_document
+from spy32.render.encoder import encode_document
 from spy32.store import Store
 from tests.support import builders
 from tests.support.builders import NOW, later, notice_text
@@ -32,7 +32,7 @@ def exporter(store: Store) -> AuditExport:
 def lived_history(path: Path) -> Store:
     """R1 with the lost trade T1, and R2 with the open trade T2. The caller closes the store."""
     store = opened(path)
-    store.flags.set("paused", "yes", NOW)
+    store.flags.record("paused", "yes", NOW)
     lost = _run_with_trade(store, "first ")
     store.marks.add(builders.mark(lost.id))
     store.attention.raise_item(f"T{lost.id}", "note", "look", NOW)
@@ -65,7 +65,7 @@ def _record_outcome(store: Store, run_id: int) -> None:
 
 def document_of(file: AuditFile) -> Document:
     """What stands in the file, as a program that reads it has it."""
-    document: Document = json.loads(json.dumps(to_document(AUDIT_FILE, file)))
+    document: Document = json.loads(json.dumps(encode_document(AUDIT_FILE, file)))
     return document
 
 

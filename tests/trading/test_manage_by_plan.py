@@ -421,7 +421,7 @@ def test_a_pause_stops_sending_and_not_marking(desk: ManagedDesk, way: str) -> N
     opened(desk, **LAST)
     plain = desk.settings
     if way == "flag":
-        desk.store.flags.set("paused", "holiday", desk.clock())
+        desk.store.flags.record("paused", "holiday", desk.clock())
     else:
         desk.settings = replace(desk.settings, enable_automation=False)
     found = desk.start()

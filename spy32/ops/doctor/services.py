@@ -1,12 +1,15 @@
 """Checks of the services, by what they said to read-only questions."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from spy32.domain.proposals import CLOCK_TOLERANCE
 from spy32.domain.spreads import Mode
 from spy32.errors import NotPermitted, Spy32Error
 from spy32.lifecycle import FINAL
 from spy32.ops.doctor.base import BrokerAnswer, Diagnosis, DoctorContext, NotChecked, failure, skip, success, warning
+
+T = TypeVar("T")
 
 CLOCK_WARN_SECONDS = 10.0
 """Difference of the clocks that is told: the broker's header has whole seconds, and an answer takes some."""
@@ -61,12 +64,15 @@ def check_broker_orders(context: DoctorContext) -> Diagnosis:
 
 
 def _broker_answer(context: DoctorContext) -> BrokerAnswer:
-    broker = context.answers.broker
-    if isinstance(broker, Spy32Error):
-        raise NotChecked("the broker did not answer (broker.login)")
-    if broker is None:
-        raise NotChecked(context.answers.reason or "there is no grant at tastytrade, and mode paper needs none")
-    return broker
+    unasked = context.answers.reason or "there is no grant at tastytrade, and mode paper needs none"
+    return _require_answer(context.answers.broker, "the broker did not answer (broker.login)", unasked)
+
+
+def _require_answer(answer: T | Spy32Error | None, failed: str, unasked: str) -> T:
+    """Return what a service answered; `NotChecked` says whether it failed or was not asked."""
+    if answer is None or isinstance(answer, Spy32Error):
+        raise NotChecked(unasked if answer is None else failed)
+    return answer
 
 
 def check_model_service(context: DoctorContext) -> Diagnosis:
@@ -88,12 +94,8 @@ def check_model(context: DoctorContext) -> Diagnosis:
 
 
 def _offered_models(context: DoctorContext) -> frozenset[str]:
-    models = context.answers.models
-    if isinstance(models, Spy32Error):
-        raise NotChecked("xAI did not answer (service.xai)")
-    if models is None:
-        raise NotChecked(context.answers.reason or "no model is asked, or its key is not set")
-    return models
+    unasked = context.answers.reason or "no model is asked, or its key is not set"
+    return _require_answer(context.answers.models, "xAI did not answer (service.xai)", unasked)
 
 
 def market_check(name: str) -> Callable[[DoctorContext], Diagnosis]:
